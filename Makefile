@@ -1,0 +1,24 @@
+# Two commands for newcomers: `make demo` and `make test`. Both install what is missing.
+.DEFAULT_GOAL := help
+.PHONY: help setup build build-sanitize test demo bench check format fuzz clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
+
+setup: ## installs the Debian packages that are missing (tools/setup is the list)
+	@tools/setup
+
+build: setup ## the release binary, build/release/weir
+	@test -d build/release || CC=gcc meson setup build/release --buildtype=release -Doptimization=2 >/dev/null
+	@ninja -C build/release
+
+build-sanitize: setup ## the same with clang's address and undefined sanitizers, build/sanitize
+	@test -d build/sanitize || CC=clang meson setup build/sanitize --buildtype=debug -Doptimization=1 \
+	  -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@ninja -C build/sanitize
+
+test: build build-sanitize ## every test, in both builds; ends with 'N passed, N failed'
+	@tools/run-tests build/release build/sanitize
+
+clean: ## removes what was built
+	rm -rf build
