@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config: YAML files to one immutable typed snapshot, through one key table. The seed's shape
+ * (model, strategy, hrm, trm, mcts, …) with weir's own sections (server, providers, models, ledger, …) beside it.
+ *
+ * A caller may rely on: a snapshot never changes after config_load(); every key has its default when a file does not set it;
+ * errors say file, line, column and the nearest known key; secrets come only as env:NAME or file:PATH and are never printed.
+ *
+ * May include: base, core/money, core/reason.
+ */
+#ifndef WEIR_EDGE_CONFIG_CONFIG_H
+#define WEIR_EDGE_CONFIG_CONFIG_H
+
+#include "base/arena.h"
+#include "base/base.h"
+#include "core/money/money.h"
+#include "core/reason/reason.h"
+
+struct config_provider {
+    str name; /* "openai" */
+    str base_url; /* "https://api.openai.com/v1", no slash at the end */
+    str api_key; /* resolved secret; empty: none is sent */
+    str api_key_source; /* "env:OPENAI_API_KEY", for messages */
+    bool is_simulated; /* its answers are labelled simulated */
+    bool has_json_schema; /* it takes response_format json_schema */
+};
+
+struct config_model {
+    str name; /* what clients ask for */
+    str provider; /* a key of providers */
+    str upstream_name; /* what the provider calls it */
+};
+
+enum config_durability { DURABILITY_ACKNOWLEDGED, DURABILITY_RELAXED };
+
+struct config {
+    /* the seed's keys */
+    str model;
+    str model_provider;
+    double temperature;
+    bool use_mcts;
+    int64_t mcts_iterations;
+    str strategy; /* "direct", "hrm", "trm", "hrm_trm", "full_stack" (no effect yet: hrm_trm runs) */
+    struct {
+        int64_t h_module_layers, l_module_iterations, max_decomposition_depth;
+        double confidence_threshold;
+    } hrm;
+    struct {
+        int64_t max_refinement_iterations;
+        double convergence_threshold, confidence_threshold, min_improvement_delta;
+    } trm;
+    struct {
+        double exploration_constant;
+        int64_t max_tree_depth, simulation_budget;
+        str selection_policy; /* "ucb1", "puct", "ab_mcts" */
+    } mcts;
+    nsec timeout; /* timeout_seconds */
+    int64_t max_retries;
+    bool enable_caching;
+    struct {
+        bool langsmith_enabled, wandb_enabled, track_cost, track_latency, track_confidence;
+        str log_level; /* "DEBUG", "INFO", "WARNING", "ERROR" */
+    } monitoring;
+
+    /* weir's own */
+    struct {
+        str listen; /* 127.0.0.1:8080 */
+        str admin; /* 127.0.0.1:8081 */
+        int64_t workers; /* 0: one per core */
+        int64_t body_bytes_max, head_bytes_max, connections_max;
+        nsec head_timeout, idle_timeout, drain_timeout;
+        const str *keys; /* server.keys: secrets that clients must send as Bearer; none: open */
+        size_t key_count;
+    } server;
+    struct {
+        nsec connect_timeout, first_byte_timeout, idle_timeout, backoff, backoff_max;
+        int64_t connections_max, answer_bytes_max;
+    } upstream;
+    struct {
+        int64_t calls_max; /* per query */
+        int64_t tokens_max; /* per query, input and output */
+        nano_usd cost_max; /* per query, from budget.usd_max; unpriced models are bounded by calls and tokens */
+        int64_t output_tokens_max; /* per call that weir makes */
+    } budget;
+    struct {
+        str directory; /* ./weir-ledger */
+        enum config_durability durability;
+        bool sync_power; /* ledger.sync: process | power */
+        int64_t journal_bytes_max;
+    } ledger;
+    const struct config_provider *providers;
+    size_t provider_count;
+    const struct config_model *models; /* `model` itself is always among them */
+    size_t model_count;
+    struct price_table prices; /* from `prices:` (a path beside the file), else the compiled-in config/prices.yaml */
+    const struct reason_prompts *prompts; /* from `prompts:` (a directory), else the compiled-in ones */
+
+    uint64_t hash; /* of all values, secrets left out */
+    struct arena arena; /* owns everything above */
+};
+
+struct config_issue {
+    str file;
+    int line; /* 1-based; 0: the whole file */
+    int column;
+    str message; /* "unknown key 'modle'; did you mean 'model'?" */
+    bool is_warning; /* "mcts.selection_policy has no effect yet" */
+};
+
+struct config_issues {
+    struct config_issue *items; /* owned by arena */
+    size_t count;
+    size_t errors; /* how many are not warnings */
+    struct arena arena;
+};
+void config_issues_fini(struct config_issues *issues);
+
+/* Reads path (and what it `extends:`), or the built-in defaults when path is empty. OK with the snapshot on the heap (warnings may be in
+ * issues), else CALLER_BAD_REQUEST with at least one error in issues. issues is initialised here. */
+NODISCARD enum err config_load(str path, struct config **out, struct config_issues *issues);
+void config_close(struct config *c); /* NULL is a no-op */
+/* The file to use when none is named: ./weir.yaml, /etc/weir/weir.yaml, else empty (built-in defaults). */
+str config_default_path(void);
+
+const struct config_model *config_model_find(const struct config *c, str name);
+const struct config_provider *config_provider_find(const struct config *c, str name);
+struct reason_config config_reason(const struct config *c);
+
+/* The key table as Markdown: docs/configuration.md. */
+void config_document(struct buf *out);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store: the ledger. Each worker appends records to a journal of its own and commits them in groups, with one
+ * write(2) a turn; the store thread imports finished queries from the journals into SQLite, which is what people and
+ * reports read. A stalled or locked database therefore never stalls serving: the journal is the spill.
+ *
+ *     ledger_begin -> ledger_call_begin -> (commit) ... call runs ... -> ledger_call_end -> ledger_end -> (commit) -> answer's last byte
+ *
+ * A caller may rely on:
+ *   - what was appended before a ledger_commit() that gave OK survives kill -9 (and, with sync_power, power loss);
+ *   - after a crash, store_open() (or `weir ledger verify`) imports every journal left behind, each query once; queries and calls
+ *     without an end become rows with fault WEIR_INTERRUPTED, calls at their reserved cost;
+ *   - importing the same journal twice changes nothing.
+ *
+ * May include: base, core/money.
+ */
+#ifndef WEIR_EDGE_STORE_STORE_H
+#define WEIR_EDGE_STORE_STORE_H
+
+#include "base/base.h"
+#include "core/money/money.h"
+
+struct store;
+struct ledger; /* one worker's writer */
+
+struct store_options {
+    str directory; /* created when missing, mode 0700: ledger.db, journal-*.wj, lock */
+    bool sync_power; /* fdatasync with each commit, synchronous=FULL */
+    bool relaxed; /* commits may be deferred up to 50 ms: faster, the last moments may be lost in a crash */
+    size_t segment_bytes; /* journal rotation; 0: 16 MiB */
+    uint64_t journal_bytes_max; /* of all segments; past it ledger_commit gives WEIR_STORE; 0: 4 GiB */
+    nsec import_interval; /* 0: 100 ms */
+};
+
+/* Takes the directory's lock (WEIR_STORE when another process holds it; out_why says so), recovers, starts the store thread. */
+NODISCARD enum err store_open(struct store **out, const struct store_options *options, char out_why[256]);
+void store_close(struct store *s); /* every ledger must be closed; imports everything first; NULL is a no-op */
+
+NODISCARD enum err ledger_open(struct ledger **out, struct store *s, unsigned worker); /* worker < 256 */
+void ledger_close(struct ledger *l);
+
+/* A query's id: 63 bits, unique in the directory for ever, growing with time: 42 bits of milliseconds, 8 of worker, 13 of sequence; never goes
+ * back when the clock does. As text: "q" and 16 hex digits. */
+int64_t ledger_query_id(struct ledger *l);
+str ledger_id_format(int64_t id, char out[20]);
+bool ledger_id_parse(str text, int64_t *out);
+
+struct ledger_query {
+    int64_t id;
+    usec_utc started;
+    str tenant; /* any of these may be empty; each is cut at 200 bytes */
+    str domain;
+    str requested_model; /* what the client asked for */
+    str strategy; /* "plain", "direct", "hrm_trm", … */
+    str arm;
+    bool is_stream;
+    nano_usd reserved; /* worst case; COST_UNPRICED when unknown */
+};
+
+struct ledger_call {
+    int64_t query;
+    uint32_t number; /* 1.. within the query */
+    str role; /* "plain", "plan", "solve", … */
+    str model;
+    str provider;
+    nano_usd reserved;
+};
+
+struct ledger_call_end {
+    int64_t query;
+    uint32_t number;
+    enum err fault;
+    int http_status;
+    int attempts;
+    struct usage usage;
+    nano_usd cost; /* or COST_UNPRICED */
+    nano_usd price_input; /* per token, as applied; -1 when unpriced */
+    nano_usd price_output;
+    nano_usd price_cached;
+    int64_t latency_us;
+    int64_t first_byte_us;
+    bool is_simulated;
+};
+
+struct ledger_end {
+    int64_t id;
+    enum err fault; /* OK: success */
+    int http_status; /* that the client was given */
+    bool is_truncated; /* a stream that broke off */
+    str model; /* that answered */
+    double hrm_confidence; /* negative: none */
+    double trm_confidence;
+    double confidence;
+    int64_t latency_us;
+};
+
+/* Append to the group in memory; a failure (memory, limit) is sticky until the next commit, which reports it. */
+void ledger_begin(struct ledger *l, const struct ledger_query *q);
+void ledger_call_begin(struct ledger *l, const struct ledger_call *c);
+void ledger_call_done(struct ledger *l, const struct ledger_call_end *c);
+void ledger_end(struct ledger *l, const struct ledger_end *e);
+bool ledger_is_dirty(const struct ledger *l); /* something waits for a commit */
+/* One write of all that was appended. WEIR_STORE: the disk is full or failing; what was appended stays in memory (bounded) and
+ * goes with the next commit. */
+NODISCARD enum err ledger_commit(struct ledger *l);
+
+/* ---- reading, for the CLI: from another process also while a server runs ---- */
+struct ledger_check {
+    int64_t rows; /* queries */
+    int64_t calls;
+    int64_t interrupted;
+    int64_t unpriced; /* calls */
+    int64_t sum_nano_usd; /* of priced calls */
+    int64_t mismatches;
+    bool is_live; /* a server holds the directory: journals were left alone */
+};
+/* Imports left journals when no server runs; then checks the ledger against itself: each query's cost is the sum of its calls, its call count
+ * right, each call's cost = usage × its price. on_mismatch gets a sentence each. */
+NODISCARD enum err store_verify(str directory, struct ledger_check *out, void (*on_mismatch)(void *ctx, str sentence), void *ctx,
+                                char out_why[256]);
+/* JSON Lines, a query a line with its calls: {"id","started","tenant",…,"calls":[…]}; oldest first. */
+NODISCARD enum err store_export(str directory, usec_utc since, void (*on_line)(void *ctx, str line), void *ctx, char out_why[256]);
+
+#endif

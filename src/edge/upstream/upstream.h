@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upstream: one HTTP call to a provider, with its attempts, timeouts and deadline; its answer whole or streamed.
+ *
+ * A caller embeds `struct upstream_call`, so starting a call allocates nothing of the caller's and
+ * cannot fail: every failure arrives later, through on_done.
+ *
+ * A caller may rely on:
+ *   - no callback runs inside a function of this header; the first comes from a later turn of the loop;
+ *   - every started call ends exactly once, in on_done or in upstream_cancel(), and no callback of that call runs after its end;
+ *   - a call is retried only while none of its answer's bytes were given to on_data; then never;
+ *   - upstream_cancel() closes the call's socket at once.
+ *
+ * The transport behind it is an interface of function pointers (transport.h); libcurl is the one that ships.
+ *
+ * May include: base, edge/world.
+ */
+#ifndef WEIR_EDGE_UPSTREAM_UPSTREAM_H
+#define WEIR_EDGE_UPSTREAM_UPSTREAM_H
+
+#include "base/base.h"
+#include "base/rng.h"
+#include "edge/world/world.h"
+
+struct upstream;
+struct transport_call;
+
+struct upstream_options {
+    int attempts_max; /* max_retries + 1 */
+    nsec connect_timeout;
+    nsec first_byte_timeout; /* from sent to the answer's head, per attempt */
+    nsec idle_timeout; /* between two reads of an answer */
+    nsec backoff_base; /* first delay; doubles; full jitter; at most backoff_max */
+    nsec backoff_max;
+    size_t answer_bytes_max; /* PROVIDER_GARBAGE past it */
+    uint32_t connections_max; /* open sockets in all */
+    uint64_t seed; /* of the jitter */
+};
+struct upstream_options upstream_options_default(void);
+
+NODISCARD enum err upstream_open(struct upstream **out, struct world *w, const struct upstream_options *options);
+void upstream_close(struct upstream *u); /* every call must have ended; NULL is a no-op */
+
+struct upstream_request {
+    str url; /* "https://api.openai.com/v1/chat/completions" */
+    str authorization; /* "Bearer …", or empty: no header; never logged */
+    str body; /* JSON; POST when not empty, else GET */
+    bool wants_stream; /* Accept: text/event-stream; data goes to on_data as it comes */
+    nsec deadline; /* absolute, world_now's clock: covers all attempts and waits */
+    int attempts_max; /* 0: as in the options */
+};
+
+struct upstream_call {
+    /* The caller sets these before starting; strings of the request must live until the end. */
+    void *ctx;
+    void (*on_head)(struct upstream_call *call, int http_status, str content_type); /* optional; of the attempt that will be relayed (2xx) */
+    void (*on_data)(struct upstream_call *call, str bytes); /* only when wants_stream and the status is 2xx */
+    void (*on_done)(struct upstream_call *call);
+
+    /* Readable in on_done. */
+    enum err result; /* OK: a 2xx answer that ended cleanly */
+    int http_status; /* of the last attempt; 0 when none answered */
+    struct buf body; /* the whole answer when not streamed, or an error's body; the caller's to read until upstream_call_fini */
+    int attempts; /* started */
+    nsec first_byte; /* since start; of the last attempt; 0 when none */
+    nsec took; /* since start */
+
+    /* private */
+    struct upstream *owner;
+    struct upstream_request request;
+    struct transport_call *transport;
+    struct timer timer; /* the next attempt, or a timeout */
+    struct timer deadline_timer;
+    struct turn finish;
+    nsec started;
+    nsec attempt_started;
+    nsec retry_after; /* negative: the provider did not say */
+    bool is_relaying; /* bytes were given away: final */
+    bool is_active;
+};
+
+void upstream_start(struct upstream *u, struct upstream_call *call, const struct upstream_request *request);
+void upstream_cancel(struct upstream_call *call); /* no-op when it has ended or never started */
+void upstream_call_fini(struct upstream_call *call); /* cancels, frees the body */
+
+/* Status → fault: 401, 403 PROVIDER_AUTH; 404 PROVIDER_NO_MODEL; 429 PROVIDER_RATE_LIMITED; 503, 529 PROVIDER_OVERLOADED; other 5xx, 408, 409, 425
+ * PROVIDER_FAILED; other 4xx PROVIDER_REJECTED; 3xx PROVIDER_GARBAGE; 2xx OK. */
+enum err upstream_fault_of_status(int http_status);
+/* Retry-After as seconds or an HTTP date; negative when it is neither. now: the wall clock. */
+nsec upstream_retry_after(str value, usec_utc now);
+
+#endif
