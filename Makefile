@@ -9,11 +9,11 @@ setup: ## installs the Debian packages that are missing (tools/setup is the list
 	@tools/setup
 
 build: setup ## the release binary, build/release/weir
-	@test -d build/release || CC=gcc meson setup build/release --buildtype=release -Doptimization=2 >/dev/null
+	@test -d build/release || CC=gcc meson setup build/release --buildtype=debugoptimized >/dev/null
 	@ninja -C build/release
 
 build-sanitize: setup ## the same with clang's address and undefined sanitizers, build/sanitize
-	@test -d build/sanitize || CC=clang meson setup build/sanitize --buildtype=debug -Doptimization=1 \
+	@test -d build/sanitize || CC=clang meson setup build/sanitize -Ddebug=true -Doptimization=1 \
 	  -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 	@ninja -C build/sanitize
 

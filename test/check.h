@@ -115,7 +115,7 @@ __attribute__((unused)) static int check_run(const struct check_test *tests, siz
 
 #define TEST(name)                                                                                 \
     {                                                                                              \
-        #name, name                                                                                \
+#name, name                                                                                \
     }
 #define TESTS(...)                                                                                 \
     int main(void)                                                                                 \

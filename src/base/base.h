@@ -21,6 +21,8 @@
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define CONTAINER_OF_CONST(ptr, type, member)                                                      \
+    ((const type *)(const void *)((const char *)(ptr)-offsetof(type, member)))
 
 /* Marks a fact of the whole function family: the result is unused on purpose. */
 #define IGNORE(expression)                                                                         \

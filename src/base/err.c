@@ -5,11 +5,10 @@
 #include <assert.h>
 #include <strings.h>
 
-static const struct err_info infos[ERR_COUNT] = {
-    [OK] = { "OK", 200, false, false, "", "ok" },
+static const struct err_info infos[ERR_COUNT] = { [OK] = { "OK", 200, false, false, "", "ok" },
 #define X(name, status, retryable, blames, type, text)                                             \
     [name] = { #name, status, retryable, blames, type, text },
-    ERR_TABLE(X)
+                                                  ERR_TABLE(X)
 #undef X
 };
 

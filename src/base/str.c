@@ -163,7 +163,8 @@ bool str_to_double(str s, double *out)
         return false;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
-        bool is_ok = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.' || c == 'e' || c == 'E';
+        bool is_ok =
+            (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.' || c == 'e' || c == 'E';
         if (!is_ok)
             return false;
     }
@@ -208,7 +209,8 @@ bool str_is_utf8(str s)
 
     for (size_t i = 0; i < s.len;) {
         uint64_t eight;
-        if (s.len - i >= 8 && (memcpy(&eight, p + i, 8), (eight & UINT64_C(0x8080808080808080)) == 0)) {
+        if (s.len - i >= 8 &&
+            (memcpy(&eight, p + i, 8), (eight & UINT64_C(0x8080808080808080)) == 0)) {
             i += 8;
             continue;
         }

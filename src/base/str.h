@@ -68,7 +68,8 @@ void buf_add(struct buf *b, str s);
 void buf_add_char(struct buf *b, char c);
 void buf_add_i64(struct buf *b, int64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
+void buf_vprintf(struct buf *b, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
 /* Room for at least n more bytes at ptr + len; NULL when it failed. Then add what you wrote to len. */
 char *buf_reserve(struct buf *b, size_t n);
 /* Drops the first n bytes (n <= len) by moving the rest down. */

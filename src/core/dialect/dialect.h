@@ -44,7 +44,8 @@ struct chat_error {
 /* Types are checked (model a string, messages an array of objects with a known role, stream a boolean, …). Fields that we do
  * not know are ignored here and relayed by chat_request_splice(). A request whose last user message holds no visible character is CALLER_EMPTY_QUESTION.
  * On failure *out_error is filled. */
-NODISCARD enum err chat_request_parse(struct arena *arena, str body, struct chat_request *out, struct chat_error *out_error);
+NODISCARD enum err chat_request_parse(struct arena *arena, str body, struct chat_request *out,
+                                      struct chat_error *out_error);
 
 /* The client's body for the provider: byte for byte, but for the model's name and, when streaming, an injected
  * stream_options.include_usage = true, and without weir's own "weir" member. */

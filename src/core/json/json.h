@@ -15,7 +15,15 @@
 #include "base/arena.h"
 #include "base/base.h"
 
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 #define JSON_DEPTH_MAX 64
 #define JSON_NODES_MAX 1000000u
@@ -34,7 +42,8 @@ struct json_error {
 };
 
 /* Parses the whole text. CALLER_BAD_JSON with *out_error (may be NULL) filled, or WEIR_NO_MEMORY. */
-NODISCARD enum err json_parse(struct arena *arena, str text, struct json *out, struct json_error *out_error);
+NODISCARD enum err json_parse(struct arena *arena, str text, struct json *out,
+                              struct json_error *out_error);
 
 bool json_exists(struct json v);
 bool json_is(struct json v, enum json_type type); /* false for a missing value */
@@ -61,14 +70,17 @@ struct json_iter json_iter(struct json v);
 bool json_next(struct json_iter *it);
 
 /* Reads; false (and *out untouched) when the value is missing or of another type or out of range. */
-bool json_str(struct json v, struct arena *arena, str *out); /* unescaped; points into the text when it can */
-bool json_i64(struct json v, int64_t *out); /* integers only: 1, -2, 1e2 and 1.0 are integers, 1.5 is not */
+bool json_str(struct json v, struct arena *arena,
+              str *out); /* unescaped; points into the text when it can */
+bool json_i64(struct json v,
+              int64_t *out); /* integers only: 1, -2, 1e2 and 1.0 are integers, 1.5 is not */
 bool json_double(struct json v, double *out);
 bool json_bool(struct json v, bool *out);
 
 /* Writers into a buffer. The caller writes the punctuation: buf_add(&b, STR("{\"a\":")); json_write_str(&b, s); … */
 void json_write_str(struct buf *out, str s); /* quoted; bytes that are not UTF-8 become U+FFFD */
-void json_write_double(struct buf *out, double v); /* shortest that reads back; null for inf and nan */
+void json_write_double(struct buf *out,
+                       double v); /* shortest that reads back; null for inf and nan */
 void json_write_bool(struct buf *out, bool v);
 /* {"name":value} members without fuss: writes a comma when the last byte of out is neither '{' nor '[' nor ':'. */
 void json_key(struct buf *out, const char *name); /* `,"name":` */
@@ -86,6 +98,7 @@ void json_write_canonical(struct buf *out, struct json v);
  * maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, anyOf, oneOf, allOf, not, $ref to #/$defs/NAME.
  * CALLER_BAD_REQUEST when the schema uses something else (what names it); otherwise OK and *out_valid. `out_where` (may be
  * NULL) gets the path of the first violation, allocated in the arena. */
-NODISCARD enum err json_schema_check(struct arena *arena, struct json schema, struct json v, bool *out_valid, str *out_where);
+NODISCARD enum err json_schema_check(struct arena *arena, struct json schema, struct json v,
+                                     bool *out_valid, str *out_where);
 
 #endif

@@ -18,7 +18,13 @@
 #include "base/arena.h"
 #include "base/base.h"
 
-enum reason_strategy { REASON_DIRECT, REASON_HRM, REASON_TRM, REASON_HRM_TRM, REASON_STRATEGY_COUNT };
+enum reason_strategy {
+    REASON_DIRECT,
+    REASON_HRM,
+    REASON_TRM,
+    REASON_HRM_TRM,
+    REASON_STRATEGY_COUNT
+};
 const char *reason_strategy_name(enum reason_strategy s); /* "direct", "hrm", "trm", "hrm_trm" */
 bool reason_strategy_find(str name, enum reason_strategy *out);
 
@@ -59,12 +65,19 @@ struct reason_config {
         double min_improvement_delta; /* a rewrite must gain, [0, 1] */
     } trm;
     uint32_t max_tokens; /* output tokens per call */
-    bool use_json_schema; /* structured output through response_format; else the prompt alone asks for JSON */
+    bool
+        use_json_schema; /* structured output through response_format; else the prompt alone asks for JSON */
     const struct reason_prompts *prompts;
 };
 
 /* ---- outside feedback ---- */
-enum verifier_kind { VERIFY_NONE, VERIFY_ARITHMETIC, VERIFY_REGEX, VERIFY_EXACT, VERIFY_JSON_SCHEMA };
+enum verifier_kind {
+    VERIFY_NONE,
+    VERIFY_ARITHMETIC,
+    VERIFY_REGEX,
+    VERIFY_EXACT,
+    VERIFY_JSON_SCHEMA
+};
 struct verifier {
     enum verifier_kind kind;
     str spec; /* arithmetic: an expression whose value is the answer ("12*(3+4)"); regex: POSIX extended, whole answer;
@@ -72,7 +85,8 @@ struct verifier {
 };
 enum verdict { VERDICT_UNKNOWN, VERDICT_PASS, VERDICT_FAIL };
 /* out_why: a sentence for the model ("12 is not a number between …"), in the arena. Bad spec: CALLER_BAD_REQUEST. */
-NODISCARD enum err verifier_check(const struct verifier *v, str answer, struct arena *arena, enum verdict *out, str *out_why);
+NODISCARD enum err verifier_check(const struct verifier *v, str answer, struct arena *arena,
+                                  enum verdict *out, str *out_why);
 
 /* ---- canonical answers ---- */
 /* Numbers as exact rationals with units ("$1,200.50" → "2401/2 usd", "50%" → "1/2"), choice letters ("(B)" → "choice:b"),
@@ -90,7 +104,8 @@ struct reason_message {
 };
 
 struct reason_question {
-    const struct reason_message *messages; /* as the caller sent them; the last user message is the question */
+    const struct reason_message
+        *messages; /* as the caller sent them; the last user message is the question */
     size_t message_count;
     str domain; /* may be empty */
     struct verifier verifier;
@@ -140,23 +155,27 @@ struct reason_best {
     str answer; /* for people, in the machine's arena */
     str canonical;
     struct signals signals;
-    double hrm_confidence; /* raw combination of the signals in [0,1], uncalibrated; negative: none */
+    double
+        hrm_confidence; /* raw combination of the signals in [0,1], uncalibrated; negative: none */
     double trm_confidence; /* the same after refinement; negative: none */
     double confidence; /* of the answer: the last stage's; negative: none */
     enum err fault; /* why there is no answer */
     int rounds; /* refinements made */
-    const char *halt; /* why it stopped: "confident", "same answer twice", "no outside feedback", "converged", "budget", … */
+    const char *
+        halt; /* why it stopped: "confident", "same answer twice", "no outside feedback", "converged", "budget", … */
 };
 
 struct reason;
 
 /* Everything is copied into the arena, which must outlive the machine. CALLER_EMPTY_QUESTION, WEIR_NO_MEMORY,
  * CALLER_BAD_REQUEST (bad verifier). */
-NODISCARD enum err reason_open(struct reason **out, struct arena *arena, enum reason_strategy strategy,
-                               const struct reason_config *config, const struct reason_question *question);
+NODISCARD enum err reason_open(struct reason **out, struct arena *arena,
+                               enum reason_strategy strategy, const struct reason_config *config,
+                               const struct reason_question *question);
 /* Calls to start now, at most REASON_CALLS_AT_ONCE; 0 while it only waits for tells, when done, or when the budget forbids
  * (it then ends once nothing is under way). Strings live in the arena. */
-size_t reason_ask(struct reason *r, const struct reason_budget *left, struct reason_call out[REASON_CALLS_AT_ONCE]);
+size_t reason_ask(struct reason *r, const struct reason_budget *left,
+                  struct reason_call out[REASON_CALLS_AT_ONCE]);
 void reason_tell(struct reason *r, uint32_t id, const struct reason_outcome *outcome);
 bool reason_done(const struct reason *r);
 struct reason_best reason_best(const struct reason *r);

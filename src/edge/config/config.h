@@ -79,7 +79,8 @@ struct config {
     struct {
         int64_t calls_max; /* per query */
         int64_t tokens_max; /* per query, input and output */
-        nano_usd cost_max; /* per query, from budget.usd_max; unpriced models are bounded by calls and tokens */
+        nano_usd
+            cost_max; /* per query, from budget.usd_max; unpriced models are bounded by calls and tokens */
         int64_t output_tokens_max; /* per call that weir makes */
     } budget;
     struct {
@@ -92,8 +93,10 @@ struct config {
     size_t provider_count;
     const struct config_model *models; /* `model` itself is always among them */
     size_t model_count;
-    struct price_table prices; /* from `prices:` (a path beside the file), else the compiled-in config/prices.yaml */
-    const struct reason_prompts *prompts; /* from `prompts:` (a directory), else the compiled-in ones */
+    struct price_table
+        prices; /* from `prices:` (a path beside the file), else the compiled-in config/prices.yaml */
+    const struct reason_prompts
+        *prompts; /* from `prompts:` (a directory), else the compiled-in ones */
 
     uint64_t hash; /* of all values, secrets left out */
     struct arena arena; /* owns everything above */

@@ -43,17 +43,22 @@ struct server_options {
 };
 
 /* WEIR_IO with a sentence in out_why (160 bytes) when the address cannot be bound. */
-NODISCARD enum err server_open(struct http_server **out, struct world *w, const struct server_options *options, char out_why[160]);
+NODISCARD enum err server_open(struct http_server **out, struct world *w,
+                               const struct server_options *options, char out_why[160]);
 uint16_t server_port(const struct http_server *s); /* the port bound */
-void server_drain(struct http_server *s); /* closes the listener and idle connections; answers carry Connection: close from now on */
+void server_drain(
+    struct http_server *
+        s); /* closes the listener and idle connections; answers carry Connection: close from now on */
 uint32_t server_busy(const struct http_server *s); /* exchanges that have not ended */
-void server_close(struct http_server *s); /* cuts every connection; exchanges must have ended; NULL is a no-op */
+void server_close(
+    struct http_server *s); /* cuts every connection; exchanges must have ended; NULL is a no-op */
 
 /* ---- the request ---- */
 str exchange_method(const struct exchange *x);
 str exchange_path(const struct exchange *x); /* without the query, as sent */
 str exchange_query(const struct exchange *x);
-str exchange_header(const struct exchange *x, str name); /* case-insensitive; ptr NULL when absent */
+str exchange_header(const struct exchange *x,
+                    str name); /* case-insensitive; ptr NULL when absent */
 str exchange_body(const struct exchange *x);
 str exchange_peer(const struct exchange *x); /* "127.0.0.1:54321" */
 nsec exchange_started(const struct exchange *x); /* when its first byte was read */
@@ -66,16 +71,19 @@ struct answer_header {
 };
 
 /* A whole answer at once (Content-Length; Date and Server are added); ends the exchange. */
-void exchange_respond(struct exchange *x, int status, str content_type, const struct answer_header *headers, size_t header_count,
-                      str body);
+void exchange_respond(struct exchange *x, int status, str content_type,
+                      const struct answer_header *headers, size_t header_count, str body);
 /* A streamed answer (chunked; or close-delimited for HTTP/1.0). */
-void exchange_begin(struct exchange *x, int status, str content_type, const struct answer_header *headers, size_t header_count);
+void exchange_begin(struct exchange *x, int status, str content_type,
+                    const struct answer_header *headers, size_t header_count);
 /* Copies; sends in this turn. false when the client is slow (much is queued): wait for on_drain before more; nothing is lost. */
 bool exchange_write(struct exchange *x, str bytes);
 void exchange_end(struct exchange *x); /* finishes the stream; x must not be used afterwards */
-void exchange_abort(struct exchange *x); /* ends by cutting the connection: the client sees an incomplete answer */
+void exchange_abort(
+    struct exchange *x); /* ends by cutting the connection: the client sees an incomplete answer */
 
 /* Set by the owner at any time before the end. */
-void exchange_watch(struct exchange *x, void *ctx, void (*on_gone)(void *ctx), void (*on_drain)(void *ctx));
+void exchange_watch(struct exchange *x, void *ctx, void (*on_gone)(void *ctx),
+                    void (*on_drain)(void *ctx));
 
 #endif

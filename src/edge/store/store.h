@@ -26,17 +26,22 @@ struct ledger; /* one worker's writer */
 struct store_options {
     str directory; /* created when missing, mode 0700: ledger.db, journal-*.wj, lock */
     bool sync_power; /* fdatasync with each commit, synchronous=FULL */
-    bool relaxed; /* commits may be deferred up to 50 ms: faster, the last moments may be lost in a crash */
+    bool
+        relaxed; /* commits may be deferred up to 50 ms: faster, the last moments may be lost in a crash */
     size_t segment_bytes; /* journal rotation; 0: 16 MiB */
-    uint64_t journal_bytes_max; /* of all segments; past it ledger_commit gives WEIR_STORE; 0: 4 GiB */
+    uint64_t
+        journal_bytes_max; /* of all segments; past it ledger_commit gives WEIR_STORE; 0: 4 GiB */
     nsec import_interval; /* 0: 100 ms */
 };
 
 /* Takes the directory's lock (WEIR_STORE when another process holds it; out_why says so), recovers, starts the store thread. */
-NODISCARD enum err store_open(struct store **out, const struct store_options *options, char out_why[256]);
-void store_close(struct store *s); /* every ledger must be closed; imports everything first; NULL is a no-op */
+NODISCARD enum err store_open(struct store **out, const struct store_options *options,
+                              char out_why[256]);
+void store_close(
+    struct store *s); /* every ledger must be closed; imports everything first; NULL is a no-op */
 
-NODISCARD enum err ledger_open(struct ledger **out, struct store *s, unsigned worker); /* worker < 256 */
+NODISCARD enum err ledger_open(struct ledger **out, struct store *s,
+                               unsigned worker); /* worker < 256 */
 void ledger_close(struct ledger *l);
 
 /* A query's id: 63 bits, unique in the directory for ever, growing with time: 42 bits of milliseconds, 8 of worker, 13 of sequence; never goes
@@ -116,9 +121,11 @@ struct ledger_check {
 };
 /* Imports left journals when no server runs; then checks the ledger against itself: each query's cost is the sum of its calls, its call count
  * right, each call's cost = usage × its price. on_mismatch gets a sentence each. */
-NODISCARD enum err store_verify(str directory, struct ledger_check *out, void (*on_mismatch)(void *ctx, str sentence), void *ctx,
+NODISCARD enum err store_verify(str directory, struct ledger_check *out,
+                                void (*on_mismatch)(void *ctx, str sentence), void *ctx,
                                 char out_why[256]);
 /* JSON Lines, a query a line with its calls: {"id","started","tenant",…,"calls":[…]}; oldest first. */
-NODISCARD enum err store_export(str directory, usec_utc since, void (*on_line)(void *ctx, str line), void *ctx, char out_why[256]);
+NODISCARD enum err store_export(str directory, usec_utc since, void (*on_line)(void *ctx, str line),
+                                void *ctx, char out_why[256]);
 
 #endif

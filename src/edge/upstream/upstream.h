@@ -38,7 +38,8 @@ struct upstream_options {
 };
 struct upstream_options upstream_options_default(void);
 
-NODISCARD enum err upstream_open(struct upstream **out, struct world *w, const struct upstream_options *options);
+NODISCARD enum err upstream_open(struct upstream **out, struct world *w,
+                                 const struct upstream_options *options);
 void upstream_close(struct upstream *u); /* every call must have ended; NULL is a no-op */
 
 struct upstream_request {
@@ -53,14 +54,17 @@ struct upstream_request {
 struct upstream_call {
     /* The caller sets these before starting; strings of the request must live until the end. */
     void *ctx;
-    void (*on_head)(struct upstream_call *call, int http_status, str content_type); /* optional; of the attempt that will be relayed (2xx) */
-    void (*on_data)(struct upstream_call *call, str bytes); /* only when wants_stream and the status is 2xx */
+    void (*on_head)(struct upstream_call *call, int http_status,
+                    str content_type); /* optional; of the attempt that will be relayed (2xx) */
+    void (*on_data)(struct upstream_call *call,
+                    str bytes); /* only when wants_stream and the status is 2xx */
     void (*on_done)(struct upstream_call *call);
 
     /* Readable in on_done. */
     enum err result; /* OK: a 2xx answer that ended cleanly */
     int http_status; /* of the last attempt; 0 when none answered */
-    struct buf body; /* the whole answer when not streamed, or an error's body; the caller's to read until upstream_call_fini */
+    struct buf
+        body; /* the whole answer when not streamed, or an error's body; the caller's to read until upstream_call_fini */
     int attempts; /* started */
     nsec first_byte; /* since start; of the last attempt; 0 when none */
     nsec took; /* since start */
@@ -79,7 +83,8 @@ struct upstream_call {
     bool is_active;
 };
 
-void upstream_start(struct upstream *u, struct upstream_call *call, const struct upstream_request *request);
+void upstream_start(struct upstream *u, struct upstream_call *call,
+                    const struct upstream_request *request);
 void upstream_cancel(struct upstream_call *call); /* no-op when it has ended or never started */
 void upstream_call_fini(struct upstream_call *call); /* cancels, frees the body */
 

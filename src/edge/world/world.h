@@ -58,12 +58,14 @@ void world_on_turn_end(struct world *w, struct turn_end *hook, void (*run)(struc
 /* Watched descriptors, level-triggered. The watch does not own fd: close the watch before the fd. */
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct watch;
-NODISCARD enum err watch_open(struct watch **out, struct world *w, int fd, void (*on_ready)(void *ctx, unsigned events),
+NODISCARD enum err watch_open(struct watch **out, struct world *w, int fd,
+                              void (*on_ready)(void *ctx, unsigned events),
                               void *ctx); /* watches nothing yet; WEIR_IO, WEIR_NO_MEMORY */
 void watch_set(struct watch *watch, unsigned events); /* cheap when nothing changes */
 void watch_close(struct watch *watch); /* NULL is a no-op */
 
 /* Signals, delivered as a turn. signum as in <signal.h>; at most 4 per world. */
-NODISCARD enum err world_on_signal(struct world *w, int signum, void (*fn)(void *ctx, int signum), void *ctx);
+NODISCARD enum err world_on_signal(struct world *w, int signum, void (*fn)(void *ctx, int signum),
+                                   void *ctx);
 
 #endif
