@@ -43,6 +43,8 @@ struct socket {
     curl_socket_t fd;
     bool
         is_connection; /* opened by on_open_socket; others are libcurl's own, such as the resolver's */
+    unsigned events; /* wished */
+    bool is_connected;
     bool is_wanted; /* a transfer waits for it */
 };
 
@@ -220,24 +222,41 @@ static struct socket *socket_remember(struct shard *shard, curl_socket_t fd, boo
     if (!s)
         return NULL;
     *s = (struct socket){ .shard = shard, .fd = fd, .is_connection = is_connection };
-    if (watch_open(&s->watch, t->world, fd, on_socket_ready, s) != OK) {
-        free(s);
-        return NULL;
-    }
     t->sockets[fd] = s;
     return s;
 }
 
+static bool socket_watch(struct socket *s, unsigned events)
+{
+    s->events = events;
+    if (!s->watch &&
+        watch_open(&s->watch, s->shard->transport->world, s->fd, on_socket_ready, s) != OK)
+        return false;
+    s->is_wanted = true;
+    watch_set(s->watch, events);
+    return true;
+}
+
+/*
+ * libcurl 7.88 to 8.2 closes a socket that never became a connection itself, past on_close_socket
+ * (curl pull request 11439), and says so late or, when the next one gets the same number, not at
+ * all; then it does not repeat its wish either.
+ */
 static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct shard *shard = ctx;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
+    const struct socket *stale = socket_of(shard->transport, fd);
+    unsigned events = stale && stale->is_wanted && stale->shard == shard ? stale->events : 0;
 
     (void)purpose;
     if (fd < 0)
         return CURL_SOCKET_BAD;
-    if (!socket_remember(shard, fd, true)) {
+    socket_forget(shard->transport, fd);
+    struct socket *s = socket_remember(shard, fd, true);
+    if (!s || (events != 0 && !socket_watch(s, events))) {
+        socket_forget(shard->transport, fd);
         close(fd);
         return CURL_SOCKET_BAD;
     }
@@ -252,6 +271,19 @@ static int on_close_socket(void *ctx, curl_socket_t fd)
     return close(fd);
 }
 
+static void socket_unwish(struct curl_transport *t, struct socket *s)
+{
+    if (!s)
+        return;
+    s->is_wanted = false;
+    if (!s->is_connection) {
+        socket_forget(t, s->fd);
+    } else if (!s->is_connected) {
+        watch_close(s->watch); /* maybe closed already: see on_open_socket */
+        s->watch = NULL;
+    }
+}
+
 /* libcurl says which events of a socket it waits for. */
 static int on_socket_wish(CURL *easy, curl_socket_t fd, int what, void *ctx, void *unused)
 {
@@ -261,19 +293,16 @@ static int on_socket_wish(CURL *easy, curl_socket_t fd, int what, void *ctx, voi
     (void)easy;
     (void)unused;
     if (what == CURL_POLL_REMOVE) {
-        if (s && !s->is_connection)
-            socket_forget(shard->transport, fd);
-        else if (s)
-            s->is_wanted = false;
+        socket_unwish(shard->transport, s);
         return 0;
     }
     if (!s)
         s = socket_remember(shard, fd, false);
     if (!s)
         return 0; /* libcurl looks after its resolver by timer too */
-    s->is_wanted = true;
-    watch_set(s->watch,
-              (what & CURL_POLL_IN ? WATCH_READ : 0U) | (what & CURL_POLL_OUT ? WATCH_WRITE : 0U));
+    s->is_connected |= (what & CURL_POLL_IN) != 0; /* before, it waits for writing only */
+    IGNORE(socket_watch(s, (what & CURL_POLL_IN ? WATCH_READ : 0U) |
+                               (what & CURL_POLL_OUT ? WATCH_WRITE : 0U)));
     return 0;
 }
 
@@ -731,7 +760,7 @@ static void transport_close(struct transport *base)
     for (size_t i = 0; i < HEADER_SETS; i++)
         header_set_release(t->header_sets[i]);
     for (size_t i = 0; i < t->socket_slots; i++)
-        assert(!t->sockets[i]);
+        socket_forget(t, (curl_socket_t)i);
     free(t->shards);
     free(t->sockets);
     free(t->no_proxy);

@@ -74,6 +74,8 @@ static bool script_read(int fd, struct buf *request)
         if (n <= 0)
             return false;
         request->len += (size_t)n;
+        if (request->ptr[0] == 0x16) /* a TLS handshake: answered in clear text */
+            return true;
     }
 }
 
@@ -138,7 +140,8 @@ static void *script_serve(void *ctx)
             break;
     }
     buf_fini(&request);
-    shutdown(fd, SHUT_RDWR); /* closed by script_server_stop, so that the number is not used again */
+    shutdown(fd,
+             SHUT_RDWR); /* closed by script_server_stop, so that the number is not used again */
     pthread_mutex_lock(&server->lock);
     server->open--;
     pthread_mutex_unlock(&server->lock);
