@@ -771,6 +771,57 @@ static void the_table_is_sound_and_documented(void)
     buf_fini(&out);
 }
 
+static void prompts_come_from_a_directory(void)
+{
+    static const char *const roles[] = { "direct",    "plan",    "solve", "check",
+                                         "synthesis", "program", "refine" };
+    struct nest nest = { 0 };
+    char path[160], source[64], from[96];
+
+    if (!shipped("prompts", source))
+        SKIP("config/ is not beside the working directory");
+    REQUIRE(nest_open(&nest));
+    nest_write(&nest, "a.yaml", "prompts: .\n");
+    struct loaded l = load_file(nest_path(&nest, "a.yaml", path));
+    CHECK(strstr(l.first, "1:10 prompts cannot be read from '") == l.first);
+    CHECK_INT(l.issues.errors, ARRAY_LEN(roles));
+    unload(&l);
+
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+        struct buf text = { 0 };
+        char name[32];
+        snprintf(from, sizeof(from), "%s/%s.txt", source, roles[i]);
+        snprintf(name, sizeof(name), "%s.txt", roles[i]);
+        CHECK(file_read(str_from(from), CONFIG_FILE_BYTES_MAX, &text, NULL) == NULL);
+        nest_write(&nest, name, buf_cstr(&text));
+        buf_fini(&text);
+    }
+    uint64_t builtin = hash_of("");
+    l = load_file(nest_path(&nest, "a.yaml", path));
+    REQUIRE(l.e == OK && l.c->prompts);
+    CHECK(l.c->prompts != reason_prompts_builtin());
+    CHECK(config_reason(l.c).prompts == l.c->prompts);
+    CHECK(l.c->hash == builtin); /* the same texts are the same configuration */
+    unload(&l);
+
+    nest_write(&nest, "direct.txt", "Answer this in a word: {question}\n");
+    l = load_file(nest_path(&nest, "a.yaml", path));
+    if (l.e == OK)
+        CHECK(l.c->hash != builtin);
+    else
+        CHECK(strstr(l.first, "1:10 prompts are not usable: ") == l.first);
+    unload(&l);
+    nest_write(&nest, "direct.txt", "No slot here.\n");
+    l = load_file(nest_path(&nest, "a.yaml", path));
+    CHECK(strstr(l.first, "1:10 prompts are not usable: ") == l.first);
+    unload(&l);
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+        snprintf(from, sizeof(from), "%s.txt", roles[i]);
+        CHECK(unlink(nest_path(&nest, from, path)) == 0);
+    }
+    nest_close(&nest);
+}
+
 static void limits_hold(void)
 {
     struct buf text = { 0 };
@@ -820,4 +871,5 @@ TESTS(TEST(bad_files_are_refused_at_their_place), TEST(defaults_hold_without_a_f
       TEST(bad_prices_are_refused_at_their_place), TEST(prices_are_built_in),
       TEST(the_shipped_files_load), TEST(keys_without_effect_are_said),
       TEST(every_key_of_the_seed_is_in_the_table), TEST(the_hash_follows_each_key),
-      TEST(the_hash_follows_records), TEST(the_table_is_sound_and_documented), TEST(limits_hold))
+      TEST(the_hash_follows_records), TEST(the_table_is_sound_and_documented),
+      TEST(prompts_come_from_a_directory), TEST(limits_hold))
