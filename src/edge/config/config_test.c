@@ -256,6 +256,7 @@ static void values_reach_their_fields(void)
                  "timeout_seconds: 0.000000001\n"
                  "budget: {usd_max: 0.000000007}\n"
                  "ledger: {durability: relaxed, sync: power}\n"
+                 "upstream: {backoff_seconds: 2, backoff_max_seconds: 2}\n"
                  "server: {listen: '[::1]:0', admin: 'localhost:65535'}\n"
                  "providers:\n"
                  "  local: {base_url: 'http://[::1]:9001/v1//', simulated: true}\n"
@@ -497,6 +498,37 @@ static void bad_prices_are_refused_at_their_place(void)
     CHECK_INT(l.c->prices.rows[0].input, 300);
     CHECK_INT(l.c->prices.rows[0].cached, -1);
     unload(&l);
+    nest_close(&nest);
+}
+
+static void dates_are_days_since_1970(void)
+{
+    static const struct {
+        const char *date;
+        int32_t want; /* -1: refused */
+    } rows[] = {
+        { "1970-01-01", 0 },     { "1970-12-31", 364 },   { "1972-02-29", 789 },
+        { "1972-03-01", 790 },   { "2000-02-29", 11016 }, { "2000-03-01", 11017 },
+        { "2024-01-31", 19753 }, { "2024-02-29", 19782 }, { "2024-12-31", 20088 },
+        { "2025-11-20", 20412 }, { "2100-03-01", 47541 }, { "2100-02-29", -1 },
+        { "1969-12-31", -1 },    { "2024-04-31", -1 },    { "2024-00-10", -1 },
+        { "2024-01-00", -1 },    { "2024-1-01", -1 },     { "2024/01/01", -1 },
+        { "2024-01-01T00", -1 },
+    };
+    struct nest nest = { 0 };
+    char path[160], text[128];
+
+    REQUIRE(nest_open(&nest));
+    nest_write(&nest, "a.yaml", "prices: prices.yaml\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(text, sizeof(text), "- {model: a, from: %s, input: 1, output: 1}", rows[i].date);
+        nest_write(&nest, "prices.yaml", text);
+        struct loaded l = load_file(nest_path(&nest, "a.yaml", path));
+        CHECK((l.e == OK) == (rows[i].want >= 0));
+        if (l.c)
+            CHECK_INT(l.c->prices.rows[0].from_day, rows[i].want);
+        unload(&l);
+    }
     nest_close(&nest);
 }
 
@@ -868,8 +900,8 @@ static void limits_hold(void)
 TESTS(TEST(bad_files_are_refused_at_their_place), TEST(defaults_hold_without_a_file),
       TEST(values_reach_their_fields), TEST(an_extending_file_lies_above),
       TEST(secrets_come_from_outside), TEST(a_missing_provider_key_is_a_warning),
-      TEST(bad_prices_are_refused_at_their_place), TEST(prices_are_built_in),
-      TEST(the_shipped_files_load), TEST(keys_without_effect_are_said),
+      TEST(bad_prices_are_refused_at_their_place), TEST(dates_are_days_since_1970),
+      TEST(prices_are_built_in), TEST(the_shipped_files_load), TEST(keys_without_effect_are_said),
       TEST(every_key_of_the_seed_is_in_the_table), TEST(the_hash_follows_each_key),
       TEST(the_hash_follows_records), TEST(the_table_is_sound_and_documented),
       TEST(prompts_come_from_a_directory), TEST(limits_hold))
