@@ -77,9 +77,9 @@ static void shard_drive(struct shard *shard, curl_socket_t fd, int events)
     int running;
 
     shard->is_inside = true;
-    CURLMcode code = curl_multi_socket_action(shard->multi, fd, events, &running);
+    /* Only memory can fail here; the timeouts of the calls concerned see to them. */
+    IGNORE(curl_multi_socket_action(shard->multi, fd, events, &running) != CURLM_OK);
     shard->is_inside = false;
-    assert(code == CURLM_OK);
     shard_tell(shard);
 }
 
@@ -188,23 +188,27 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
     return len;
 }
 
+/* How much of a body is taken: of an error's the beginning says enough. */
+static size_t body_bytes_max(const struct transport_call *call)
+{
+    if (is_success(call->http_status) || call->answer_bytes_max < ERROR_BODY_MAX)
+        return call->answer_bytes_max;
+    return ERROR_BODY_MAX;
+}
+
 /* Anything but len ends the transfer with CURLE_WRITE_ERROR. */
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct transport_call *call = ctx;
-    size_t len = size * count, taken = len;
+    size_t len = size * count, room = body_bytes_max(call) - call->received;
+    size_t taken = len < room ? len : room;
     bool is_good = is_success(call->http_status);
     struct buf *target = is_good && call->wants_stream ? &call->inbox : call->answer;
 
     call->events->on_read(call->ctx);
-    if (!is_good && taken > ERROR_BODY_MAX - call->received)
-        taken = ERROR_BODY_MAX - call->received; /* the status says enough */
-    if (call->answer_bytes_max - call->received < taken) {
-        call->is_too_large = true;
-        return 0;
-    }
     call->received += taken;
     buf_add(target, (str){ bytes, taken });
+    call->is_too_large = is_good && taken < len;
     call->is_out_of_memory = target->failed;
     if (target == &call->inbox)
         call_note(call);
