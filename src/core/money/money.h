@@ -42,6 +42,8 @@ struct price_table {
 /* "2.50" dollars per million tokens → 2500 nano-dollars per token, exactly; false when it is no plain decimal
  * number or finer than a nano-dollar per token (three decimals of a dollar per million). */
 bool price_parse(str dollars_per_million, nano_usd *out);
+/* "0.05" dollars → 50000000 nano-dollars, exactly; false as above, at nine decimals. */
+bool cost_parse(str dollars, nano_usd *out);
 /* Sorts; CALLER_BAD_REQUEST when a (model, day) stands twice or a price is negative. */
 NODISCARD enum err price_table_init(struct price_table *table, struct price *rows, size_t count);
 /* The row that holds for the model on the day; NULL when unpriced. A dated snapshot's name (gpt-4o-2024-08-06)
@@ -52,8 +54,9 @@ const struct price *price_find(const struct price_table *table, str model, usec_
 nano_usd price_cost(const struct price *price, const struct usage *usage);
 /* COST_UNPRICED when either is; saturating otherwise. */
 nano_usd cost_add(nano_usd a, nano_usd b);
+/* Counts saturate; the sum is known (estimated) when any part is. */
 void usage_add(struct usage *sum, const struct usage *part);
-/* "$0.000123456" (nine decimals cut to six significant places at least), or "unpriced". out: 32 bytes. */
+/* "$0.000123456", "$0.002000": exact, nine decimals without the zeros behind the sixth; or "unpriced". out: 32 bytes. */
 str cost_format(nano_usd cost, char out[32]);
 
 #endif
