@@ -241,8 +241,6 @@ static enum connection_state step_linger(struct connection *c)
 
 /* ---- waiting ---- */
 
-static void connection_run(struct connection *c);
-
 static nsec wait_limit(const struct connection *c)
 {
     const struct server_limits *limits = &c->server->options.limits;
@@ -288,7 +286,7 @@ static void on_timer(struct timer *timer)
         return;
     }
     c->has_timed_out = true;
-    connection_run(c);
+    connection_wake(c); /* the loop still looks at a timer that fires: do not free it here */
 }
 
 /* The deadline moves with every request; the timer only when it would fire too late. */
