@@ -46,7 +46,7 @@ def clients(checks, world):
     for name, body, status, _ in CLIENT_CASES:
         checks.error(name, gateway.post(body, KEY), status)
 
-    # Turned away at the door: whoever may not ask, or did not ask a question, leaves no row, else anybody could fill the ledger.
+    # Turned away at the door, before the question was read: a row all the same.
     checks.error("no key", gateway.post(GOOD), 401)
     checks.error("wrong key", gateway.post(GOOD, {"authorization": f"Bearer {CLIENT_KEY}x"}), 401)
     checks.error("key without its scheme", gateway.post(GOOD, {"authorization": CLIENT_KEY}), 401)
@@ -63,7 +63,8 @@ def clients(checks, world):
     answer = gateway.chat(MODEL, "Hi", KEY)
     checks.equal("still answers", answer.status, 200)
     checks.equal("stops", gateway.stop(), 0)
-    wanted = [(result, status, None) for _, _, status, result in CLIENT_CASES] + [("OK", 200, None)]
+    door = [("CALLER_UNAUTHORIZED", 401, None)] * 3 + [("CALLER_TOO_LARGE", 413, None)]
+    wanted = [(result, status, None) for _, _, status, result in CLIENT_CASES] + door + [("OK", 200, None)]
     rows = [(row["result"], row["http_status"], row["confidence"]) for row in gateway.rows()]
     checks.equal("one row each", len(rows), len(wanted))
     for (name, *_), got, want in zip(CLIENT_CASES, rows, wanted):

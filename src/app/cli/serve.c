@@ -164,6 +164,7 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
                                       .limits = limits_of(s->config),
                                       .arena_max_bytes = EXCHANGE_ARENA_BYTES,
                                       .on_request = gateway_on_request,
+                                      .on_refused = gateway_on_refused,
                                       .ctx = &w->gateway };
     e = server_open(&w->server, w->stack.world, &options, server_why);
     if (e != OK)

@@ -403,6 +403,17 @@ static const struct endpoint_row endpoints[] = {
 static const char *const not_yet[] = { "/v1/responses", "/v1/embeddings", "/v1/messages",
                                        "/v1/feedback" };
 
+void gateway_on_refused(void *ctx, enum err fault, str path)
+{
+    struct gateway *g = ctx;
+
+    metrics_http_add(g->metrics, err_info(fault)->http_status);
+    for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
+        if (endpoints[i].handle == post_chat && str_eq(path, str_from(endpoints[i].path)))
+            engine_refused(g->engine, fault, STR(""));
+    }
+}
+
 void gateway_on_request(void *ctx, struct exchange *x)
 {
     struct gateway *g = ctx;
@@ -415,10 +426,13 @@ void gateway_on_request(void *ctx, struct exchange *x)
         path_is_known = true;
         if (!str_eq(exchange_method(x), str_from(endpoints[i].method)))
             continue;
-        if (endpoints[i].is_open || is_authorised(g, x))
+        if (endpoints[i].is_open || is_authorised(g, x)) {
             endpoints[i].handle(g, x);
-        else
-            refuse(g, x, CALLER_UNAUTHORIZED, STR(""), STR(""));
+            return;
+        }
+        if (endpoints[i].handle == post_chat)
+            engine_refused(g->engine, CALLER_UNAUTHORIZED, STR(""));
+        refuse(g, x, CALLER_UNAUTHORIZED, STR(""), STR(""));
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(not_yet); i++) {

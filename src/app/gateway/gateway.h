@@ -33,6 +33,9 @@ struct gateway {
 /* The server's on_request of the data listener; ctx is a struct gateway. */
 void gateway_on_request(void *ctx, struct exchange *x);
 
+/* The server's on_refused: what it answered itself is counted, and a refused question has its ledger row. */
+void gateway_on_refused(void *ctx, enum err fault, str path);
+
 struct admin {
     struct metrics *const *shards;
     size_t shard_count;

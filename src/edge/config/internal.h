@@ -203,4 +203,7 @@ struct config_text {
 NODISCARD enum err config_load_text(const struct config_text *text, struct config **out,
                                     struct config_issues *issues);
 
+/* config/prices.yaml, compiled in; one text. */
+extern const str config_prices_builtin[];
+
 #endif

@@ -5,8 +5,6 @@
  */
 #include "edge/config/internal.h"
 
-#include "edge/config/prices_embedded.h"
-
 /* ---- records ---- */
 
 static void key_apply(struct config_build *build, const struct record *record,
@@ -221,7 +219,7 @@ static str prices_text(struct config_build *build, struct config_file *file)
 
     if (!node || build->snapshot->prices_file.len == 0) {
         file->name = STR("built-in prices.yaml");
-        return embedded_prices[0].text;
+        return config_prices_builtin[0];
     }
     file->name = path_beside(&build->scratch, node->file, build->snapshot->prices_file);
     const char *why = "files are not read here";

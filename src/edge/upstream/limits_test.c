@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deadlines, sizes, many calls at once, and cancelling at every moment; on loopback. */
-#include "edge/upstream/fixture.h"
+#include "edge/upstream/fixture_test.h"
 
 /* ---- limits ---- */
 

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "edge/upstream/fixture.h"
+#include "edge/upstream/fixture_test.h"
 
 /* ---- single calls, as a table ---- */
 

@@ -4,8 +4,8 @@
  *
  * Included by test programs only, once each.
  */
-#ifndef WEIR_EDGE_UPSTREAM_FIXTURE_H
-#define WEIR_EDGE_UPSTREAM_FIXTURE_H
+#ifndef WEIR_EDGE_UPSTREAM_FIXTURE_TEST_H
+#define WEIR_EDGE_UPSTREAM_FIXTURE_TEST_H
 
 #include <signal.h>
 
