@@ -130,6 +130,27 @@ static void requests_are_read(void)
     arena_fini(&arena);
 }
 
+/* Texts are joined by line ends, empty ones included; of two limits the larger counts, whichever name has it. */
+static void parts_are_joined_and_limits_compared(void)
+{
+    struct arena arena;
+    struct chat_request r;
+    struct chat_error error;
+
+    arena_init(&arena, ARENA_BYTES);
+    REQUIRE(
+        chat_request_parse(
+            &arena,
+            STR("{\"model\":\"m\",\"max_completion_tokens\":12,\"max_tokens\":10,\"messages\":["
+                "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\"},"
+                "{\"type\":\"refusal\",\"refusal\":\"r\"},{\"type\":\"text\",\"text\":\"x\"}]}]}"),
+            &r, &error) == OK);
+    CHECK_STR(r.messages[0].content, STR("\nx"));
+    CHECK_INT(r.max_tokens, 12);
+    CHECK(!r.has_parts);
+    arena_fini(&arena);
+}
+
 static void absent_and_null_fields_have_defaults(void)
 {
     static const char *const bodies[] = {
@@ -353,6 +374,7 @@ static void memory_may_end_anywhere(void)
 }
 
 TESTS(TEST(requests_are_refused_with_reasons), TEST(requests_are_read),
-      TEST(absent_and_null_fields_have_defaults), TEST(an_empty_question_is_refused),
-      TEST(splices_change_nothing_else), TEST(a_kept_model_keeps_its_bytes),
-      TEST(splices_of_any_order_are_sound), TEST(memory_may_end_anywhere))
+      TEST(parts_are_joined_and_limits_compared), TEST(absent_and_null_fields_have_defaults),
+      TEST(an_empty_question_is_refused), TEST(splices_change_nothing_else),
+      TEST(a_kept_model_keeps_its_bytes), TEST(splices_of_any_order_are_sound),
+      TEST(memory_may_end_anywhere))

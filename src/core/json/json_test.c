@@ -277,6 +277,37 @@ static void duplicate_names_are_found_at_any_size(void)
     }
 }
 
+/* Of several duplicates in a large object the first is reported, as in a small one. */
+static void the_first_duplicate_is_reported(void)
+{
+    for (int members = 6; members <= 40; members += 34) {
+        struct buf text = { 0 };
+        struct arena arena;
+        struct json v;
+        struct json_error error = { 0 };
+        size_t want = 0;
+        buf_add_char(&text, '{');
+        for (int i = 0; i < members; i++) {
+            /* Two names stand first and come again as the last two, in the other order. */
+            int name = i == members - 1   ? 99
+                       : i == members - 2 ? 98
+                       : i == 0           ? 99
+                       : i == 1           ? 98
+                                          : i;
+            buf_add(&text, i ? STR(",") : STR(""));
+            if (i == members - 2)
+                want = text.len;
+            buf_printf(&text, "\"k%02d\":0", name);
+        }
+        buf_add_char(&text, '}');
+        arena_init(&arena, ARENA_BYTES);
+        CHECK_ERR(json_parse(&arena, buf_str(&text), &v, &error), CALLER_BAD_JSON);
+        CHECK_INT(error.offset, want);
+        arena_fini(&arena);
+        buf_fini(&text);
+    }
+}
+
 /* 300,000 names that share every signature: quadratic work would take minutes here. */
 static void many_names_cost_no_quadratic_time(void)
 {
@@ -367,6 +398,7 @@ static void strings_are_unescaped(void)
         { STR("\"\\ud83d\\ud83d\\ude00\""), STR("\xEF\xBF\xBD\xF0\x9F\x98\x80") },
         { STR("\"\\udbff\\udfff\\ud800\\udc00\""), STR("\xF4\x8F\xBF\xBF\xF0\x90\x80\x80") },
         { STR("\"\\ud83d\\n\""), STR("\xEF\xBF\xBD\n") },
+        { STR("\"\\ud83d\\ue000\""), STR("\xEF\xBF\xBD\xEE\x80\x80") },
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct arena arena;
@@ -415,5 +447,6 @@ static void reads_are_typed(void)
 
 TESTS(TEST(refuses_what_is_not_json), TEST(accepts_every_form), TEST(depth_is_bounded),
       TEST(node_count_is_bounded), TEST(memory_may_end_anywhere), TEST(duplicate_names_are_refused),
-      TEST(duplicate_names_are_found_at_any_size), TEST(many_names_cost_no_quadratic_time),
-      TEST(members_are_found), TEST(strings_are_unescaped), TEST(reads_are_typed))
+      TEST(duplicate_names_are_found_at_any_size), TEST(the_first_duplicate_is_reported),
+      TEST(many_names_cost_no_quadratic_time), TEST(members_are_found), TEST(strings_are_unescaped),
+      TEST(reads_are_typed))

@@ -298,28 +298,87 @@ static void unreachable_addresses(void)
 }
 
 /* A listener whose queue is full drops what asks for a connection. */
+struct full_listener {
+    int fds[5];
+    int port;
+};
+
+static void full_listener_open(struct full_listener *full)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+    full->fds[0] = script_listen(0, &full->port);
+    address.sin_port = htons((uint16_t)full->port);
+    for (size_t i = 1; i < ARRAY_LEN(full->fds); i++) {
+        full->fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        IGNORE(connect(full->fds[i], (const struct sockaddr *)&address, sizeof(address)));
+    }
+}
+
+static void full_listener_close(struct full_listener *full)
+{
+    for (size_t i = 0; i < ARRAY_LEN(full->fds); i++)
+        close(full->fds[i]);
+}
+
 static void connect_timeout(void)
 {
-    const struct sockaddr_in any = { .sin_family = AF_INET,
-                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int fds[4], attempts, port;
-    int listener = script_listen(0, &port);
-    struct sockaddr_in address = any;
+    struct full_listener full;
+    int attempts;
 
-    address.sin_port = htons((uint16_t)port);
-    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
-        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        IGNORE(connect(fds[i], (const struct sockaddr *)&address, sizeof(address)));
-    }
+    full_listener_open(&full);
     nsec before = world_now_exact();
-    CHECK_ERR(result_of_url("http://127.0.0.1", port, &attempts), PROVIDER_CONNECT_TIMEOUT);
+    CHECK_ERR(result_of_url("http://127.0.0.1", full.port, &attempts), PROVIDER_CONNECT_TIMEOUT);
     CHECK_INT(attempts, 3);
     CHECK(world_now_exact() - before >= MS(1200));
-    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
-        close(fds[i]);
-    close(listener);
+    full_listener_close(&full);
+}
+
+static void never_ready(void *ctx, unsigned events)
+{
+    (void)ctx;
+    (void)events;
+}
+
+/* Cancels while connecting; the descriptor's next owner must find it unwatched. */
+static void cancel_and_reuse(struct timer *timer)
+{
+    struct fixture *f = CONTAINER_OF(timer, struct fixture, timer);
+    struct watch *watch = NULL;
+    int free_before = dup(0);
+
+    close(free_before);
+    upstream_cancel(&f->probes->call);
+    int fd = dup(f->server.listener);
+    CHECK(fd < free_before); /* the number that the call's socket had */
+    CHECK_ERR(watch_open(&watch, f->world, fd, never_ready, NULL), OK);
+    watch_close(watch);
+    close(fd);
+    world_stop(f->world);
+}
+
+static void cancels_while_connecting(void)
+{
+    const struct upstream_options options = options_quick();
+    struct full_listener full;
+    struct probe p = { 0 };
+    FIXTURE(f, &options, OK_REPLY);
+
+    full_listener_open(&full);
+    snprintf(f.url, sizeof(f.url), "http://127.0.0.1:%d/", full.port);
+    f.request.url = str_from(f.url);
+    f.probes = &p;
+    probe_start(&f, &p);
+    timer_start(f.world, &f.timer, MS(50), cancel_and_reuse);
+    fixture_run(&f);
+    CHECK_INT(p.dones, 0);
+    probe_fini(&p);
+    fixture_close(&f);
+    full_listener_close(&full);
 }
 
 TESTS(TEST(plays_scenarios), TEST(retry_after_date), TEST(keeps_connections_alive),
       TEST(kinds_of_requests), TEST(sends_large_bodies), TEST(stale_connections),
-      TEST(resolves_names), TEST(unreachable_addresses), TEST(connect_timeout))
+      TEST(resolves_names), TEST(unreachable_addresses), TEST(connect_timeout),
+      TEST(cancels_while_connecting))
