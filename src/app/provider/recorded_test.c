@@ -98,6 +98,7 @@ static void finds_questions_and_models(void)
         { "gpt-4o", "Which colour?", 404, "this question", "" },
         { "gpt-4o", "Which animal?", 404, "this question", "" },
         { "gpt-4", "How many legs?", 404, "this model", "" },
+        { "gpt", "How many legs?", 404, "this model", "" },
         { "gpt-4o-", "How many legs?", 404, "this model", "" },
         { "notes", "How many legs?", 404, "this model", "" },
     };

@@ -133,6 +133,7 @@ static void sends_headers(void)
     CHECK_NEAR((double)(timegm(&parts) - (time_t)(world_wall() / 1000000)), 30.0, 3.0);
     CHECK_STR(header_of(&odd, "x-odd"), STR("@date+x"));
     CHECK_STR(header_of(&odd, "content-type"), STR("text/event-stream"));
+    CHECK_STR(header_of(&odd, "transfer-encoding"), STR("chunked"));
     got_fini(&seconds);
     got_fini(&date);
     got_fini(&odd);
