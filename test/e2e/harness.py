@@ -22,7 +22,7 @@ import time
 import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
-from processes import Process, free_port, http_json, http_status, to_yaml
+from processes import Process, free_port, http_json, http_status, to_yaml  # noqa: F401, the tests take them from here
 
 MODEL = "gpt-4o-mini"
 PROVIDER_KEY = "sk-provider-secret-8c1f"  # must never be seen in a log or an answer
