@@ -280,6 +280,7 @@ static int run(const struct cli_args *args)
         return EXIT_UNREACHABLE;
     }
     log_start(&s);
+    memory_trim();
     world_run(s.world);
     for (size_t i = 0; i < s.worker_count; i++)
         pthread_join(s.workers[i].thread, NULL);
