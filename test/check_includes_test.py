@@ -42,6 +42,9 @@ CASES = {
     "cJSON in a test": ({"core/json/a_fuzz.c": "#include <cjson/cJSON.h>\n"}, []),
     "check.h in code": ({"core/json/a.c": "#include \"test/check.h\"\n"}, ["for tests only"]),
     "a test's header in code": ({"edge/store/a.c": "#include \"edge/store/store_world.h\"\n"}, ["for tests only"]),
+    "a test's header in a test's header": ({"edge/store/more_test.h": "#include \"edge/store/store_world.h\"\n"}, []),
+    "a test's header by its name, in code": (
+        {"edge/store/more_test.h": "/* more */\n", "edge/store/a.c": "#include \"edge/store/more_test.h\"\n"}, ["for tests only"]),
     "relative": ({"core/json/a.c": "#include \"json.h\"\n"}, ["includes start at src"]),
     "missing": ({"core/json/a.c": "#include \"nowhere.h\"\n"}, ["is not in src"]),
     "generated, own": ({"core/json/a.c": "#include \"core/json/json_table.inc.h\"\n"}, []),

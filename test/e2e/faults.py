@@ -69,6 +69,7 @@ def clients(checks, world):
     checks.equal("one row each", len(rows), len(wanted))
     for (name, *_), got, want in zip(CLIENT_CASES, rows, wanted):
         checks.equal(f"{name}: row", got, want)
+    checks.equal("rows of those turned away at the door", rows[len(CLIENT_CASES):], wanted[len(CLIENT_CASES):])
     checks.true("no secret in the log", not has_secret(gateway.process.output()))
 
 
