@@ -484,7 +484,8 @@ static void decodes_what_it_encodes(void)
             size_t from = body.len;
             for (size_t i = 0; i < bytes; i++)
                 buf_add_char(&body, (char)rng_below(&rng, 256));
-            buf_add(&raw, (str){ line, http_chunk_head_format(bytes, line) });
+            size_t line_len = http_chunk_head_format(bytes, line);
+            buf_add(&raw, (str){ line, line_len });
             buf_add(&raw, str_slice(buf_str(&body), from, body.len));
             buf_add(&raw, STR("\r\n"));
         }
