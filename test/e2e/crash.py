@@ -69,6 +69,7 @@ def main(world, checks):
     chance = random.Random(seed)
     upstream = world.upstream("echo", "--delay-ms", "3", "--delta-interval-ms", "1")
     gateway = world.gateway(upstream, {"server": {"workers": 2}}, start=False)
+    before = upstream.counts()["requests"]
     clients = [Client(gateway, number) for number in range(CLIENTS)]
     for client in clients:
         client.start()
@@ -84,17 +85,17 @@ def main(world, checks):
         client.stopping.set()
     for client in clients:
         client.join()
-    judge(checks, gateway, clients)
+    judge(checks, gateway, clients, upstream.counts()["requests"] - before - 1)  # less this count itself
 
 
-def judge(checks, gateway, clients):
+def judge(checks, gateway, clients, calls_seen):
     received = [pair for client in clients for pair in client.received]
     strange = [pair for client in clients for pair in client.strange]
     status, verified, errors = gateway.verify()
     checks.equal("ledger verify", (status, errors), (0, ""))
     rows = gateway.rows()
     by_id = {row["id"]: row for row in rows}
-    print(f"{len(received)} answers received, {len(rows)} rows, {(verified or {}).get('interrupted')} interrupted", file=sys.stderr)
+    print(f"{len(received)} answers received, {calls_seen} calls seen by the provider, {len(rows)} rows, {(verified or {}).get('interrupted')} interrupted", file=sys.stderr)
     checks.true("there was load", len(received) > 100, len(received))
     checks.true("queries were interrupted", verified and verified["interrupted"] > 0)
     checks.true("nothing but answers was received", not strange, strange[:3])
@@ -102,6 +103,8 @@ def judge(checks, gateway, clients):
     checks.equal("verify counts as export does", verified and (verified["rows"], verified["sum_nano_usd"]),
                  (len(rows), sum(call["cost_nano_usd"] or 0 for row in rows for call in row["calls"])))
     checks.equal("no id was given twice", len({pair[0] for pair in received}), len(received))
+    calls = sum(len(row["calls"]) for row in rows)
+    checks.true("no call left before its intent was committed", calls_seen <= calls, f"{calls_seen} seen, {calls} recorded")
     lost = [pair for pair in received if pair[0] not in by_id]
     checks.true("every answer received is in the ledger", not lost, f"{len(lost)} lost, as {lost[:3]}")
     wrong = [(pair, by_id[pair[0]]) for pair in received if pair[0] in by_id and by_id[pair[0]]["result"] != "OK"]
