@@ -167,7 +167,7 @@ static void print_json(struct ask *ask, bool with_trace)
 static int ask_open(struct ask *ask, const struct cli_args *args)
 {
     char why[256] = "";
-    int status = cli_config_load(args, &ask->config);
+    int status = cli_config_load(args, true, &ask->config);
 
     if (status != EXIT_DONE)
         return status;

@@ -50,11 +50,8 @@ static int run(const struct cli_args *args)
     if (cli_has(args, "json")) {
         print_json(&issues);
     } else {
-        for (size_t i = 0; i < issues.count; i++) {
-            const struct config_issue *issue = &issues.items[i];
-            printf("%.*s:%d:%d: %s%.*s\n", STR_ARG(issue->file), issue->line, issue->column,
-                   issue->is_warning ? "warning: " : "", STR_ARG(issue->message));
-        }
+        for (size_t i = 0; i < issues.count; i++)
+            cli_issue_print(stdout, &issues.items[i]);
         if (e == OK)
             printf("%.*s is valid\n",
                    STR_ARG(path.len > 0 ? path : STR("the built-in configuration")));

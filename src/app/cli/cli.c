@@ -143,16 +143,23 @@ static int command_run(const struct cli_command *command, int argc, char **argv)
     return command->run(&args);
 }
 
-int cli_config_load(const struct cli_args *args, struct config **out)
+void cli_issue_print(FILE *out, const struct config_issue *issue)
+{
+    fprintf(out, "%.*s:", STR_ARG(issue->file));
+    if (issue->line > 0)
+        fprintf(out, "%d:%d:", issue->line, issue->column);
+    fprintf(out, " %s%.*s\n", issue->is_warning ? "warning: " : "", STR_ARG(issue->message));
+}
+
+int cli_config_load(const struct cli_args *args, bool with_warnings, struct config **out)
 {
     struct config_issues issues;
     str path = cli_value(args, "config");
     enum err e = config_load(path.ptr ? path : config_default_path(), out, &issues);
 
     for (size_t i = 0; i < issues.count; i++) {
-        const struct config_issue *issue = &issues.items[i];
-        fprintf(stderr, "%.*s:%d:%d: %s%.*s\n", STR_ARG(issue->file), issue->line, issue->column,
-                issue->is_warning ? "warning: " : "", STR_ARG(issue->message));
+        if (with_warnings || !issues.items[i].is_warning)
+            cli_issue_print(stderr, &issues.items[i]);
     }
     config_issues_fini(&issues);
     return e == OK ? EXIT_DONE : EXIT_USAGE;

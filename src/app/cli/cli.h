@@ -62,8 +62,11 @@ extern const struct cli_command command_ask, command_check, command_ledger, comm
     command_serve, command_upstream;
 
 struct config;
-/* Loads --config or the default file; prints issues as FILE:LINE:COL: message to stderr. EXIT_DONE or EXIT_USAGE. */
-int cli_config_load(const struct cli_args *args, struct config **out);
+struct config_issue;
+/* Loads --config or the default file; prints errors, and when asked for warnings, to stderr. EXIT_DONE or EXIT_USAGE. */
+int cli_config_load(const struct cli_args *args, bool with_warnings, struct config **out);
+/* "FILE:LINE:COL: message", without the place when the issue has none. */
+void cli_issue_print(FILE *out, const struct config_issue *issue);
 
 int cli_main(int argc, char **argv);
 

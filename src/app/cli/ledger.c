@@ -67,7 +67,7 @@ static int run(const struct cli_args *args)
 
     if (!is_verify && !str_eq(verb, STR("export")))
         return cli_usage_error("ledger", "say 'weir ledger verify' or 'weir ledger export'");
-    int status = cli_config_load(args, &config);
+    int status = cli_config_load(args, false, &config);
     if (status != EXIT_DONE)
         return status;
     str directory = cli_has(args, "ledger") ? cli_value(args, "ledger") : config->ledger.directory;

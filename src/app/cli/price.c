@@ -48,7 +48,7 @@ static int run(const struct cli_args *args)
     if (usage.cached > usage.input)
         return cli_usage_error("price",
                                "--cached tokens are a part of --input and cannot exceed it");
-    int status = cli_config_load(args, &config);
+    int status = cli_config_load(args, false, &config);
     if (status != EXIT_DONE)
         return status;
     status = print(args, config, &usage);

@@ -266,7 +266,7 @@ static int run(const struct cli_args *args)
 {
     struct serve s = { .log = { LOG_INFO, STDERR_FILENO } };
     char why[256] = "";
-    int status = cli_config_load(args, &s.config);
+    int status = cli_config_load(args, true, &s.config);
 
     if (status != EXIT_DONE)
         return status;
