@@ -92,6 +92,12 @@ def ask(checks, world):
     checks.equal("ledger verify: exit", status, 0)
     report = json.loads(out)
     checks.equal("ledger verify", (report["rows"], report["mismatches"]), (5, 0))
+    untracked = world.gateway(provider, {"monitoring": {"track_cost": False, "track_confidence": False, "track_latency": False}},
+                              start=False)
+    status, out, _ = run(world, "ask", "Hi", "--config", untracked.config, "--json", env=env)
+    checks.equal("track_cost off: unpriced", json.loads(out)["cost_nano_usd"], None)
+    row = untracked.rows()[0]
+    checks.equal("not tracked, not recorded", (row["cost_nano_usd"], row["confidence"], row["calls"][0]["latency_us"]), (None, None, 0))
     status, out, err = run(world, "ask", "   ", "--config", config, env=env)
     checks.true("an empty question", status == 1 and "CALLER_EMPTY_QUESTION" in err, err)
     provider.process.stop()

@@ -65,7 +65,8 @@ static bool call_aim(struct query_call *c, str model)
     if (!c->model)
         return false;
     c->endpoint = endpoint_of(e, c->model);
-    c->price = price_find(&e->config->prices, c->model->name, c->query->started_wall);
+    if (e->config->monitoring.track_cost)
+        c->price = price_find(&e->config->prices, c->model->name, c->query->started_wall);
     return c->endpoint != NULL;
 }
 

@@ -34,6 +34,7 @@ struct world {
     int signal_count;
 
     struct heap timers;
+    bool is_firing;
     nsec alarm_at; /* what `alarm` is set to; NSEC_NEVER when it is not */
     nsec now;
     bool is_now_stale; /* set before sleeping; the first callback after it reads the clock */
@@ -102,7 +103,8 @@ void timer_start(struct world *w, struct timer *t, nsec delay, void (*fire)(stru
 {
     timer_cancel(w, t);
     t->fire = fire;
-    if (!i64_add(w->now, delay > 0 ? delay : 0, &t->at))
+    nsec least = w->is_firing ? 1 : 0;
+    if (!i64_add(w->now, delay > least ? delay : least, &t->at))
         t->at = NSEC_NEVER;
     heap_add(&w->timers, &t->node);
 }
@@ -126,14 +128,15 @@ static void on_alarm(uv_timer_t *alarm)
 
     w->alarm_at = NSEC_NEVER;
     wake(w);
-    /* Timers started while firing lie at or after now; those at now wait for the next turn. */
+    /* A timer's owner may free it as it fires, so it is not looked at afterwards; what is started
+     * meanwhile waits for the next turn. */
     nsec now = w->now;
+    w->is_firing = true;
     for (struct timer *t = timer_first(w); t && t->at <= now; t = timer_first(w)) {
         timer_cancel(w, t);
         t->fire(t);
-        if (timer_is_running(t) && t->at <= now)
-            break;
     }
+    w->is_firing = false;
 }
 
 static void alarm_set(struct world *w)

@@ -52,6 +52,36 @@ static void timers_fire_in_order_and_cancelled_ones_never(void)
     world_close(f.world);
 }
 
+static void fire_and_free(struct timer *t)
+{
+    mark('f');
+    free(t);
+}
+
+static void fire_again(struct timer *t)
+{
+    mark('a');
+    if (f.count < 4)
+        timer_start(f.world, t, 0, fire_again);
+    else
+        world_stop(f.world);
+}
+
+/* The owner goes as its timer fires; one that starts itself again lets the others have their turn. */
+static void timers_may_be_freed_or_started_as_they_fire(void)
+{
+    f = (struct fixture){ 0 };
+    REQUIRE(world_open(&f.world) == OK);
+    struct timer *owned = calloc(1, sizeof(*owned));
+    REQUIRE(owned != NULL);
+    timer_start(f.world, &f.timers[0], 0, fire_again);
+    timer_start(f.world, owned, 1, fire_and_free);
+    world_run(f.world);
+    CHECK_INT(f.count, 4);
+    CHECK(memchr(f.order, 'f', f.count) != NULL);
+    world_close(f.world);
+}
+
 static void run_turn(struct turn *t)
 {
     mark('t');
@@ -165,5 +195,5 @@ static void heap_yields_the_least(void)
 }
 
 TESTS(TEST(timers_fire_in_order_and_cancelled_ones_never),
-      TEST(turns_run_later_and_hooks_after_them), TEST(descriptors_wake_and_threads_post),
-      TEST(heap_yields_the_least))
+      TEST(timers_may_be_freed_or_started_as_they_fire), TEST(turns_run_later_and_hooks_after_them),
+      TEST(descriptors_wake_and_threads_post), TEST(heap_yields_the_least))
