@@ -32,6 +32,8 @@ struct fixture {
     atomic_int requests;
     atomic_int gone;
     atomic_int drained;
+    atomic_int ended; /* of /stay */
+    uint32_t busy; /* server_busy() when the script was over */
 };
 
 extern struct fixture f;
