@@ -319,8 +319,7 @@ static void reading_update(struct connection *c)
     bool is_answering = c->state == CONNECTION_BUSY || c->state == CONNECTION_FLUSH;
     size_t behind = c->next.len + c->in.len - (c->state == CONNECTION_BUSY ? c->request_end : 0);
 
-    net_stream_set_reading(&c->stream,
-                           !is_answering || discards(c) || behind <= PIPELINE_BYTES_MAX);
+    net_stream_set_reading(&c->stream, !is_answering || behind <= PIPELINE_BYTES_MAX);
 }
 
 /* ---- the machine ---- */

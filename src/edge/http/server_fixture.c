@@ -51,12 +51,14 @@ static void on_later(struct timer *timer)
 
     (void)timer;
     f.held = NULL;
+    f.has_moved |= exchange_body(x).ptr != f.body.ptr;
     app_echo(x);
 }
 
 static void app_later(struct exchange *x)
 {
     f.held = x;
+    f.body = exchange_body(x);
     timer_start(f.world, &f.timer, 20 * NSEC_PER_MS, on_later);
 }
 
@@ -136,7 +138,11 @@ static void on_stay_over(struct timer *timer)
 {
     struct exchange *x = f.held;
 
-    (void)timer;
+    if (f.flooded++ == 0) {
+        exchange_watch(x, x, on_gone_slowly, NULL);
+        timer_start(f.world, timer, 50 * NSEC_PER_MS, on_stay_over);
+        return;
+    }
     f.held = NULL;
     respond(x, 200, STR("late"));
     atomic_fetch_add(&f.ended, 1);
@@ -161,23 +167,16 @@ static void app_watch_late(struct exchange *x)
     timer_start(f.world, &f.timer, 50 * NSEC_PER_MS, on_watch_late);
 }
 
-static void app_begin(struct exchange *x)
-{
-    f.held = x;
-    exchange_watch(x, x, on_gone, NULL);
-    exchange_begin(x, 200, STR("text/plain"), NULL, 0);
-}
-
 static void on_begin(struct timer *timer)
 {
     (void)timer;
-    app_begin(f.held);
+    exchange_begin(f.held, 200, STR("text/plain"), NULL, 0);
 }
 
 /* The head alone, from a later turn. */
 static void app_begin_late(struct exchange *x)
 {
-    f.held = x;
+    app_hold(x);
     timer_start(f.world, &f.timer, NSEC_PER_MS, on_begin);
 }
 
@@ -192,7 +191,9 @@ static void flood(struct exchange *x)
         is_slow = !exchange_write(x, (str){ piece, PIECE_BYTES });
     }
     f.sees_slow |= is_slow;
-    if (!is_slow)
+    if (!is_slow && exchange_query(x).len > 0)
+        IGNORE(exchange_write(x, STR("not the end")));
+    else if (!is_slow)
         exchange_end(x);
     f.is_in_api = false;
 }
@@ -286,14 +287,17 @@ int client_connect(void)
     return fd;
 }
 
-void say(int fd, str bytes)
+bool say(int fd, str bytes)
 {
-    for (size_t at = 0; at < bytes.len;) {
+    size_t at = 0;
+
+    while (at < bytes.len) {
         ssize_t n = send(fd, bytes.ptr + at, bytes.len - at, MSG_NOSIGNAL);
         if (n <= 0)
             break;
         at += (size_t)n;
     }
+    return at == bytes.len;
 }
 
 void hear(int fd, str end, struct buf *out)
@@ -392,7 +396,7 @@ bool play_with(const struct server_options *options, void (*script)(int fd))
         exchange_abort(f.held);
     server_close(f.server);
     world_close(f.world);
-    return !f.called_back_inside;
+    return !f.called_back_inside && !f.has_moved;
 }
 
 bool play(void (*script)(int fd))

@@ -63,6 +63,24 @@ static void makes_the_owner_wait_for_a_slow_reader(void)
     CHECK_INT(f.busy, 0);
 }
 
+static void script_flood_without_end(int fd)
+{
+    struct buf heard = { 0 };
+
+    say(fd, STR("GET /flood?hang HTTP/1.1\r\nHost: a\r\n\r\n"));
+    hear(fd, STR("not the end"), &heard);
+    CHECK(str_find(buf_str(&heard), STR("\r\n0\r\n\r\n")) == STR_NPOS);
+    shutdown(fd, SHUT_RDWR);
+    gone_wait(1);
+    buf_fini(&heard);
+}
+
+static void sends_what_is_written_when_the_queue_has_drained(void)
+{
+    CHECK(play(script_flood_without_end));
+    CHECK_INT(f.gone, 1);
+}
+
 static void script_large_answer(int fd)
 {
     struct buf heard = { 0 };
@@ -255,8 +273,9 @@ static void closes_with_connections_in_every_state(void)
 }
 
 TESTS(TEST(streams_what_a_turn_writes_as_one_chunk), TEST(makes_the_owner_wait_for_a_slow_reader),
-      TEST(queues_a_large_answer), TEST(a_client_that_takes_nothing_is_gone),
-      TEST(an_aborted_answer_is_seen_to_be_incomplete), TEST(tells_the_owner_that_the_client_left),
+      TEST(sends_what_is_written_when_the_queue_has_drained), TEST(queues_a_large_answer),
+      TEST(a_client_that_takes_nothing_is_gone), TEST(an_aborted_answer_is_seen_to_be_incomplete),
+      TEST(tells_the_owner_that_the_client_left),
       TEST(tells_the_owner_once_and_also_when_it_asks_late),
       TEST(sends_a_head_before_there_is_a_body), TEST(answers_a_half_closed_client), TEST(drains),
       TEST(closes_with_connections_in_every_state))

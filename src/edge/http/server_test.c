@@ -2,6 +2,7 @@
 /* Tests of the server over loopback: requests, whole answers, refusals. No test asserts on how long
  * something took. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -104,6 +105,28 @@ static void stops_reading_behind_a_slow_request(void)
 {
     CHECK(play(script_pipeline_large));
     CHECK_INT(f.requests, 42);
+}
+
+/* Whoever keeps sending behind a request that is not answered is made to wait. */
+static void script_endless(int fd)
+{
+    size_t sent = 0;
+    char *piece = calloc(1, FLOOD_BYTES);
+
+    CHECK(say(fd, STR("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")));
+    for (int refused = 0; piece && refused < 20 && sent < 8 * FLOOD_BYTES;) {
+        ssize_t n = send(fd, piece, FLOOD_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent += n > 0 ? (size_t)n : 0;
+        refused = n > 0 ? 0 : refused + 1;
+        usleep(1000);
+    }
+    CHECK(sent < 8 * FLOOD_BYTES);
+    free(piece);
+}
+
+static void makes_endless_senders_wait(void)
+{
+    CHECK(play(script_endless));
 }
 
 static void script_bytewise(int fd)
@@ -352,7 +375,7 @@ static void script_too_large(int fd)
     struct buf heard = { 0 }, said = { 0 };
 
     buf_printf(&said, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n%03000000d", 0);
-    say(fd, buf_str(&said));
+    CHECK(say(fd, buf_str(&said)));
     hear(fd, STR(""), &heard);
     CHECK(str_starts(buf_str(&heard), STR("HTTP/1.1 413 ")));
     buf_fini(&heard);
@@ -504,7 +527,7 @@ static void says_why_it_cannot_listen(void)
 
 TESTS(TEST(answers), TEST(keeps_a_connection_for_many_requests),
       TEST(answers_pipelined_requests_in_order), TEST(stops_reading_behind_a_slow_request),
-      TEST(reads_requests_that_come_byte_by_byte),
+      TEST(makes_endless_senders_wait), TEST(reads_requests_that_come_byte_by_byte),
       TEST(decodes_chunked_requests_one_behind_the_other), TEST(reads_large_bodies),
       TEST(keeps_a_request_while_others_come), TEST(closes_only_after_the_answer_is_read),
       TEST(a_body_may_take_long_while_it_comes), TEST(asks_for_a_body_that_waits_to_be_asked_for),
