@@ -63,7 +63,6 @@ static enum connection_state refuse(struct connection *c, int status, enum err f
 {
     connection_refuse(c, status, fault, text);
     c->closes = true;
-    c->lingers = true;
     return CONNECTION_FLUSH;
 }
 
@@ -224,8 +223,9 @@ static enum connection_state step_flush(struct connection *c)
         return CONNECTION_FLUSH;
     if (!c->closes)
         return CONNECTION_IDLE;
-    /* Closing over unread bytes would reset the connection and lose the answer. */
-    if (!c->lingers && c->in.len == 0)
+    /* Closing over unread bytes would reset the connection and lose the answer; where some were left
+     * over, as always after a refusal, more may come. */
+    if (c->in.len == 0)
         return CONNECTION_CLOSED;
     net_stream_shutdown(&c->stream);
     c->linger_end = c->read_bytes + LINGER_BYTES_MAX;

@@ -191,9 +191,7 @@ static void flood(struct exchange *x)
         is_slow = !exchange_write(x, (str){ piece, PIECE_BYTES });
     }
     f.sees_slow |= is_slow;
-    if (!is_slow && exchange_query(x).len > 0)
-        IGNORE(exchange_write(x, STR("not the end")));
-    else if (!is_slow)
+    if (!is_slow)
         exchange_end(x);
     f.is_in_api = false;
 }
@@ -202,7 +200,10 @@ static void on_drain(void *ctx)
 {
     entered();
     atomic_fetch_add(&f.drained, 1);
-    flood(ctx);
+    if (exchange_query(ctx).len > 0)
+        IGNORE(exchange_write(ctx, STR("not the end")));
+    else
+        flood(ctx);
 }
 
 static void app_flood(struct exchange *x)

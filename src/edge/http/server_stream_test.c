@@ -172,6 +172,7 @@ static void script_leave_once(int fd)
     shutdown(fd, SHUT_RDWR);
     while (atomic_load(&f.ended) < 1)
         usleep(1000);
+    CHECK_INT(f.gone, 1);
     int other = client_connect();
     say(other, STR("GET /watch-late HTTP/1.1\r\nHost: a\r\n\r\n"));
     while (atomic_load(&f.requests) < 2)
