@@ -494,7 +494,7 @@ static void decodes_what_it_encodes(void)
     rng_init(&rng, 7);
     for (int round = 0; round < 200; round++) {
         struct buf body = { 0 }, raw = { 0 }, out = { 0 };
-        char line[HTTP_CHUNK_HEAD_BYTES];
+        char line[HTTP_CHUNK_HEAD_BYTES] = { 0 };
         for (uint64_t chunk = rng_below(&rng, 6); chunk > 0; chunk--) {
             size_t bytes = 1 + (size_t)rng_below(&rng, 300);
             size_t from = body.len;

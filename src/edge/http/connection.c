@@ -61,6 +61,12 @@ static enum connection_state step_idle(struct connection *c)
 static enum connection_state refuse(struct connection *c, int status, enum err fault,
                                     const char *text)
 {
+    const struct server_options *options = &c->server->options;
+    const struct http_head *head = &c->exchange.head;
+
+    if (options->on_refused)
+        options->on_refused(options->ctx, fault,
+                            head->size > 0 ? http_span_str(head->path, buf_str(&c->in)) : STR(""));
     connection_refuse(c, status, fault, text);
     c->closes = true;
     return CONNECTION_FLUSH;

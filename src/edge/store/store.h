@@ -12,7 +12,7 @@
  *     without an end become rows with fault WEIR_INTERRUPTED, calls at their reserved cost;
  *   - importing the same journal twice changes nothing.
  *
- * May include: base, core/money.
+ * May include: base, core/json, core/money.
  */
 #ifndef WEIR_EDGE_STORE_STORE_H
 #define WEIR_EDGE_STORE_STORE_H

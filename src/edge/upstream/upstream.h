@@ -2,14 +2,18 @@
 /*
  * upstream: one HTTP call to a provider, with its attempts, timeouts and deadline; its answer whole or streamed.
  *
- * A caller embeds `struct upstream_call`, so starting a call allocates nothing of the caller's and
+ * A caller embeds `struct upstream_call`, zero-initialised or ended, so starting a call allocates nothing of the caller's and
  * cannot fail: every failure arrives later, through on_done.
  *
  * A caller may rely on:
  *   - no callback runs inside a function of this header; the first comes from a later turn of the loop;
  *   - every started call ends exactly once, in on_done or in upstream_cancel(), and no callback of that call runs after its end;
  *   - a call is retried only while none of its answer's bytes were given to on_data; then never;
- *   - upstream_cancel() closes the call's socket at once.
+ *   - on_head comes just before the first on_data, or before on_done when there was no on_data;
+ *   - upstream_cancel() closes the call's socket at once, and may be called in any callback.
+ *
+ * Past connections_max a call waits its turn; WEIR_OVERLOADED when its deadline passes while it waits.
+ * The process must ignore SIGPIPE: libcurl is told to leave signals alone.
  *
  * The transport behind it is an interface of function pointers (transport.h); libcurl is the one that ships.
  *
@@ -72,14 +76,25 @@ struct upstream_call {
     /* private */
     struct upstream *owner;
     struct upstream_request request;
-    struct transport_call *transport;
-    struct timer timer; /* the next attempt, or a timeout */
-    struct timer deadline_timer;
-    struct turn finish;
+    struct transport_call *transport; /* the attempt in flight, or NULL */
+    struct timer timer; /* the earliest moment at which the machine must look again */
+    struct turn turn; /* the machine looks at new facts */
+    struct link waiting; /* in the owner's queue for a connection */
+    str head_content_type; /* the transport's; of the attempt in flight */
     nsec started;
     nsec attempt_started;
+    nsec sent; /* when the attempt's connection stood */
+    nsec last_read; /* of the attempt */
+    nsec resume_at; /* the end of a backoff */
     nsec retry_after; /* negative: the provider did not say */
+    enum err fault; /* of the attempt */
+    uint8_t state; /* upstream.c */
+    bool is_sent;
+    bool is_over; /* the attempt has ended, with `fault` */
+    bool is_head_given; /* on_head was called */
     bool is_relaying; /* bytes were given away: final */
+    bool is_final; /* another attempt would end the same way */
+    bool has_slot; /* counted among the owner's connections */
     bool is_active;
 };
 

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * openai_answer: what a provider sends: whole answers, chunks of a stream, errors.
+ *
+ * Only what weir accounts for and decides by is read. Fields may be null wherever providers are known
+ * to send null (content, usage, finish_reason, delta); a known field of a wrong type is garbage.
+ */
+#include "core/dialect/dialect.h"
+#include "core/dialect/openai_text.h"
+
+static const struct json missing;
+
+/* A member; missing when it is null too. */
+static struct json given(struct json v, str name)
+{
+    struct json member = json_get(v, name);
+
+    return json_is(member, JSON_NULL) ? missing : member;
+}
+
+/* A text that may be absent; false when it is something else. */
+static bool text_read(struct arena *arena, struct json v, str name, str *out)
+{
+    struct json member = given(v, name);
+
+    return !json_exists(member) || json_str(member, arena, out);
+}
+
+/* Tokens at the path; nothing is written unless they are a number that is not negative. */
+static bool tokens_read(struct json usage, str path, int64_t *out)
+{
+    int64_t tokens;
+
+    if (!json_i64(json_path(usage, path), &tokens) || tokens < 0)
+        return false;
+    *out = tokens;
+    return true;
+}
+
+/* Some providers count reasoning beside the completion, others (like OpenAI) within; only the total tells. */
+static void reasoning_add(struct usage *u, struct json usage)
+{
+    int64_t total = 0, visible, all, output;
+
+    if (!tokens_read(usage, STR("total_tokens"), &total) || u->reasoning == 0)
+        return;
+    if (!i64_add(u->input, u->output, &visible) || !i64_add(visible, u->reasoning, &all))
+        return;
+    if (total == all && i64_add(u->output, u->reasoning, &output))
+        u->output = output;
+}
+
+static int64_t at_most(int64_t v, int64_t max)
+{
+    return v < max ? v : max;
+}
+
+static bool usage_read(struct json usage, struct usage *out)
+{
+    struct usage u = { .is_known = true };
+
+    if (!tokens_read(usage, STR("prompt_tokens"), &u.input) ||
+        !tokens_read(usage, STR("completion_tokens"), &u.output))
+        return false;
+    /* Absent details stay zero. DeepSeek names its cache hits otherwise. */
+    if (!tokens_read(usage, STR("prompt_tokens_details.cached_tokens"), &u.cached))
+        IGNORE(tokens_read(usage, STR("prompt_cache_hit_tokens"), &u.cached));
+    IGNORE(tokens_read(usage, STR("completion_tokens_details.reasoning_tokens"), &u.reasoning));
+    reasoning_add(&u, usage);
+    /* Parts are never more than their whole, whatever the provider says. */
+    u.cached = at_most(u.cached, u.input);
+    u.reasoning = at_most(u.reasoning, u.output);
+    *out = u;
+    return true;
+}
+
+static bool has_tool_calls(struct json message)
+{
+    return json_count(json_get(message, STR("tool_calls"))) > 0 ||
+           json_is(json_get(message, STR("function_call")), JSON_OBJECT);
+}
+
+/* A broken body is the provider's fault; memory is ours. */
+static enum err body_parse(struct arena *arena, str body, struct json *out)
+{
+    struct json root;
+    enum err e = json_parse(arena, body, &root, NULL);
+
+    if (e == WEIR_NO_MEMORY)
+        return e;
+    if (e != OK || !json_is(root, JSON_OBJECT))
+        return PROVIDER_GARBAGE;
+    *out = root;
+    return OK;
+}
+
+static bool answer_read(struct arena *arena, struct json root, struct chat_answer *a)
+{
+    struct json choices = json_get(root, STR("choices"));
+    struct json choice = json_at(choices, 0), message = json_get(choice, STR("message"));
+
+    a->root = root;
+    a->choices = json_count(choices);
+    a->has_tool_calls = has_tool_calls(message);
+    IGNORE(usage_read(json_get(root, STR("usage")), &a->usage));
+    return json_is(choices, JSON_ARRAY) && json_is(message, JSON_OBJECT) &&
+           text_read(arena, root, STR("id"), &a->id) &&
+           text_read(arena, root, STR("model"), &a->model) &&
+           content_read(arena, json_get(message, STR("content")), &a->content) != CONTENT_WRONG &&
+           text_read(arena, message, STR("refusal"), &a->refusal) &&
+           text_read(arena, choice, STR("finish_reason"), &a->finish);
+}
+
+enum err chat_answer_parse(struct arena *arena, str body, struct chat_answer *out)
+{
+    struct chat_answer answer = { .choices = 0 };
+    struct json root;
+    enum err e = body_parse(arena, body, &root);
+
+    if (e != OK)
+        return e;
+    if (json_exists(given(root, STR("error"))))
+        return PROVIDER_FAILED;
+    bool is_read = answer_read(arena, root, &answer);
+    if (arena_failed(arena))
+        return WEIR_NO_MEMORY;
+    if (!is_read)
+        return PROVIDER_GARBAGE;
+    *out = answer;
+    return OK;
+}
+
+/* The choice with index 0, which a chunk of several parallel choices need not hold. */
+static bool choice_read(struct arena *arena, struct json choice, struct chat_chunk *chunk)
+{
+    struct json index = given(choice, STR("index")), delta = given(choice, STR("delta"));
+    int64_t number = 0;
+    str content = { 0 };
+
+    if (!json_is(choice, JSON_OBJECT) || (json_exists(index) && !json_i64(index, &number)))
+        return false;
+    if (number != 0)
+        return true;
+    if (json_exists(delta) && !json_is(delta, JSON_OBJECT))
+        return false;
+    if (content_read(arena, json_get(delta, STR("content")), &content) == CONTENT_WRONG)
+        return false;
+    chunk->content = content;
+    return text_read(arena, choice, STR("finish_reason"), &chunk->finish);
+}
+
+static bool chunk_read(struct arena *arena, struct json root, struct chat_chunk *chunk)
+{
+    struct json choices = given(root, STR("choices"));
+    struct json_iter it = json_iter(choices);
+
+    chunk->is_error = json_exists(given(root, STR("error")));
+    chunk->has_usage = usage_read(json_get(root, STR("usage")), &chunk->usage);
+    chunk->has_choices = json_count(choices) > 0;
+    if (json_exists(choices) && !json_is(choices, JSON_ARRAY))
+        return false;
+    while (json_next(&it)) {
+        if (!choice_read(arena, it.value, chunk))
+            return false;
+    }
+    return text_read(arena, root, STR("model"), &chunk->model);
+}
+
+enum err chat_chunk_parse(struct arena *arena, str payload, struct chat_chunk *out)
+{
+    struct chat_chunk chunk = { .is_done = str_eq(str_trim(payload), STR("[DONE]")) };
+    struct json root;
+
+    if (!chunk.is_done) {
+        enum err e = body_parse(arena, payload, &root);
+        if (e != OK)
+            return e;
+        bool is_read = chunk_read(arena, root, &chunk);
+        if (arena_failed(arena))
+            return WEIR_NO_MEMORY;
+        if (!is_read)
+            return PROVIDER_GARBAGE;
+    }
+    *out = chunk;
+    return OK;
+}
+
+enum err chat_fault(int http_status)
+{
+    /* Rows first to last; the first range that holds the status decides. */
+    static const struct {
+        int first;
+        int last;
+        enum err fault;
+    } rows[] = {
+        { 200, 299, OK },
+        { 401, 403,
+          PROVIDER_AUTH }, /* 402: the account has no credit, which no retry mends either */
+        { 404, 404, PROVIDER_NO_MODEL },
+        { 408, 408, PROVIDER_FIRST_BYTE },
+        { 409, 409, PROVIDER_FAILED },
+        { 425, 425, PROVIDER_OVERLOADED },
+        { 429, 429, PROVIDER_RATE_LIMITED },
+        { 400, 499, PROVIDER_REJECTED },
+        { 503, 503, PROVIDER_OVERLOADED },
+        { 504, 504, PROVIDER_FIRST_BYTE },
+        { 529, 529, PROVIDER_OVERLOADED },
+        { 500, 599, PROVIDER_FAILED },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (http_status >= rows[i].first && http_status <= rows[i].last)
+            return rows[i].fault;
+    }
+    return PROVIDER_GARBAGE;
+}
+
+str chat_error_message(struct arena *arena, str body)
+{
+    /* OpenAI's form, then those of servers that speak its dialect with an accent. */
+    static const char *const paths[] = { "error.message", "error", "message", "detail" };
+    str message = { NULL, 0 };
+    struct json root;
+
+    if (json_parse(arena, body, &root, NULL) != OK)
+        return message;
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        if (json_str(json_path(root, str_from(paths[i])), arena, &message))
+            break;
+    }
+    return message;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reason_internal: the machine behind reason.h, shared by its files.
+ *
+ * Its calls live in slots (queued, asked, told, dropped). reason_tell() only records a reply in its
+ * slot; the steps decide. Each state has one step, which reads what was told, queues calls, and
+ * names the next state; the states and their allowed successors are drawn in reason.c.
+ *
+ * May include: base, core/json.
+ */
+#ifndef WEIR_CORE_REASON_REASON_INTERNAL_H
+#define WEIR_CORE_REASON_REASON_INTERNAL_H
+
+#include "core/json/json.h"
+#include "core/reason/answer_internal.h"
+#include "core/reason/reason.h"
+
+#define CALLS_MAX 64 /* of one machine, whatever the model says */
+#define NODES_MAX 32 /* sub-questions of one plan with all its parts, the question included */
+#define SUBQUESTIONS_MAX 8 /* of one plan or one split */
+#define OPENING_ATTEMPTS_MAX 2 /* for a call without which there is no answer */
+#define REPLY_BYTES_MAX ((size_t)256 << 10)
+#define NOT_AVAILABLE (-1.0)
+
+/* ---- prompts ---- */
+enum prompt_slot {
+    SLOT_QUESTION,
+    SLOT_CONTEXT,
+    SLOT_FEEDBACK,
+    SLOT_ANSWER,
+    SLOT_FORMAT,
+    SLOT_NAMES
+};
+struct prompt_values {
+    str at[SLOT_NAMES];
+};
+struct reason_prompts {
+    const str *texts; /* ROLE_COUNT of them, version lines included */
+};
+extern const str reason_prompts_files[ROLE_COUNT]; /* generated from config/prompts */
+/* The role's text with its slots filled; empty when the arena failed. */
+str prompt_render(struct arena *arena, const struct reason_prompts *prompts, enum reason_role role,
+                  const struct prompt_values *values);
+
+/* ---- replies ---- */
+enum soundness { SOUND_UNSAID, SOUND_YES, SOUND_NO };
+struct reply {
+    enum err fault;
+    bool is_json; /* root may be read */
+    struct json root;
+    str answer; /* empty: none */
+    double stated; /* NOT_AVAILABLE: none */
+    str expression;
+    str problem;
+    enum soundness sound;
+};
+/* Never fails: what cannot be read is absent. Strings are in the arena or point into the outcome's text. */
+struct reply reply_parse(struct arena *arena, const struct reason_outcome *outcome);
+/* The "answer" of a JSON object in the text, also of a broken or unfinished one. */
+bool reply_answer(struct arena *arena, str text, str *out);
+
+/* ---- confidence ---- */
+/* The raw combination of signals; own_share is the answer's own vote share. NOT_AVAILABLE when nothing is known. */
+double confidence_combine(const struct signals *signals, double own_share);
+
+/* ---- the machine ---- */
+enum state {
+    STATE_OPENING,
+    STATE_PLANNING,
+    STATE_SOLVING,
+    STATE_SYNTHESIS,
+    STATE_CHECKING,
+    STATE_JUDGING,
+    STATE_REFINING,
+    STATE_DONE,
+    STATE_COUNT
+};
+
+enum call_state { CALL_QUEUED, CALL_ASKED, CALL_TOLD, CALL_DROPPED };
+struct call_slot {
+    enum call_state state;
+    bool is_used; /* a step has read the reply */
+    int node; /* the sub-question it belongs to; 0 for the question itself */
+    struct reason_call call;
+    struct reply reply;
+};
+
+enum node_state { NODE_WAITING, NODE_ASKED, NODE_SPLIT, NODE_SOLVED, NODE_FAILED };
+struct node {
+    enum node_state state;
+    str id;
+    str question;
+    str expression; /* over ids; empty: ask the model */
+    uint32_t needs; /* bits of node indices */
+    int parent; /* node index; the root is 0 */
+    int depth;
+    int attempts;
+    bool is_joining; /* split, and the synthesis of its parts was queued */
+    str answer;
+    double confidence; /* NOT_AVAILABLE: none */
+    str feedback; /* for the next attempt */
+    uint32_t cause; /* id of the call that asked for it */
+};
+
+struct candidate {
+    str answer; /* empty: there is none */
+    str canonical;
+    double stated;
+    double worst_sub;
+    double agreement;
+    enum verdict verdict;
+    str why; /* the verifier's sentence */
+    double confidence;
+};
+
+enum stage { STAGE_DIRECT, STAGE_HRM, STAGE_TRM };
+
+struct reason {
+    struct arena *arena;
+    enum reason_strategy strategy;
+    struct reason_config config;
+    const struct reason_message *messages;
+    size_t message_count;
+    size_t question_at; /* index of the message that is the question */
+    str question;
+    struct verifier verifier;
+    str format; /* what the answer must look like, for the prompts */
+
+    enum state state;
+    enum stage stage;
+    struct call_slot slots[CALLS_MAX]; /* id = index + 1 */
+    size_t slot_count;
+    uint32_t current; /* id of the one call that a single-call state waits for; 0: none yet */
+    uint32_t last_id; /* the call told last in a single-call state, parent of the next */
+    int attempts; /* in this state */
+    bool is_hurried; /* the budget leaves one call: join what there is */
+
+    struct node nodes[NODES_MAX];
+    int node_count;
+    int cycles; /* plans made */
+    str plan_context; /* what the last cycle found wrong */
+    str facts; /* the sub-answers, for synthesis and check */
+
+    struct candidate best;
+    struct candidate fresh; /* the candidate that is being checked */
+    str votes[CALLS_MAX + 1]; /* canonical answers given to the whole question */
+    size_t vote_count;
+    double hrm_confidence;
+    double trm_confidence;
+
+    str opinion; /* the answer in another format */
+    bool has_value; /* the opinion was computed by the evaluator */
+    struct rational value;
+    str feedback; /* outside feedback on the best answer */
+    str tried[CALLS_MAX + 1]; /* canonical forms of the answers that refinement has seen */
+    size_t tried_count;
+    int rounds;
+    int changes; /* rounds whose answer differed from the one before */
+
+    enum err fault;
+    const char *halt;
+};
+
+/* A new call of a machine. */
+struct call_plan {
+    enum reason_role role;
+    str label;
+    uint32_t parent;
+    int node;
+    bool is_apart; /* a sub-question: without the caller's conversation, system messages excepted */
+    bool may_split; /* its answer may be sub-questions */
+    struct prompt_values values;
+};
+/* Queues a call; its id, or 0 when the machine has no calls left (it then ends). */
+uint32_t reason_queue(struct reason *r, const struct call_plan *plan);
+/* The reply to r->current, once; NULL while there is none. Clears r->current. */
+const struct reply *reason_take(struct reason *r);
+/* Ends the machine. */
+enum state reason_finish(struct reason *r, const char *halt);
+enum state reason_fail(struct reason *r, enum err fault);
+
+/* A candidate for the whole question: verified, voted, its confidence combined. */
+struct candidate candidate_make(struct reason *r, const struct reply *reply, double worst_sub);
+void candidate_vote(struct reason *r, str answer);
+void candidate_rate(struct reason *r, struct candidate *c);
+struct signals candidate_signals(const struct reason *r, const struct candidate *c);
+/* Keeps the better of the best and this one; on a tie the later. */
+void candidate_offer(struct reason *r, const struct candidate *c);
+
+/* May the same call, made again, end better? */
+bool reply_may_improve(const struct reply *reply);
+
+/* plan.c: the tree of sub-questions. */
+/* Adds the sub-questions of a reply below a node. How many were added: 0 or at least 2. */
+int plan_split(struct reason *r, int parent, const struct reply *reply, uint32_t cause);
+void plan_reset(struct reason *r);
+bool plan_children_settled(const struct reason *r, int parent);
+bool plan_needs_settled(const struct reason *r, int node);
+/* "id: question = answer" lines of the solved children of a node, or of what a node needs. */
+str plan_facts(struct reason *r, int parent, uint32_t only);
+double plan_worst(const struct reason *r, int parent);
+/* Computes a node's expression from the answers it needs. */
+bool plan_compute(struct reason *r, int node);
+
+/* Steps, by file. */
+enum state direct_step_opening(struct reason *r);
+enum state hrm_step_planning(struct reason *r);
+enum state hrm_step_solving(struct reason *r);
+enum state hrm_step_synthesis(struct reason *r);
+enum state hrm_step_checking(struct reason *r);
+enum state trm_step_judging(struct reason *r);
+enum state trm_step_refining(struct reason *r);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * internal: what the files of edge/config share; nobody outside includes it but its tests.
+ *
+ *     text --yaml.c--> tree --load.c: overlay, records--> settings --value.c--> snapshot
+ *                                 keys.c: the one table that says what may stand where
+ *
+ * Trees live in a scratch arena that ends with the load; what the snapshot keeps is copied.
+ */
+#ifndef WEIR_EDGE_CONFIG_INTERNAL_H
+#define WEIR_EDGE_CONFIG_INTERNAL_H
+
+#include "edge/config/config.h"
+
+/* ---- limits ---- */
+#define CONFIG_FILE_BYTES_MAX ((size_t)1 << 20)
+#define CONFIG_SECRET_BYTES_MAX ((size_t)8 << 10)
+#define CONFIG_ARENA_BYTES_MAX ((size_t)64 << 20)
+#define CONFIG_SCRATCH_BYTES_MAX ((size_t)256 << 20)
+#define CONFIG_ISSUES_MAX ((size_t)64)
+#define CONFIG_EXTENDS_MAX 8 /* files in a chain */
+#define YAML_DEPTH_MAX 16
+#define YAML_NODES_MAX 65536
+#define YAML_ENTRIES_MAX 4096 /* of one mapping or list */
+#define YAML_KEY_BYTES_MAX 200
+
+/* ---- files and their trees ---- */
+struct config_file {
+    str name; /* as messages call it */
+    uint64_t device, inode; /* tell whether two names are one file */
+};
+
+enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
+
+struct yaml_node {
+    enum yaml_kind kind;
+    bool is_null; /* a scalar that says nothing: empty, ~ or null, not quoted */
+    const struct config_file *file;
+    int line, column; /* 1-based */
+    str key; /* when it is a mapping's entry */
+    int key_line, key_column;
+    str text; /* of a scalar */
+    struct yaml_node *first, *last; /* children */
+    struct yaml_node *next; /* sibling */
+    size_t count;
+};
+
+/* The tree of a text, in the arena; an empty text is an empty mapping. CALLER_BAD_REQUEST after an issue was added. */
+NODISCARD enum err yaml_parse(struct arena *arena, const struct config_file *file, str text,
+                              struct config_issues *issues, struct yaml_node **out);
+/* The entry of a mapping; NULL when there is none, or node is NULL or no mapping. */
+struct yaml_node *yaml_get(const struct yaml_node *node, str key);
+
+/* ---- issues ---- */
+struct config_place {
+    const struct config_file *file;
+    int line, column;
+    bool is_warning;
+};
+void issues_init(struct config_issues *issues);
+void issue_add(struct config_issues *issues, const struct config_place *place, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+void issues_sort(struct config_issues *issues); /* by file, line and column; stable */
+struct config_place place_of(const struct yaml_node *node);
+struct config_place place_of_key(const struct yaml_node *node);
+/* A foreign text made fit for a message: cut, control characters replaced. */
+str issue_text(struct arena *arena, str text);
+
+/* ---- the key table ---- */
+enum key_type {
+    KEY_TEXT,
+    KEY_BOOL,
+    KEY_INTEGER,
+    KEY_NUMBER,
+    KEY_SECONDS,
+    KEY_BYTES,
+    KEY_DOLLARS,
+    KEY_CHOICE, /* the field is a str */
+    KEY_DURABILITY, /* the field is an enum config_durability */
+    KEY_SYNC, /* the field is a bool: the second choice */
+    KEY_ADDRESS,
+    KEY_URL,
+    KEY_SECRET, /* the field is the source's str; the secret's is `offset_secret` */
+    KEY_SECRETS, /* the field is a struct config_secrets */
+    KEY_FILE, /* a path beside the file that names it */
+    KEY_DAY,
+    KEY_PRICE,
+    KEY_TYPE_COUNT
+};
+
+/* Where a key's field lies, and how its path begins. */
+enum key_record { RECORD_ROOT, RECORD_PROVIDER, RECORD_MODEL, RECORD_PRICE, RECORD_COUNT };
+
+enum key_effect { EFFECT, NONE_YET, NONE_YET_WHEN_TRUE };
+enum key_reload { RELOAD, RESTART };
+
+struct config_key {
+    const char *path; /* "hrm.h_module_layers", "providers.*.base_url", "prices[].input" */
+    enum key_record record;
+    enum key_type type;
+    const char *unit; /* "seconds" */
+    const char *range; /* "(0, 1]"; NULL: none */
+    const char *fallback; /* the default, in the file's own words; NULL: none */
+    const char *choices; /* "a b c", for choices */
+    enum key_reload reload;
+    enum key_effect effect;
+    size_t offset;
+    size_t offset_secret;
+    bool is_required;
+    const char *text;
+};
+
+const struct config_key *config_keys(size_t *out_count);
+/* How paths of a record begin in the table: "", "providers.*", … */
+str record_pattern(enum key_record record);
+const struct config_key *key_find(str pattern);
+bool key_is_section(str pattern);
+/* "unknown key 'a.b'; did you mean 'a.c'?" pattern: the table's path of the mapping around it, shown: the file's. */
+str key_unknown(struct arena *arena, str pattern, str shown, str name);
+/* The nearest of n names when it is near enough, else the empty text. */
+str name_nearest(const str *names, size_t n, str name);
+
+struct key_range {
+    double low, high;
+    bool is_low_open;
+};
+bool key_range_parse(const char *range, struct key_range *out);
+
+/* ---- building a snapshot ---- */
+struct config_secrets {
+    const str *sources;
+    const str *values;
+    size_t count;
+};
+
+/* What config_load() allocates; the config is its public part. */
+struct config_snapshot {
+    struct config config;
+    struct config_secrets keys;
+    str extends, prices_file, prompts_directory;
+};
+
+struct config_build {
+    struct config_snapshot *snapshot;
+    struct config_issues *issues;
+    struct arena scratch; /* trees, paths */
+    const struct config_file *file; /* the one that was named */
+    struct yaml_node *root;
+    bool may_read_files;
+};
+
+/* One value on its way into its field. */
+struct setting {
+    struct config_build *build;
+    const struct config_key *key;
+    void *base; /* of the record */
+    const struct yaml_node *node; /* NULL: a default */
+    str text; /* of a scalar or of a default */
+    str shown; /* the path for messages */
+    str owner; /* a provider's name, for messages */
+};
+/* Writes the field, or adds an issue and writes nothing. */
+void setting_apply(const struct setting *s);
+/* Appends what the field holds, unambiguously, secrets left out: the hash is made of this. */
+void setting_print(const struct config_key *key, const void *base, struct buf *out);
+
+/* "env:NAME" or "file:PATH" to its value. An environment variable that is not set is an empty value. */
+enum secret_result {
+    SECRET_FOUND,
+    SECRET_UNSET,
+    SECRET_BAD_FORM,
+    SECRET_BAD_FILE,
+    SECRET_BAD_VALUE
+};
+enum secret_result secret_read(struct config_build *build, const struct config_file *beside,
+                               str source, str *out);
+
+/* Defaults, then the mapping's entries, then what is required. node may be NULL: only defaults. */
+struct record {
+    enum key_record kind;
+    void *base;
+    str shown; /* "providers.openai" */
+    str owner;
+};
+void record_load(struct config_build *build, const struct record *record,
+                 const struct yaml_node *node);
+/* The one tree of a text and of all that it extends, in build->root. */
+NODISCARD enum err tree_load(struct config_build *build, str text);
+/* Providers, models, prices and prompts; the root's own record must have been read. */
+void parts_load(struct config_build *build);
+
+/* A path as seen from the file that names it. */
+str path_beside(struct arena *arena, const struct config_file *file, str path);
+/* The whole of a regular file of at most max bytes; NULL, or why it could not be read. */
+const char *file_read(str path, size_t max, struct buf *out, struct config_file *out_identity);
+
+struct config_text {
+    str name; /* for messages; its directory is where other files are looked for */
+    str text;
+    bool may_read_files; /* false: extends, prices, prompts and file: are errors */
+};
+/* config_load() of a text in memory, under the same contract. */
+NODISCARD enum err config_load_text(const struct config_text *text, struct config **out,
+                                    struct config_issues *issues);
+
+/* config/prices.yaml, compiled in; one text. */
+extern const str config_prices_builtin[];
+
+#endif

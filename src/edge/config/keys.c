@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keys: the one table of what a configuration may say, and what is made of it without reading a
+ * file: look-up, suggestions for unknown keys, docs/configuration.md.
+ */
+#include "edge/config/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOT(member) offsetof(struct config_snapshot, config.member)
+#define BUILD(member) offsetof(struct config_snapshot, member)
+#define PROVIDER(member) offsetof(struct config_provider, member)
+#define MODEL(member) offsetof(struct config_model, member)
+#define PRICE(member) offsetof(struct price, member)
+#define SUGGESTIONS_MAX 64
+
+/* clang-format off */
+static const struct config_key keys[] = {
+    /* path, record, type, unit, range, default, choices, reload, effect, field, secret's field, required, text */
+    { "extends", RECORD_ROOT, KEY_FILE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, BUILD(extends), 0, false,
+      "another file, seen from this one, whose values hold where this one sets none" },
+    { "model", RECORD_ROOT, KEY_TEXT, NULL, NULL, "gpt-4o-mini", NULL, RELOAD, EFFECT, ROOT(model), 0, false,
+      "the model that answers queries" },
+    { "model_provider", RECORD_ROOT, KEY_TEXT, NULL, NULL, "openai", NULL, RELOAD, EFFECT, ROOT(model_provider), 0, false,
+      "the provider of `model` and of every model that names none; one of `providers`" },
+    { "temperature", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 2]", "0.7", NULL, RELOAD, EFFECT, ROOT(temperature), 0, false,
+      "sampling temperature of the calls that weir makes" },
+    { "use_mcts", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(use_mcts), 0, false,
+      "searches a tree of answers" },
+    { "mcts_iterations", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 100000]", "100", NULL, RELOAD, NONE_YET, ROOT(mcts_iterations), 0, false,
+      "iterations of the tree search" },
+    { "strategy", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "hrm_trm", "direct hrm trm hrm_trm full_stack", RELOAD, EFFECT, ROOT(strategy), 0, false,
+      "how a query is answered; full_stack has no effect yet, hrm_trm runs in its place" },
+
+    { "hrm.h_module_layers", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 10]", "3", NULL, RELOAD, EFFECT, ROOT(hrm.h_module_layers), 0, false,
+      "cycles of plan, check and new plan" },
+    { "hrm.l_module_iterations", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 20]", "5", NULL, RELOAD, EFFECT, ROOT(hrm.l_module_iterations), 0, false,
+      "attempts at one sub-question" },
+    { "hrm.confidence_threshold", RECORD_ROOT, KEY_NUMBER, NULL, "(0, 1]", "0.85", NULL, RELOAD, EFFECT, ROOT(hrm.confidence_threshold), 0, false,
+      "confidence at which planning stops" },
+    { "hrm.max_decomposition_depth", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 8]", "4", NULL, RELOAD, EFFECT, ROOT(hrm.max_decomposition_depth), 0, false,
+      "how deep sub-questions may have sub-questions" },
+
+    { "trm.max_refinement_iterations", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 20]", "5", NULL, RELOAD, EFFECT, ROOT(trm.max_refinement_iterations), 0, false,
+      "rewrites of one answer" },
+    { "trm.convergence_threshold", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 1]", "0.05", NULL, RELOAD, EFFECT, ROOT(trm.convergence_threshold), 0, false,
+      "change between rewrites below which refinement stops" },
+    { "trm.confidence_threshold", RECORD_ROOT, KEY_NUMBER, NULL, "(0, 1]", "0.8", NULL, RELOAD, EFFECT, ROOT(trm.confidence_threshold), 0, false,
+      "confidence at which refinement stops" },
+    { "trm.min_improvement_delta", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 1]", "0.02", NULL, RELOAD, EFFECT, ROOT(trm.min_improvement_delta), 0, false,
+      "what a rewrite must gain to be kept" },
+
+    { "mcts.exploration_constant", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 100]", "1.414", NULL, RELOAD, NONE_YET, ROOT(mcts.exploration_constant), 0, false,
+      "weight of exploration in the tree search" },
+    { "mcts.max_tree_depth", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 100]", "10", NULL, RELOAD, NONE_YET, ROOT(mcts.max_tree_depth), 0, false,
+      "depth of the search tree" },
+    { "mcts.simulation_budget", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 100000]", "100", NULL, RELOAD, NONE_YET, ROOT(mcts.simulation_budget), 0, false,
+      "simulations of one search" },
+    { "mcts.selection_policy", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "ucb1", "ucb1 puct ab_mcts", RELOAD, NONE_YET, ROOT(mcts.selection_policy), 0, false,
+      "how the search picks the next node" },
+
+    { "timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 3600]", "30", NULL, RELOAD, EFFECT, ROOT(timeout), 0, false,
+      "time allowed for a whole query" },
+    { "max_retries", RECORD_ROOT, KEY_INTEGER, NULL, "[0, 10]", "2", NULL, RELOAD, EFFECT, ROOT(max_retries), 0, false,
+      "further attempts at a call that failed in a way that may pass" },
+    { "enable_caching", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(enable_caching), 0, false,
+      "answers equal requests from memory" },
+
+    { "monitoring.langsmith_enabled", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(monitoring.langsmith_enabled), 0, false,
+      "sends traces to LangSmith" },
+    { "monitoring.wandb_enabled", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(monitoring.wandb_enabled), 0, false,
+      "sends metrics to Weights & Biases" },
+    { "monitoring.track_cost", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RELOAD, EFFECT, ROOT(monitoring.track_cost), 0, false,
+      "records what queries cost" },
+    { "monitoring.track_latency", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RELOAD, EFFECT, ROOT(monitoring.track_latency), 0, false,
+      "records how long queries take" },
+    { "monitoring.track_confidence", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RELOAD, EFFECT, ROOT(monitoring.track_confidence), 0, false,
+      "records how confident answers are" },
+    { "monitoring.log_level", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "INFO", "DEBUG INFO WARNING ERROR", RELOAD, EFFECT, ROOT(monitoring.log_level), 0, false,
+      "the least serious messages that are logged" },
+
+    { "server.listen", RECORD_ROOT, KEY_ADDRESS, NULL, NULL, "127.0.0.1:8080", NULL, RESTART, EFFECT, ROOT(server.listen), 0, false,
+      "where clients connect, HOST:PORT" },
+    { "server.admin", RECORD_ROOT, KEY_ADDRESS, NULL, NULL, "127.0.0.1:8081", NULL, RESTART, EFFECT, ROOT(server.admin), 0, false,
+      "where operators connect, HOST:PORT" },
+    { "server.workers", RECORD_ROOT, KEY_INTEGER, NULL, "[0, 1024]", "0", NULL, RESTART, EFFECT, ROOT(server.workers), 0, false,
+      "threads that serve; 0: one for each core" },
+    { "server.body_max_bytes", RECORD_ROOT, KEY_BYTES, "bytes", "[1024, 1073741824]", "8388608", NULL, RELOAD, EFFECT, ROOT(server.body_bytes_max), 0, false,
+      "the largest body of a request" },
+    { "server.head_max_bytes", RECORD_ROOT, KEY_BYTES, "bytes", "[1024, 1048576]", "32768", NULL, RELOAD, EFFECT, ROOT(server.head_bytes_max), 0, false,
+      "the largest request line and headers together" },
+    { "server.connections_max", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 1000000]", "4096", NULL, RESTART, EFFECT, ROOT(server.connections_max), 0, false,
+      "clients connected at once" },
+    { "server.head_timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 3600]", "10", NULL, RELOAD, EFFECT, ROOT(server.head_timeout), 0, false,
+      "time for a request's line and headers to arrive" },
+    { "server.idle_timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 86400]", "75", NULL, RELOAD, EFFECT, ROOT(server.idle_timeout), 0, false,
+      "how long a connection stays open without a request" },
+    { "server.drain_timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "[0, 3600]", "30", NULL, RELOAD, EFFECT, ROOT(server.drain_timeout), 0, false,
+      "how long requests under way may take once weir is told to stop" },
+    { "server.keys", RECORD_ROOT, KEY_SECRETS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, BUILD(keys), 0, false,
+      "keys that clients must send (`Authorization: Bearer`), each env:NAME or file:PATH; none: everyone is let in" },
+
+    { "upstream.connect_timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 600]", "5", NULL, RELOAD, EFFECT, ROOT(upstream.connect_timeout), 0, false,
+      "time for a provider to accept a connection" },
+    { "upstream.first_byte_timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 3600]", "25", NULL, RELOAD, EFFECT, ROOT(upstream.first_byte_timeout), 0, false,
+      "time for a provider to begin its answer" },
+    { "upstream.idle_timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 3600]", "15", NULL, RELOAD, EFFECT, ROOT(upstream.idle_timeout), 0, false,
+      "the longest silence within an answer" },
+    { "upstream.backoff_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 600]", "0.25", NULL, RELOAD, EFFECT, ROOT(upstream.backoff), 0, false,
+      "wait before the first retry; it doubles with each further one" },
+    { "upstream.backoff_max_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 600]", "4", NULL, RELOAD, EFFECT, ROOT(upstream.backoff_max), 0, false,
+      "the longest wait before a retry" },
+    { "upstream.connections_max", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 1000000]", "1024", NULL, RESTART, EFFECT, ROOT(upstream.connections_max), 0, false,
+      "connections to providers at once" },
+    { "upstream.answer_max_bytes", RECORD_ROOT, KEY_BYTES, "bytes", "[1024, 1073741824]", "16777216", NULL, RELOAD, EFFECT, ROOT(upstream.answer_bytes_max), 0, false,
+      "the largest answer of a provider" },
+
+    { "budget.calls_max", RECORD_ROOT, KEY_INTEGER, "calls", "[1, 10000]", "24", NULL, RELOAD, EFFECT, ROOT(budget.calls_max), 0, false,
+      "model calls of one query" },
+    { "budget.tokens_max", RECORD_ROOT, KEY_INTEGER, "tokens", "[1, 1000000000]", "60000", NULL, RELOAD, EFFECT, ROOT(budget.tokens_max), 0, false,
+      "tokens of one query, input and output together" },
+    { "budget.usd_max", RECORD_ROOT, KEY_DOLLARS, "US dollars", "(0, 1000000]", "0.05", NULL, RELOAD, EFFECT, ROOT(budget.cost_max), 0, false,
+      "cost of one query; models without a price are bounded by calls and tokens alone" },
+    { "budget.output_tokens_max", RECORD_ROOT, KEY_INTEGER, "tokens", "[1, 1000000]", "1024", NULL, RELOAD, EFFECT, ROOT(budget.output_tokens_max), 0, false,
+      "output tokens of each call that weir makes" },
+
+    { "ledger.directory", RECORD_ROOT, KEY_TEXT, NULL, NULL, "./weir-ledger", NULL, RESTART, EFFECT, ROOT(ledger.directory), 0, false,
+      "where the ledger is kept, seen from where weir runs" },
+    { "ledger.durability", RECORD_ROOT, KEY_DURABILITY, NULL, NULL, "acknowledged", "acknowledged relaxed", RESTART, EFFECT, ROOT(ledger.durability), 0, false,
+      "acknowledged: an answer is sent once its row is written; relaxed: the row may follow" },
+    { "ledger.sync", RECORD_ROOT, KEY_SYNC, NULL, NULL, "process", "process power", RESTART, EFFECT, ROOT(ledger.sync_power), 0, false,
+      "what written rows survive: the end of the process, or of the power too" },
+    { "ledger.journal_max_bytes", RECORD_ROOT, KEY_BYTES, "bytes", "[1048576, 1099511627776]", "4294967296", NULL, RESTART, EFFECT, ROOT(ledger.journal_bytes_max), 0, false,
+      "the largest journal; queries are refused beyond it" },
+
+    { "prices", RECORD_ROOT, KEY_FILE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, BUILD(prices_file), 0, false,
+      "a file of dated prices, seen from this one, in place of the built-in config/prices.yaml" },
+    { "prompts", RECORD_ROOT, KEY_FILE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, BUILD(prompts_directory), 0, false,
+      "a directory of prompts, seen from this file, in place of the built-in config/prompts" },
+
+    { "providers.*.base_url", RECORD_PROVIDER, KEY_URL, NULL, NULL, NULL, NULL, RELOAD, EFFECT, PROVIDER(base_url), 0, true,
+      "where its API begins: https://api.openai.com/v1" },
+    { "providers.*.api_key", RECORD_PROVIDER, KEY_SECRET, NULL, NULL, NULL, NULL, RELOAD, EFFECT, PROVIDER(api_key_source), PROVIDER(api_key), false,
+      "env:NAME or file:PATH (its first line); none: no key is sent" },
+    { "providers.*.simulated", RECORD_PROVIDER, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, PROVIDER(is_simulated), 0, false,
+      "its answers are marked as simulated" },
+    { "providers.*.json_schema", RECORD_PROVIDER, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, PROVIDER(has_json_schema), 0, false,
+      "it takes response_format json_schema" },
+
+    { "models.*.provider", RECORD_MODEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, MODEL(provider), 0, false,
+      "who serves it, one of `providers`; none: `model_provider`" },
+    { "models.*.upstream_name", RECORD_MODEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, MODEL(upstream_name), 0, false,
+      "what its provider calls it; none: the same name" },
+
+    { "prices[].model", RECORD_PRICE, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, PRICE(model), 0, true,
+      "a model's name; it serves for the name with a date behind it too" },
+    { "prices[].from", RECORD_PRICE, KEY_DAY, NULL, NULL, NULL, NULL, RELOAD, EFFECT, PRICE(from_day), 0, true,
+      "the first UTC day on which the price holds, YYYY-MM-DD" },
+    { "prices[].input", RECORD_PRICE, KEY_PRICE, "US dollars per million tokens", NULL, NULL, NULL, RELOAD, EFFECT, PRICE(input), 0, true,
+      "input tokens" },
+    { "prices[].output", RECORD_PRICE, KEY_PRICE, "US dollars per million tokens", NULL, NULL, NULL, RELOAD, EFFECT, PRICE(output), 0, true,
+      "output tokens, reasoning included" },
+    { "prices[].cached", RECORD_PRICE, KEY_PRICE, "US dollars per million tokens", NULL, NULL, NULL, RELOAD, EFFECT, PRICE(cached), 0, false,
+      "input tokens that the provider had in its cache; none: as input" },
+    { "prices[].cache_write", RECORD_PRICE, KEY_PRICE, "US dollars per million tokens", NULL, NULL, NULL, RELOAD, EFFECT, PRICE(cache_write), 0, false,
+      "input tokens that the provider wrote to its cache; none: as input" },
+};
+/* clang-format on */
+
+const struct config_key *config_keys(size_t *out_count)
+{
+    *out_count = ARRAY_LEN(keys);
+    return keys;
+}
+
+str record_pattern(enum key_record record)
+{
+    static const char *const patterns[RECORD_COUNT] = {
+        [RECORD_ROOT] = "",
+        [RECORD_PROVIDER] = "providers.*",
+        [RECORD_MODEL] = "models.*",
+        [RECORD_PRICE] = "prices[]",
+    };
+
+    return str_from(patterns[record]);
+}
+
+const struct config_key *key_find(str pattern)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (str_eq(str_from(keys[i].path), pattern))
+            return &keys[i];
+    return NULL;
+}
+
+/* What follows "section." in a path; false when the path is not in that section. */
+static bool path_under(str path, str section, str *out_rest)
+{
+    if (section.len == 0) {
+        *out_rest = path;
+        return true;
+    }
+    if (path.len <= section.len + 1 || !str_starts(path, section) || path.ptr[section.len] != '.')
+        return false;
+    *out_rest = str_slice(path, section.len + 1, path.len);
+    return true;
+}
+
+bool key_is_section(str pattern)
+{
+    str rest;
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (path_under(str_from(keys[i].path), pattern, &rest))
+            return true;
+    return false;
+}
+
+str name_nearest(const str *names, size_t n, str name)
+{
+    str best = { 0 };
+    /* A third of the letters may be wrong; more is another word. */
+    size_t limit = (name.len + 2) / 3;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t distance = str_distance(names[i], name);
+        if (distance <= limit && (best.len == 0 || distance < str_distance(best, name)))
+            best = names[i];
+    }
+    return best;
+}
+
+static str last_part(str path)
+{
+    size_t from = path.len;
+
+    while (from > 0 && path.ptr[from - 1] != '.')
+        from--;
+    return str_slice(path, from, path.len);
+}
+
+str key_unknown(struct arena *arena, str pattern, str shown, str name)
+{
+    str names[ARRAY_LEN(keys)], rest;
+    size_t n = 0;
+    str prefix = shown.len > 0 ? arena_printf(arena, "%.*s.", STR_ARG(shown)) : shown;
+    str key = issue_text(arena, name);
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (path_under(str_from(keys[i].path), pattern, &rest) &&
+            str_find(rest, STR("[]")) == STR_NPOS)
+            names[n++] = str_slice(rest, 0, str_find_char(rest, '.'));
+    str nearest = name_nearest(names, n, name);
+    if (nearest.len > 0)
+        return arena_printf(arena, "unknown key '%.*s%.*s'; did you mean '%.*s%.*s'?",
+                            STR_ARG(prefix), STR_ARG(key), STR_ARG(prefix), STR_ARG(nearest));
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        str path = str_from(keys[i].path);
+        if (keys[i].record == RECORD_ROOT && str_eq(last_part(path), name))
+            return arena_printf(arena, "unknown key '%.*s%.*s'; did you mean '%s'?",
+                                STR_ARG(prefix), STR_ARG(key), keys[i].path);
+    }
+    return arena_printf(arena, "unknown key '%.*s%.*s'", STR_ARG(prefix), STR_ARG(key));
+}
+
+bool key_range_parse(const char *range, struct key_range *out)
+{
+    str text = str_from(range);
+    struct key_range parsed = { .is_low_open = str_starts(text, STR("(")) };
+    size_t comma = str_find(text, STR(", "));
+
+    if (comma == STR_NPOS || !str_ends(text, STR("]")))
+        return false;
+    if (!str_to_double(str_slice(text, 1, comma), &parsed.low) ||
+        !str_to_double(str_slice(text, comma + 2, text.len - 1), &parsed.high))
+        return false;
+    *out = parsed;
+    return true;
+}
