@@ -471,6 +471,22 @@ static void refuses_chunks_past_their_limits(void)
     buf_fini(&text);
 }
 
+/* The limit of a chunk's line is not one of all lines together. */
+static void decodes_many_chunks(void)
+{
+    struct buf raw = { 0 }, out = { 0 };
+    enum http_refusal refusal;
+    size_t read;
+
+    for (int i = 0; i <= HTTP_CHUNK_LINE_BYTES_MAX; i++)
+        buf_add(&raw, STR("1;e\r\na\r\n"));
+    buf_add(&raw, STR(HTTP_LAST_CHUNK));
+    CHECK_INT(decode(buf_str(&raw), raw.len, 1000, &out, &refusal, &read), HTTP_COMPLETE);
+    CHECK_INT(out.len, HTTP_CHUNK_LINE_BYTES_MAX + 1);
+    buf_fini(&raw);
+    buf_fini(&out);
+}
+
 static void decodes_what_it_encodes(void)
 {
     struct rng rng;
@@ -578,5 +594,6 @@ TESTS(TEST(refuses_a_bare_cr_before_a_header), TEST(refuses_folded_header_lines)
       TEST(knows_how_long_a_connection_lives), TEST(reads_other_forms_of_targets),
       TEST(expects_nothing_of_http_1_0), TEST(decodes_chunks), TEST(refuses_a_chunk_size_with_0x),
       TEST(refuses_a_line_feed_inside_a_chunk_extension), TEST(refuses_malformed_chunks),
-      TEST(refuses_chunks_past_their_limits), TEST(decodes_what_it_encodes), TEST(writes_heads),
-      TEST(writes_dates), TEST(writes_chunk_heads))
+      TEST(refuses_chunks_past_their_limits), TEST(decodes_many_chunks),
+      TEST(decodes_what_it_encodes), TEST(writes_heads), TEST(writes_dates),
+      TEST(writes_chunk_heads))

@@ -53,6 +53,7 @@ static void decodes_streams_in_any_split(void)
           "[a]" },
         { TEXT("data: a\ndata: b\rdata:\r\n\r\n"), "[a\nb\n]" },
         { TEXT(": comment\n\nevent: x\nid: 1\nretry: 5\ndata: a\nfoo\n\n"), "[a]" },
+        { TEXT("data: a\r\ndata: b\r\n\r\n"), "[a\nb]" },
         { TEXT("event: x\n\n"), "" },
         { TEXT("data\n\n"), "[]" },
         { TEXT("data:\n\n"), "[]" },

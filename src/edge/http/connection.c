@@ -69,7 +69,6 @@ static enum connection_state refuse(struct connection *c, int status, enum err f
                             head->size > 0 ? http_span_str(head->path, buf_str(&c->in)) : STR(""));
     connection_refuse(c, status, fault, text);
     c->closes = true;
-    c->lingers = true;
     return CONNECTION_FLUSH;
 }
 
@@ -230,8 +229,9 @@ static enum connection_state step_flush(struct connection *c)
         return CONNECTION_FLUSH;
     if (!c->closes)
         return CONNECTION_IDLE;
-    /* Closing over unread bytes would reset the connection and lose the answer. */
-    if (!c->lingers && c->in.len == 0)
+    /* Closing over unread bytes would reset the connection and lose the answer; where some were left
+     * over, as always after a refusal, more may come. */
+    if (c->in.len == 0)
         return CONNECTION_CLOSED;
     net_stream_shutdown(&c->stream);
     c->linger_end = c->read_bytes + LINGER_BYTES_MAX;
@@ -325,8 +325,7 @@ static void reading_update(struct connection *c)
     bool is_answering = c->state == CONNECTION_BUSY || c->state == CONNECTION_FLUSH;
     size_t behind = c->next.len + c->in.len - (c->state == CONNECTION_BUSY ? c->request_end : 0);
 
-    net_stream_set_reading(&c->stream,
-                           !is_answering || discards(c) || behind <= PIPELINE_BYTES_MAX);
+    net_stream_set_reading(&c->stream, !is_answering || behind <= PIPELINE_BYTES_MAX);
 }
 
 /* ---- the machine ---- */

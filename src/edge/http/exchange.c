@@ -242,7 +242,7 @@ void exchange_flush(struct exchange *x)
         parts[n++] = buf_str(&x->chunk);
     if (x->chunk.len > 0 && x->is_chunked)
         parts[n++] = STR("\r\n");
-    if (x->has_ended && x->is_chunked && !x->is_cut)
+    if (x->has_ended && x->is_chunked)
         parts[n++] = STR(HTTP_LAST_CHUNK);
     if (n > 0 || net_stream_queued(&c->stream) > 0)
         net_stream_write(&c->stream, parts, n);

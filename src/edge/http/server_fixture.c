@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,12 +51,14 @@ static void on_later(struct timer *timer)
 
     (void)timer;
     f.held = NULL;
+    f.has_moved |= exchange_body(x).ptr != f.body.ptr;
     app_echo(x);
 }
 
 static void app_later(struct exchange *x)
 {
     f.held = x;
+    f.body = exchange_body(x);
     timer_start(f.world, &f.timer, 20 * NSEC_PER_MS, on_later);
 }
 
@@ -123,6 +126,60 @@ static void app_hold(struct exchange *x)
     exchange_watch(x, x, on_gone, NULL);
 }
 
+/* Told that the client left, it takes its time to end. */
+static void on_gone_slowly(void *ctx)
+{
+    (void)ctx;
+    entered();
+    atomic_fetch_add(&f.gone, 1);
+}
+
+static void on_stay_over(struct timer *timer)
+{
+    struct exchange *x = f.held;
+
+    if (f.flooded++ == 0) {
+        exchange_watch(x, x, on_gone_slowly, NULL);
+        timer_start(f.world, timer, 50 * NSEC_PER_MS, on_stay_over);
+        return;
+    }
+    f.held = NULL;
+    respond(x, 200, STR("late"));
+    atomic_fetch_add(&f.ended, 1);
+}
+
+static void app_stay(struct exchange *x)
+{
+    f.held = x;
+    exchange_watch(x, x, on_gone_slowly, NULL);
+    timer_start(f.world, &f.timer, 50 * NSEC_PER_MS, on_stay_over);
+}
+
+static void on_watch_late(struct timer *timer)
+{
+    (void)timer;
+    exchange_watch(f.held, f.held, on_gone, NULL);
+}
+
+static void app_watch_late(struct exchange *x)
+{
+    f.held = x;
+    timer_start(f.world, &f.timer, 50 * NSEC_PER_MS, on_watch_late);
+}
+
+static void on_begin(struct timer *timer)
+{
+    (void)timer;
+    exchange_begin(f.held, 200, STR("text/plain"), NULL, 0);
+}
+
+/* The head alone, from a later turn. */
+static void app_begin_late(struct exchange *x)
+{
+    app_hold(x);
+    timer_start(f.world, &f.timer, NSEC_PER_MS, on_begin);
+}
+
 static void flood(struct exchange *x)
 {
     static const char piece[PIECE_BYTES] = { 'p' };
@@ -143,7 +200,10 @@ static void on_drain(void *ctx)
 {
     entered();
     atomic_fetch_add(&f.drained, 1);
-    flood(ctx);
+    if (exchange_query(ctx).len > 0)
+        IGNORE(exchange_write(ctx, STR("not the end")));
+    else
+        flood(ctx);
 }
 
 static void app_flood(struct exchange *x)
@@ -182,10 +242,20 @@ static void on_request(void *ctx, struct exchange *x)
         const char *path;
         void (*run)(struct exchange *x);
     } apps[] = {
-        { "/echo", app_echo },   { "/later", app_later },      { "/empty", app_empty },
-        { "/size", app_size },   { "/large", app_large },      { "/stream", app_stream },
-        { "/ticks", app_ticks }, { "/hold", app_hold },        { "/flood", app_flood },
-        { "/cut", app_cut },     { "/abort", app_refuse_all },
+        { "/echo", app_echo },
+        { "/later", app_later },
+        { "/empty", app_empty },
+        { "/size", app_size },
+        { "/large", app_large },
+        { "/stream", app_stream },
+        { "/ticks", app_ticks },
+        { "/hold", app_hold },
+        { "/flood", app_flood },
+        { "/cut", app_cut },
+        { "/abort", app_refuse_all },
+        { "/stay", app_stay },
+        { "/watch-late", app_watch_late },
+        { "/begin-late", app_begin_late },
     };
 
     entered();
@@ -210,6 +280,7 @@ int client_connect(void)
     struct timeval patience = { .tv_sec = 10 };
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
@@ -217,14 +288,17 @@ int client_connect(void)
     return fd;
 }
 
-void say(int fd, str bytes)
+bool say(int fd, str bytes)
 {
-    for (size_t at = 0; at < bytes.len;) {
+    size_t at = 0;
+
+    while (at < bytes.len) {
         ssize_t n = send(fd, bytes.ptr + at, bytes.len - at, MSG_NOSIGNAL);
         if (n <= 0)
             break;
         at += (size_t)n;
     }
+    return at == bytes.len;
 }
 
 void hear(int fd, str end, struct buf *out)
@@ -316,13 +390,14 @@ bool play_with(const struct server_options *options, void (*script)(int fd))
         return false;
     }
     world_run(f.world);
+    f.busy = server_busy(f.server);
     pthread_join(client, NULL);
     timer_cancel(f.world, &f.timer);
     if (f.held)
         exchange_abort(f.held);
     server_close(f.server);
     world_close(f.world);
-    return !f.called_back_inside;
+    return !f.called_back_inside && !f.has_moved;
 }
 
 bool play(void (*script)(int fd))

@@ -28,23 +28,27 @@ struct fixture {
     bool is_in_api; /* a function of the server runs: nothing may call back */
     bool called_back_inside;
     bool sees_slow;
+    bool has_moved; /* a request's bytes, while it was held */
+    str body; /* of the request held by /later */
     char peer[64];
     atomic_int requests;
     atomic_int gone;
     atomic_int drained;
+    atomic_int ended; /* of /stay */
+    uint32_t busy; /* server_busy() when the script was over */
 };
 
 extern struct fixture f;
 
-/* Plays the script against a server; the facts above stay readable. False: the server did not start, or
- * called back from inside one of its functions. */
+/* Plays the script against a server; the facts above stay readable. False: the server did not start,
+ * called back from inside one of its functions, or moved a request that was held. */
 struct server_options options_default(void);
 bool play_with(const struct server_options *options, void (*script)(int fd));
 bool play(void (*script)(int fd));
 
 /* For scripts. */
 int client_connect(void);
-void say(int fd, str bytes);
+bool say(int fd, str bytes); /* true when the system took them all */
 /* Reads until the text holds `end`, or the server closes, when `end` is empty. */
 void hear(int fd, str end, struct buf *out);
 bool holds(const struct buf *heard, const char *text); /* prints what was heard when not */

@@ -79,7 +79,6 @@ struct connection {
     uint64_t request_count;
     bool has_timed_out;
     bool closes; /* after the answer */
-    bool lingers; /* before closing */
     bool resets; /* when closing */
     bool is_running;
     bool is_counted; /* in the server's `busy` */

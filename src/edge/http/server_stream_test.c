@@ -9,6 +9,13 @@
 
 #include "edge/http/server_fixture.h"
 
+static void gone_wait(int want)
+{
+    for (int i = 0; i < 2000 && atomic_load(&f.gone) < want; i++)
+        usleep(1000);
+    CHECK_INT(f.gone, want);
+}
+
 /* ---- streams ---- */
 
 static void script_stream(int fd)
@@ -53,6 +60,25 @@ static void makes_the_owner_wait_for_a_slow_reader(void)
     CHECK(f.sees_slow);
     CHECK(f.drained > 0);
     CHECK_INT(f.gone, 0);
+    CHECK_INT(f.busy, 0);
+}
+
+static void script_flood_without_end(int fd)
+{
+    struct buf heard = { 0 };
+
+    say(fd, STR("GET /flood?hang HTTP/1.1\r\nHost: a\r\n\r\n"));
+    hear(fd, STR("not the end"), &heard);
+    CHECK(str_find(buf_str(&heard), STR("\r\n0\r\n\r\n")) == STR_NPOS);
+    shutdown(fd, SHUT_RDWR);
+    gone_wait(1);
+    buf_fini(&heard);
+}
+
+static void sends_what_is_written_when_the_queue_has_drained(void)
+{
+    CHECK(play(script_flood_without_end));
+    CHECK_INT(f.gone, 1);
 }
 
 static void script_large_answer(int fd)
@@ -76,8 +102,7 @@ static void queues_a_large_answer(void)
 static void script_never_reads(int fd)
 {
     say(fd, STR("GET /flood HTTP/1.1\r\nHost: a\r\n\r\n"));
-    for (int i = 0; i < 2000 && atomic_load(&f.gone) == 0; i++)
-        usleep(5000);
+    gone_wait(1);
 }
 
 static void a_client_that_takes_nothing_is_gone(void)
@@ -121,12 +146,6 @@ static void an_aborted_answer_is_seen_to_be_incomplete(void)
 
 /* ---- the client leaves, the server leaves ---- */
 
-static void gone_wait(int want)
-{
-    for (int i = 0; i < 2000 && atomic_load(&f.gone) < want; i++)
-        usleep(1000);
-}
-
 static void script_leave(int fd)
 {
     const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
@@ -143,6 +162,45 @@ static void script_leave(int fd)
     setsockopt(other, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     close(other);
     gone_wait(2);
+}
+
+static void script_leave_once(int fd)
+{
+    say(fd, STR("GET /stay HTTP/1.1\r\nHost: a\r\n\r\n"));
+    while (atomic_load(&f.requests) < 1)
+        usleep(1000);
+    shutdown(fd, SHUT_RDWR);
+    while (atomic_load(&f.ended) < 1)
+        usleep(1000);
+    CHECK_INT(f.gone, 1);
+    int other = client_connect();
+    say(other, STR("GET /watch-late HTTP/1.1\r\nHost: a\r\n\r\n"));
+    while (atomic_load(&f.requests) < 2)
+        usleep(1000);
+    shutdown(other, SHUT_RDWR);
+    gone_wait(2);
+    close(other);
+}
+
+static void tells_the_owner_once_and_also_when_it_asks_late(void)
+{
+    CHECK(play(script_leave_once));
+    CHECK_INT(f.gone, 2);
+}
+
+static void script_head_alone(int fd)
+{
+    struct buf heard = { 0 };
+
+    say(fd, STR("GET /begin-late HTTP/1.1\r\nHost: a\r\n\r\n"));
+    hear(fd, STR("\r\n\r\n"), &heard);
+    CHECK(str_ends(buf_str(&heard), STR("\r\n\r\n")));
+    buf_fini(&heard);
+}
+
+static void sends_a_head_before_there_is_a_body(void)
+{
+    CHECK(play(script_head_alone));
 }
 
 static void tells_the_owner_that_the_client_left(void)
@@ -216,7 +274,9 @@ static void closes_with_connections_in_every_state(void)
 }
 
 TESTS(TEST(streams_what_a_turn_writes_as_one_chunk), TEST(makes_the_owner_wait_for_a_slow_reader),
-      TEST(queues_a_large_answer), TEST(a_client_that_takes_nothing_is_gone),
-      TEST(an_aborted_answer_is_seen_to_be_incomplete), TEST(tells_the_owner_that_the_client_left),
-      TEST(answers_a_half_closed_client), TEST(drains),
+      TEST(sends_what_is_written_when_the_queue_has_drained), TEST(queues_a_large_answer),
+      TEST(a_client_that_takes_nothing_is_gone), TEST(an_aborted_answer_is_seen_to_be_incomplete),
+      TEST(tells_the_owner_that_the_client_left),
+      TEST(tells_the_owner_once_and_also_when_it_asks_late),
+      TEST(sends_a_head_before_there_is_a_body), TEST(answers_a_half_closed_client), TEST(drains),
       TEST(closes_with_connections_in_every_state))

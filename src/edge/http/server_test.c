@@ -2,6 +2,7 @@
 /* Tests of the server over loopback: requests, whole answers, refusals. No test asserts on how long
  * something took. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -106,6 +107,28 @@ static void stops_reading_behind_a_slow_request(void)
     CHECK_INT(f.requests, 42);
 }
 
+/* Whoever keeps sending behind a request that is not answered is made to wait. */
+static void script_endless(int fd)
+{
+    size_t sent = 0;
+    char *piece = calloc(1, FLOOD_BYTES);
+
+    CHECK(say(fd, STR("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")));
+    for (int refused = 0; piece && refused < 20 && sent < 8 * FLOOD_BYTES;) {
+        ssize_t n = send(fd, piece, FLOOD_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent += n > 0 ? (size_t)n : 0;
+        refused = n > 0 ? 0 : refused + 1;
+        usleep(1000);
+    }
+    CHECK(sent < 8 * FLOOD_BYTES);
+    free(piece);
+}
+
+static void makes_endless_senders_wait(void)
+{
+    CHECK(play(script_endless));
+}
+
 static void script_bytewise(int fd)
 {
     str said = STR("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -113,8 +136,10 @@ static void script_bytewise(int fd)
                    "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\ndone");
     struct buf heard = { 0 };
 
-    for (size_t i = 0; i < said.len; i++)
+    for (size_t i = 0; i < said.len; i++) {
         say(fd, str_slice(said, i, i + 1));
+        usleep(300); /* or else the server reads several at once */
+    }
     hear(fd, STR("[done]"), &heard);
     CHECK(holds(&heard, "[hello!]"));
     buf_fini(&heard);
@@ -123,6 +148,52 @@ static void script_bytewise(int fd)
 static void reads_requests_that_come_byte_by_byte(void)
 {
     CHECK(play(script_bytewise));
+}
+
+/* Requests that come while one is being answered wait beside it, and it stays as it was. */
+static void script_meanwhile(int fd)
+{
+    struct buf heard = { 0 }, said = { 0 };
+
+    say(fd, STR("POST /later HTTP/1.1\r\nHost: a\r\nX-Echo: same\r\nContent-Length: 4\r\n\r\nbody"
+                "POST /later HTTP/1.1\r\nHost: a\r\nContent-Le"));
+    while (atomic_load(&f.requests) < 1)
+        usleep(100);
+    buf_printf(&said, "ngth: 9000\r\n\r\n%09000dGET /echo?last HTTP/1.1\r\nHost: a\r\n\r\n", 7);
+    for (size_t at = 0; at < said.len; at += 3000) {
+        say(fd, str_slice(buf_str(&said), at, at + 3000));
+        usleep(1000);
+    }
+    hear(fd, STR("?last"), &heard);
+    CHECK(holds(&heard, "POST /later ? [body] (same)"));
+    CHECK(holds(&heard, "00007] ()"));
+    buf_fini(&heard);
+    buf_fini(&said);
+}
+
+static void keeps_a_request_while_others_come(void)
+{
+    CHECK(play(script_meanwhile));
+    CHECK_INT(f.requests, 3);
+    CHECK_INT(f.busy, 0);
+}
+
+static void script_close_over_rest(int fd)
+{
+    struct buf heard = { 0 };
+
+    say(fd, STR("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"));
+    hear(fd, STR(""), &heard);
+    CHECK_INT(count_of(&heard, "HTTP/1.1 200"), 1);
+    CHECK(heard.len > FLOOD_BYTES);
+    buf_fini(&heard);
+}
+
+static void closes_only_after_the_answer_is_read(void)
+{
+    CHECK(play(script_close_over_rest));
+    CHECK_INT(f.requests, 1);
 }
 
 static void script_chunked_pipeline(int fd)
@@ -304,7 +375,7 @@ static void script_too_large(int fd)
     struct buf heard = { 0 }, said = { 0 };
 
     buf_printf(&said, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n%03000000d", 0);
-    say(fd, buf_str(&said));
+    CHECK(say(fd, buf_str(&said)));
     hear(fd, STR(""), &heard);
     CHECK(str_starts(buf_str(&heard), STR("HTTP/1.1 413 ")));
     buf_fini(&heard);
@@ -342,6 +413,29 @@ static void refuses_slow_requests(void)
     options.limits.body_timeout = 60 * NSEC_PER_MS;
     CHECK(play_with(&options, script_slow));
     CHECK_INT(f.requests, 0);
+}
+
+/* The time of a body is that between two reads. */
+static void script_slow_body(int fd)
+{
+    struct buf heard = { 0 };
+
+    say(fd, STR("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n"));
+    for (int i = 0; i < 20; i++) {
+        usleep(20000);
+        say(fd, STR("x"));
+    }
+    hear(fd, STR("\r\n\r\n"), &heard);
+    CHECK(str_starts(buf_str(&heard), STR("HTTP/1.1 200 ")));
+    buf_fini(&heard);
+}
+
+static void a_body_may_take_long_while_it_comes(void)
+{
+    struct server_options options = options_default();
+
+    options.limits.body_timeout = 250 * NSEC_PER_MS;
+    CHECK(play_with(&options, script_slow_body));
 }
 
 /* Bytes that keep trickling in do not extend the time of a head. */
@@ -433,10 +527,11 @@ static void says_why_it_cannot_listen(void)
 
 TESTS(TEST(answers), TEST(keeps_a_connection_for_many_requests),
       TEST(answers_pipelined_requests_in_order), TEST(stops_reading_behind_a_slow_request),
-      TEST(reads_requests_that_come_byte_by_byte),
+      TEST(makes_endless_senders_wait), TEST(reads_requests_that_come_byte_by_byte),
       TEST(decodes_chunked_requests_one_behind_the_other), TEST(reads_large_bodies),
-      TEST(asks_for_a_body_that_waits_to_be_asked_for), TEST(speaks_http_1_0),
-      TEST(sends_no_body_where_none_belongs), TEST(refuses_and_closes),
+      TEST(keeps_a_request_while_others_come), TEST(closes_only_after_the_answer_is_read),
+      TEST(a_body_may_take_long_while_it_comes), TEST(asks_for_a_body_that_waits_to_be_asked_for),
+      TEST(speaks_http_1_0), TEST(sends_no_body_where_none_belongs), TEST(refuses_and_closes),
       TEST(a_refusal_is_not_lost_when_the_body_is_still_coming), TEST(refuses_slow_requests),
       TEST(a_trickle_does_not_extend_the_time_of_a_head),
       TEST(closes_idle_connections_without_a_word), TEST(further_connections_wait_in_the_backlog),
