@@ -20,5 +20,22 @@ build-sanitize: setup ## the same with clang's address and undefined sanitizers,
 test: build build-sanitize ## every test, in both builds; ends with 'N passed, N failed'
 	@tools/run-tests build/release build/sanitize
 
+demo: build ## real questions through HRM+TRM on a real model; MODEL=sim works offline, DEMO_EXIT=1 ends it
+	@tools/demo
+
+bench: build ## the measured table, bench/results.md
+	@tools/setup bench
+	@bench/run
+
+check: setup ## format, includes, cppcheck
+	@tools/check
+
+format: setup ## formats our C
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+SECONDS ?= 600
+fuzz: setup ## every fuzz target for SECONDS (600) each
+	@tools/fuzz $(SECONDS)
+
 clean: ## removes what was built
 	rm -rf build

@@ -1,118 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench-ledger: what recording a query costs, import included.
+ * bench-ledger: queries of one call each through the ledger: intent, commit in groups, outcome, commit, import into
+ * SQLite. Prints queries a second and CPU microseconds a query, the import included.
  *
- *     bench-ledger DIRECTORY [QUERIES [GROUP]]
- *
- * Records QUERIES queries (400,000), each with one call, in groups of GROUP (32): a commit after the begins, one after the ends.
- * Prints queries per second and CPU per query, of the writer alone and with everything imported.
+ *     bench-ledger [QUERIES [GROUP [DIRECTORY]]]       400000, 32, a new directory in /tmp
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "edge/store/store.h"
+#include "edge/world/world.h"
 
-static double seconds_of(clockid_t clock)
+static double cpu_seconds(void)
 {
-    struct timespec t;
+    struct rusage use;
 
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    getrusage(RUSAGE_SELF, &use);
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
 }
 
-static void record_begin(struct ledger *l, int64_t id)
+static int64_t query_begin(struct ledger *l)
 {
-    const struct ledger_query q = { .id = id,
-                                    .started = 1767225600000000,
-                                    .tenant = STR("acme"),
-                                    .domain = STR("math"),
-                                    .requested_model = STR("gpt-4o-mini"),
-                                    .strategy = STR("plain"),
-                                    .arm = STR("control"),
-                                    .reserved = 1500000 };
-    const struct ledger_call c = {
-        id, 1, STR("plain"), STR("gpt-4o-mini"), STR("openai"), 1500000
-    };
+    int64_t id = ledger_query_id(l);
 
-    ledger_begin(l, &q);
-    ledger_call_begin(l, &c);
+    ledger_begin(l, &(struct ledger_query){ .id = id,
+                                            .started = world_wall(),
+                                            .domain = STR("generic"),
+                                            .requested_model = STR("gpt-4o-mini"),
+                                            .strategy = STR("plain") });
+    ledger_call_begin(l, &(struct ledger_call){ .query = id,
+                                                .number = 1,
+                                                .role = STR("plain"),
+                                                .model = STR("gpt-4o-mini"),
+                                                .provider = STR("openai"),
+                                                .reserved = 100000 });
+    return id;
 }
 
-static void record_end(struct ledger *l, int64_t id)
+static void query_end(struct ledger *l, int64_t id)
 {
-    const struct ledger_call_end c = { .query = id,
-                                       .number = 1,
-                                       .http_status = 200,
-                                       .attempts = 1,
-                                       .usage = { .input = 812, .output = 305, .is_known = true },
-                                       .cost = 812 * 150 + 305 * 600,
-                                       .price_input = 150,
-                                       .price_output = 600,
-                                       .price_cached = 75,
-                                       .latency_us = 812345,
-                                       .first_byte_us = 312345 };
-    const struct ledger_end e = { .id = id,
-                                  .http_status = 200,
-                                  .model = STR("gpt-4o-mini"),
-                                  .hrm_confidence = -1,
-                                  .trm_confidence = -1,
-                                  .confidence = -1,
-                                  .latency_us = 812400 };
-
-    ledger_call_done(l, &c);
-    ledger_end(l, &e);
-}
-
-static void commit(struct ledger *l)
-{
-    if (ledger_commit(l) != OK) {
-        fprintf(stderr, "the commit failed\n");
-        exit(1);
-    }
+    ledger_call_done(
+        l, &(struct ledger_call_end){ .query = id,
+                                      .number = 1,
+                                      .http_status = 200,
+                                      .attempts = 1,
+                                      .usage = { .input = 100, .output = 10, .is_known = true },
+                                      .cost = 21000,
+                                      .price_input = 150,
+                                      .price_output = 600,
+                                      .price_cached = 75 });
+    ledger_end(l,
+               &(struct ledger_end){
+                   .id = id, .http_status = 200, .model = STR("gpt-4o-mini"), .confidence = -1 });
 }
 
 int main(int argc, char **argv)
 {
-    long queries = argc > 2 ? strtol(argv[2], NULL, 10) : 400000;
-    long group = argc > 3 ? strtol(argv[3], NULL, 10) : 32;
-    struct store_options options = { .directory = str_from(argc > 1 ? argv[1] : "") };
+    char directory[] = "/tmp/weir-bench-ledger-XXXXXX", why[256];
+    long queries = argc > 1 ? atol(argv[1]) : 400000, group = argc > 2 ? atol(argv[2]) : 32;
+    struct store_options options = { .directory =
+                                         argc > 3 ? str_from(argv[3]) : str_from(directory) };
+    int64_t ids[1024];
     struct store *store;
     struct ledger *ledger;
-    struct rusage usage;
-    char why[256];
-    int64_t ids[1024];
 
-    if (argc < 2 || queries < 1 || group < 1 || group > (long)ARRAY_LEN(ids)) {
-        fprintf(stderr, "usage: bench-ledger DIRECTORY [QUERIES [GROUP, at most 1024]]\n");
+    if (group < 1 || group > 1024 || (argc <= 3 && !mkdtemp(directory)))
         return 2;
-    }
-    if (store_open(&store, &options, why) != OK || ledger_open(&ledger, store, 0) != OK) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
-    double start = seconds_of(CLOCK_MONOTONIC), cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-    double own = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+    if (store_open(&store, &options, why) != OK || ledger_open(&ledger, store, 0) != OK)
+        return 3;
+    nsec start = world_now_exact();
+    double cpu = cpu_seconds();
     for (long done = 0; done < queries; done += group) {
-        long n = queries - done < group ? queries - done : group;
-        for (long i = 0; i < n; i++)
-            record_begin(ledger, ids[i] = ledger_query_id(ledger));
-        commit(ledger);
-        for (long i = 0; i < n; i++)
-            record_end(ledger, ids[i]);
-        commit(ledger);
+        for (long i = 0; i < group; i++)
+            ids[i] = query_begin(ledger);
+        if (ledger_commit(ledger) != OK)
+            return 1;
+        for (long i = 0; i < group; i++)
+            query_end(ledger, ids[i]);
+        if (ledger_commit(ledger) != OK)
+            return 1;
     }
-    own = seconds_of(CLOCK_THREAD_CPUTIME_ID) - own;
-    double recorded = seconds_of(CLOCK_MONOTONIC) - start;
+    nsec acknowledged = world_now_exact();
     ledger_close(ledger);
     store_close(store);
-    double all = seconds_of(CLOCK_MONOTONIC) - start;
-    cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    getrusage(RUSAGE_SELF, &usage);
-    printf("recorded: %.0f queries/s, %.2f us of CPU a query\n", (double)queries / recorded,
-           own / (double)queries * 1e6);
-    printf("with import: %.0f queries/s, %.2f us of CPU a query, peak memory %ld KiB\n",
-           (double)queries / all, cpu / (double)queries * 1e6, usage.ru_maxrss);
+    double seconds = (double)(world_now_exact() - start) / 1e9;
+    printf("queries %ld, groups of %ld: %.0f queries/s acknowledged, %.0f queries/s with the "
+           "import, %.2f us CPU a query\n",
+           queries, group, (double)queries / ((double)(acknowledged - start) / 1e9),
+           (double)queries / seconds, (cpu_seconds() - cpu) * 1e6 / (double)queries);
     return 0;
 }

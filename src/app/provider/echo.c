@@ -7,7 +7,7 @@
 
 #include "app/provider/provider_internal.h"
 
-#define ECHO_BYTES_MAX 64 /* of the user's text; the whole body is then about 412 bytes */
+#define ECHO_BYTES_MAX 40 /* of the user's text; the whole body is then about 412 bytes */
 #define MODEL_BYTES_MAX 128
 #define BYTES_PER_TOKEN 4
 

@@ -266,8 +266,7 @@ static const struct recorded_model *find_model(const struct recorded *r, str nam
     }
     for (size_t i = 0; i < r->model_count && name.len > 0; i++) {
         str rest = str_slice(r->models[i].name, name.len, r->models[i].name.len);
-        if (str_starts(r->models[i].name, name) && rest.len > 1 && rest.ptr[0] == '-' &&
-            rest.ptr[1] >= '0' && rest.ptr[1] <= '9')
+        if (str_starts(r->models[i].name, name) && str_starts(rest, STR("-20")))
             return &r->models[i];
     }
     return NULL;

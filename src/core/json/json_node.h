@@ -64,6 +64,11 @@ struct json_decimal {
 };
 /* number is valid by the grammar. No leading or trailing zero digits are left; zero has no digits. */
 void json_decimal_read(str number, struct json_decimal *out);
+/* The digits, followed by that many zeros, as an integer with the sign; false when it does not fit. */
+bool json_decimal_scale(const struct json_decimal *d, int64_t zeros, int64_t *out);
+/* Is the integer of the digits and that many zeros a multiple of the modulus (> 0)? False also when the zeros or the
+ * modulus are beyond what anybody means (1000; INT64_MAX / 10). */
+bool json_decimal_divides(const struct json_decimal *d, int64_t zeros, int64_t modulus);
 /* The shortest exact form; equal numbers give equal bytes. */
 void json_number_write_canonical(struct buf *out, str number);
 

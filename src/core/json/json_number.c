@@ -86,28 +86,49 @@ void json_decimal_read(str number, struct json_decimal *out)
     *out = d;
 }
 
-bool json_i64(struct json v, int64_t *out)
+bool json_decimal_scale(const struct json_decimal *d, int64_t zeros, int64_t *out)
 {
-    if (!json_is(v, JSON_NUMBER))
-        return false;
-    str raw = json_raw(v);
-    if (str_to_i64(raw, out))
-        return true;
-    struct json_decimal d;
-    json_decimal_read(raw, &d);
-    size_t n = digit_count(&d);
-    if (!d.is_exact || d.exponent < 0 || d.exponent > 19 || n > 19)
-        return false;
+    size_t n = digit_count(d);
     int64_t value = 0; /* negative all the way: that side reaches one further */
-    for (size_t i = 0; i < n + (size_t)d.exponent; i++) {
-        int64_t digit = i < n ? digit_at(&d, i) - '0' : 0;
+
+    if (!d->is_exact || zeros < 0 || zeros > 19 || n > 19)
+        return false;
+    for (size_t i = 0; i < n + (size_t)zeros; i++) {
+        int64_t digit = i < n ? digit_at(d, i) - '0' : 0;
         if (!i64_mul(value, 10, &value) || !i64_add(value, -digit, &value))
             return false;
     }
-    if (!d.is_negative && value == INT64_MIN)
+    if (!d->is_negative && value == INT64_MIN)
         return false;
-    *out = d.is_negative ? value : -value;
+    *out = d->is_negative ? value : -value;
     return true;
+}
+
+#define MODULUS_ZEROS_MAX 1000
+
+bool json_decimal_divides(const struct json_decimal *d, int64_t zeros, int64_t modulus)
+{
+    size_t n = digit_count(d);
+    int64_t rest = 0;
+
+    assert(modulus > 0);
+    if (!d->is_exact || zeros < 0 || zeros > MODULUS_ZEROS_MAX || modulus > INT64_MAX / 10 - 1)
+        return false;
+    for (size_t i = 0; i < n + (size_t)zeros; i++)
+        rest = (rest * 10 + (i < n ? digit_at(d, i) - '0' : 0)) % modulus;
+    return rest == 0;
+}
+
+bool json_i64(struct json v, int64_t *out)
+{
+    struct json_decimal d;
+
+    if (!json_is(v, JSON_NUMBER))
+        return false;
+    if (str_to_i64(json_raw(v), out))
+        return true;
+    json_decimal_read(json_raw(v), &d);
+    return json_decimal_scale(&d, d.exponent, out);
 }
 
 /* Both factors are exact doubles, so one rounding gives the nearest result (Clinger 1990, the fast path). */

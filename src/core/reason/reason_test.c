@@ -78,6 +78,10 @@ static const struct scene scenes[] = {
       { { ROLE_PLAN, OK, SPLIT_COMPUTED }, { ROLE_SOLVE, OK, SIX }, { ROLE_SOLVE, OK, SEVEN },
         { ROLE_SYNTHESIS, OK, SURE } },
       "42", "confident", OK, 4, 0, 0.9 },
+    { "hrm does not compute with scaled units", REASON_HRM, 0, NULL,
+      { { ROLE_PLAN, OK, SPLIT_COMPUTED }, { ROLE_SOLVE, OK, "{\"answer\":\"6 min\",\"confidence\":0.95}" },
+        { ROLE_SOLVE, OK, SEVEN }, { ROLE_SOLVE, OK, SURE }, { ROLE_SYNTHESIS, OK, SURE } },
+      "42", "confident", OK, 5, 0, 0.9 },
     { "hrm checks below the threshold", REASON_HRM, 0, NULL,
       { { ROLE_PLAN, OK, SPLIT }, { ROLE_SOLVE, OK, SIX }, { ROLE_SOLVE, OK, SEVEN },
         { ROLE_SYNTHESIS, OK, UNSURE },
@@ -99,6 +103,26 @@ static const struct scene scenes[] = {
         { ROLE_SOLVE, OK, "{\"expression\":\"3+3\",\"answer\":\"7\",\"confidence\":1}" },
         { ROLE_SOLVE, OK, SEVEN }, { ROLE_SOLVE, OK, SIX }, { ROLE_SYNTHESIS, OK, SURE } },
       "42", "confident", OK, 5, 0, 0.9 },
+    { "hrm believes less when a part failed", REASON_HRM, 0, NULL,
+      { { ROLE_PLAN, OK, SPLIT }, { ROLE_SOLVE, PROVIDER_AUTH, NULL }, { ROLE_SOLVE, OK, SEVEN }, { ROLE_SYNTHESIS, OK, SURE },
+        { ROLE_CHECK, OK, "{\"sound\":true}" } },
+      "42", "checked", OK, 5, 0, 0.27 / 0.4 },
+    { "hrm does not split what was answered surely", REASON_HRM, 0, NULL,
+      { { ROLE_PLAN, OK, SPLIT }, { ROLE_SOLVE, OK, "{\"answer\":\"6\",\"confidence\":0.95,\"subquestions\":[\"x?\",\"y?\"]}" },
+        { ROLE_SOLVE, OK, SEVEN }, { ROLE_SYNTHESIS, OK, SURE } },
+      "42", "confident", OK, 4, 0, 0.9 },
+    { "hrm believes an unsound answer half as much", REASON_HRM, 0, NULL,
+      { { ROLE_PLAN, OK, SPLIT }, { ROLE_SOLVE, OK, SIX }, { ROLE_SOLVE, OK, SEVEN }, { ROLE_SYNTHESIS, OK, WRONG },
+        { ROLE_CHECK, OK, "{\"sound\":false}" }, { ROLE_PLAN, PROVIDER_AUTH, NULL } },
+      "41", "no plan", OK, 6, 0, (0.3 * 0.3 + 0.1 * 0.9) / 0.4 },
+    { "hrm keeps the better answer", REASON_HRM, VERIFY_EXACT, "42",
+      { { ROLE_PLAN, OK, WRONG }, { ROLE_PLAN, OK, "{\"answer\":\"43\",\"confidence\":0.3}" },
+        { ROLE_PLAN, OK, "{\"answer\":\"44\",\"confidence\":0.1}" } },
+      "41", "no sub-questions", OK, 3, 0, 0.1 * (0.3 * 0.6 + 0.15 / 3) / 0.45 },
+    { "trm goes on after a much worse rewrite", REASON_TRM, 0, NULL,
+      { { ROLE_DIRECT, OK, WRONG }, { ROLE_PROGRAM, OK, PROGRAM }, { ROLE_REFINE, OK, "{\"answer\":\"43\",\"confidence\":0}" },
+        { ROLE_REFINE, OK, SURE } },
+      "42", "formats agree", OK, 4, 2, -2 },
     { "hrm falls back on the plan's guess", REASON_HRM, 0, NULL,
       { { ROLE_PLAN, OK, SPLIT }, { ROLE_SOLVE, PROVIDER_AUTH, NULL }, { ROLE_SOLVE, PROVIDER_AUTH, NULL } },
       "40", "sub-questions failed", OK, 3, 0, 0.3 },
@@ -143,6 +167,9 @@ static const struct scene scenes[] = {
     { "trm without a second opinion", REASON_TRM, 0, NULL,
       { { ROLE_DIRECT, OK, WRONG }, { ROLE_PROGRAM, PROVIDER_AUTH, NULL } },
       "41", "no outside feedback", OK, 2, 0, 0.6 },
+    { "trm does not take ramblings for an opinion", REASON_TRM, 0, NULL,
+      { { ROLE_DIRECT, OK, "41" }, { ROLE_PROGRAM, OK, "let me see\nseven" } },
+      "41", "no outside feedback", OK, 2, 0, -1 },
     { "trm does not compare prose", REASON_TRM, 0, NULL,
       { { ROLE_DIRECT, OK, "{\"answer\":\"Hold the pass until dawn, then fall back to the second line along the river.\",\"confidence\":0.5}" } },
       "Hold the pass until dawn, then fall back to the second line along the river.", "no outside feedback", OK, 1, 0, 0.5 },
@@ -268,6 +295,120 @@ static void asks_leaves_at_once(void)
     REQUIRE(reason_ask(w.reason, &plenty, calls + 3) == 1);
     CHECK_STR(calls[3].label, STR("solve b (try 1)"));
     CHECK(str_find(calls[3].messages[1].content, STR("- a: one = v1")) != STR_NPOS);
+    world_close(&w);
+}
+
+/* Plays a scene under another configuration and checks its answer, end and number of calls. */
+static void plays_under(const struct reason_config *config, const struct scene *s)
+{
+    struct world w;
+
+    REQUIRE(world_open(&w, s->strategy, config, &no_verifier) == OK);
+    world_play(&w, s, &plenty);
+    CHECK_STR(reason_best(w.reason).answer, str_from(s->answer));
+    CHECK_STR(str_from(reason_best(w.reason).halt), str_from(s->halt));
+    CHECK_INT(w.calls, s->calls);
+    CHECK_NEAR(reason_best(w.reason).confidence, s->confidence, 1e-9);
+    world_close(&w);
+}
+
+static void obeys_its_configuration(void)
+{
+    struct reason_config shallow = usual, once = usual, easy = usual;
+
+    shallow.hrm.max_decomposition_depth = 1;
+    plays_under(
+        &shallow,
+        &(struct scene){
+            .name = "shallow",
+            .strategy = REASON_HRM,
+            .lines = { { ROLE_PLAN, OK, SPLIT },
+                       { ROLE_SOLVE, OK,
+                         "{\"answer\":\"6\",\"confidence\":0.2,\"subquestions\":[\"x?\",\"y?\"]}" },
+                       { ROLE_SOLVE, OK, SEVEN },
+                       { ROLE_SYNTHESIS, OK, SURE },
+                       { ROLE_CHECK, OK, "{}" } },
+            .answer = "42",
+            .halt = "check said nothing",
+            .calls = 5,
+            .confidence = (0.3 * 0.9 + 0.1 * 0.2) / 0.4 });
+    once.hrm.l_module_iterations = 1;
+    plays_under(&once,
+                &(struct scene){
+                    .name = "once",
+                    .strategy = REASON_HRM,
+                    .lines = { { ROLE_PLAN, OK, SPLIT },
+                               { ROLE_SOLVE, OK,
+                                 "{\"expression\":\"3+3\",\"answer\":\"7\",\"confidence\":1}" },
+                               { ROLE_SOLVE, OK, SEVEN },
+                               { ROLE_SYNTHESIS, OK, SURE },
+                               { ROLE_CHECK, OK, "{}" } },
+                    .answer = "42",
+                    .halt = "check said nothing",
+                    .calls = 5,
+                    .confidence = (0.3 * 0.9 + 0.1 * 0.1) / 0.4 });
+    easy.trm.confidence_threshold = 0.35;
+    easy.trm.convergence_threshold = 0.0;
+    plays_under(&easy, &(struct scene){
+                           .name = "easy",
+                           .strategy = REASON_TRM,
+                           .lines = { { ROLE_DIRECT, OK, "{\"answer\":\"41\",\"confidence\":0.3}" },
+                                      { ROLE_PROGRAM, OK, PROGRAM },
+                                      { ROLE_REFINE, OK, "{\"answer\":\"43\",\"confidence\":1}" } },
+                           .answer = "43",
+                           .halt = "confident",
+                           .calls = 3,
+                           .confidence = (0.3 + 0.15 / 3) / 0.9 });
+}
+
+/* A broken cycle keeps the needs that lead out of it. */
+static void breaks_cycles_gently(void)
+{
+    const struct reason_outcome plan = { .text = STR(
+                                             "{\"answer\":\"\",\"subquestions\":[{\"id\":\"a\","
+                                             "\"question\":\"one\",\"needs\":[\"x\",\"b\"]},"
+                                             "{\"id\":\"b\",\"question\":\"two\",\"needs\":[\"a\"]}"
+                                             ",{\"id\":\"x\",\"question\":\"three\"}]}") };
+    const struct reason_outcome part = { .text = STR("{\"answer\":\"v\"}") };
+    struct reason_call calls[REASON_CALLS_AT_ONCE];
+    struct world w;
+
+    REQUIRE(world_open(&w, REASON_HRM, &usual, &no_verifier) == OK);
+    REQUIRE(reason_ask(w.reason, &plenty, calls) == 1);
+    reason_tell(w.reason, 1, &plan);
+    REQUIRE(reason_ask(w.reason, &plenty, calls) == 1);
+    CHECK_STR(calls[0].label, STR("solve x (try 1)"));
+    reason_tell(w.reason, calls[0].id, &part);
+    REQUIRE(reason_ask(w.reason, &plenty, calls) == 1);
+    CHECK_STR(calls[0].label, STR("solve a (try 1)"));
+    world_close(&w);
+}
+
+/* A tell counts only for a call that was asked, and only the first. */
+static void hears_each_call_once(void)
+{
+    const struct reason_outcome plan = { .text = STR(SPLIT) }, six = { .text = STR(SIX) };
+    const struct reason_outcome seven = { .text = STR(SEVEN) };
+    struct reason_budget two = plenty;
+    struct reason_call calls[REASON_CALLS_AT_ONCE];
+    struct world w;
+
+    REQUIRE(world_open(&w, REASON_HRM, &usual, &no_verifier) == OK);
+    reason_tell(w.reason, 1, &six); /* queued, not asked */
+    CHECK(!reason_best(w.reason).has_answer);
+    REQUIRE(reason_ask(w.reason, &plenty, calls) == 1);
+    reason_tell(w.reason, 1, &plan);
+    two.calls = 2; /* one of them is kept for the synthesis */
+    REQUIRE(reason_ask(w.reason, &two, calls) == 1);
+    reason_tell(w.reason, 3, &seven);
+    reason_tell(w.reason, 2, &six);
+    reason_tell(w.reason, 2, &seven);
+    REQUIRE(reason_ask(w.reason, &plenty, calls) == 1);
+    CHECK_INT(calls[0].id, 3);
+    reason_tell(w.reason, 3, &seven);
+    REQUIRE(reason_ask(w.reason, &plenty, calls) == 1);
+    CHECK_INT(calls[0].role, ROLE_SYNTHESIS);
+    CHECK(str_find(calls[0].messages[3].content, STR("What is six? = 6")) != STR_NPOS);
     world_close(&w);
 }
 
@@ -403,5 +544,6 @@ static void survives_a_full_arena(void)
 }
 
 TESTS(TEST(plays_scenes), TEST(reports_confidence_by_stage), TEST(asks_leaves_at_once),
+      TEST(obeys_its_configuration), TEST(breaks_cycles_gently), TEST(hears_each_call_once),
       TEST(keeps_the_budget), TEST(each_kind_of_budget_stops), TEST(clips_tokens),
       TEST(refuses_bad_questions), TEST(survives_a_full_arena))

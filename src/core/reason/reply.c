@@ -2,7 +2,8 @@
 /*
  * reply: what a model said, read with patience. Good JSON is read as such, wherever it stands in the
  * text; of broken or unfinished JSON the members that can be seen are taken; of plain text the
- * answer is extracted and there is no stated confidence.
+ * answer is extracted and there is no stated confidence. A reply that was cut off needs no other care:
+ * the number stands behind the answer, so that a cut answer comes without one.
  */
 #include <string.h>
 

@@ -47,7 +47,9 @@ static bool opinion_read(struct reason *r, const struct reply *reply)
         r->opinion = rational_text(r->arena, r->value);
     else
         r->opinion = reply->answer;
-    if (r->opinion.len == 0)
+    /* The last line of ramblings is no second opinion. */
+    bool is_said = reply->is_json || reply->stated >= 0.0 || r->has_value;
+    if (r->opinion.len == 0 || !is_said)
         return false;
     return answer_canonical(r->arena, r->opinion).len <= COMPARABLE_BYTES_MAX;
 }

@@ -37,9 +37,8 @@ static enum err check_arithmetic(const struct verifier *v, str answer, struct ar
     if (!is_right && rational_decimals(expected) < 0 && rational_decimals(q.value) >= 2)
         is_right = rational_rounds_to(expected, q.value);
     *out = is_right ? VERDICT_PASS : VERDICT_FAIL;
-    *out_why = is_right
-                   ? (str){ 0 }
-                   : arena_printf(arena, "%.*s is not the right value.", STR_ARG(quoted(answer)));
+    if (!is_right)
+        *out_why = arena_printf(arena, "%.*s is not the right value.", STR_ARG(quoted(answer)));
     return OK;
 }
 
@@ -95,9 +94,9 @@ static enum err check_regex(const struct verifier *v, str answer, struct arena *
                     match.rm_so == 0 && (size_t)match.rm_eo == subject.len;
     regfree(&regex);
     *out = is_match ? VERDICT_PASS : VERDICT_FAIL;
-    *out_why = is_match ? (str){ 0 }
-                        : arena_printf(arena, "\"%.*s\" does not match the pattern %.*s.",
-                                       STR_ARG(quoted(answer)), STR_ARG(v->spec));
+    if (!is_match)
+        *out_why = arena_printf(arena, "\"%.*s\" does not match the pattern %.*s.",
+                                STR_ARG(quoted(answer)), STR_ARG(v->spec));
     return OK;
 }
 
@@ -118,9 +117,9 @@ static enum err check_exact(const struct verifier *v, str answer, struct arena *
         quantity_parse(arena, str_trim(answer), &given) && !given.is_scaled)
         is_right = rational_equal(key.value, given.value);
     *out = is_right ? VERDICT_PASS : VERDICT_FAIL;
-    *out_why = is_right ? (str){ 0 }
-                        : arena_printf(arena, "\"%.*s\" is not the right answer.",
-                                       STR_ARG(quoted(answer)));
+    if (!is_right)
+        *out_why =
+            arena_printf(arena, "\"%.*s\" is not the right answer.", STR_ARG(quoted(answer)));
     return OK;
 }
 
@@ -165,10 +164,9 @@ static enum err check_schema(const struct verifier *v, str answer, struct arena 
     if (e != OK)
         return e;
     *out = is_valid ? VERDICT_PASS : VERDICT_FAIL;
-    *out_why = is_valid
-                   ? (str){ 0 }
-                   : arena_printf(arena, "The answer does not fit the JSON Schema at \"%.*s\".",
-                                  STR_ARG(where));
+    if (!is_valid)
+        *out_why = arena_printf(arena, "The answer does not fit the JSON Schema at \"%.*s\".",
+                                STR_ARG(where));
     return OK;
 }
 

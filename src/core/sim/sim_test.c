@@ -41,6 +41,7 @@ static void finds_arithmetic(void)
         { "9223372036854775807 + 1", NULL, NULL },
         { "99999999999999999999 + 1", NULL, NULL },
         { "7 timesheets 8", NULL, NULL },
+        { "v1.2 + 3", NULL, NULL },
         { "nothing to see", NULL, NULL },
         { "", NULL, NULL },
     };
@@ -80,6 +81,19 @@ static void evaluates_like_integers(void)
         CHECK_INT(found.operators, 3);
         CHECK_STR(sim_number_format(found.value, number), str_from(want));
     }
+}
+
+/* Sixty parentheses are too deep: the expression begins at the first that is not. */
+static void bounds_the_depth(void)
+{
+    struct sim_expression found;
+    char text[200];
+
+    memset(text, '(', 60);
+    memcpy(text + 60, "1+1", 3);
+    memset(text + 63, ')', 60);
+    REQUIRE(sim_expression_find((str){ text, 123 }, &found));
+    CHECK_INT(found.len, 2 * 24 + 3);
 }
 
 /* Random bytes of the grammar's alphabet neither trip the finder nor yield an empty expression. */
@@ -210,6 +224,33 @@ static void is_as_skilled_as_its_profile(void)
         double band = 4.0 * sqrt(skill * (1.0 - skill) / PROMPTS);
         CHECK_NEAR((double)right / PROMPTS, skill, band);
     }
+}
+
+/* Two samples of one question err together more often than chance: with probability
+ * SIM_SHARED_LUCK squared both follow the question, otherwise they are independent. */
+static void shares_some_luck(void)
+{
+    enum { PROMPTS = 4000 };
+    double wrong = 1.0 - sim_profile_find(STR("smollm2-135m-instruct"))->skill;
+    double together = SIM_SHARED_LUCK * SIM_SHARED_LUCK;
+    double want = together * wrong + (1.0 - together) * wrong * wrong;
+    int both_wrong = 0;
+
+    for (int i = 0; i < PROMPTS; i++) {
+        struct arena arena;
+        char prompt[64];
+        arena_init(&arena, 1 << 16);
+        snprintf(prompt, sizeof prompt, "What is %d + 9?", i);
+        struct sim_request request = { .seed = 8,
+                                       .model = STR("smollm2-135m-instruct"),
+                                       .prompt = str_from(prompt),
+                                       .temperature = 1.0 };
+        struct sim_answer first = ask(&arena, &request);
+        request.salt = 1;
+        both_wrong += !first.is_right && !ask(&arena, &request).is_right;
+        arena_fini(&arena);
+    }
+    CHECK_NEAR((double)both_wrong / PROMPTS, want, 4.0 * sqrt(want * (1.0 - want) / PROMPTS));
 }
 
 /* First tokens have the profile's median: half of the draws lie below it, within four standard errors. */
@@ -344,8 +385,9 @@ static void says_when_memory_ends(void)
     arena_fini(&arena);
 }
 
-TESTS(TEST(finds_arithmetic), TEST(evaluates_like_integers), TEST(survives_nonsense),
-      TEST(is_deterministic), TEST(varies_where_it_should), TEST(is_as_skilled_as_its_profile),
+TESTS(TEST(finds_arithmetic), TEST(evaluates_like_integers), TEST(bounds_the_depth),
+      TEST(survives_nonsense), TEST(shares_some_luck), TEST(is_deterministic),
+      TEST(varies_where_it_should), TEST(is_as_skilled_as_its_profile),
       TEST(latency_has_its_median), TEST(faults_come_at_their_rate),
       TEST(answers_in_the_form_asked_for), TEST(judges_proposals), TEST(finds_profiles),
       TEST(says_when_memory_ends))

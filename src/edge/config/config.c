@@ -117,6 +117,8 @@ static bool hash_compute(struct config_snapshot *snapshot)
     }
     for (size_t i = 0; i < c->prices.count; i++)
         record_print(RECORD_PRICE, &c->prices.rows[i], &text);
+    if (c->prompts)
+        buf_printf(&text, "prompts %016" PRIx64 "\n", reason_prompts_hash(c->prompts));
     bool is_whole = !text.failed;
     if (is_whole)
         c->hash = str_hash(buf_str(&text));

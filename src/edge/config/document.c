@@ -107,8 +107,8 @@ void config_document(struct buf *out)
             "defaults below. `*` stands for a name that you choose, `prices[]` for each entry "
             "of the file that `prices` names. The provider `openai` (https://api.openai.com/v1, "
             "env:OPENAI_API_KEY, json_schema) exists unless you define it yourself. "
-            "Reload says whether a running weir takes a new value from its file or must be "
-            "started again.\n"));
+            "Reload says which values a running weir will be able to take from a changed file; "
+            "reloading is not supported yet, so restart it.\n"));
     for (size_t i = 0; i < n; i++)
         if (!section_was_before(keys, i))
             section_print(keys, n, section_of(&keys[i]), out);

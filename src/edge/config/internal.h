@@ -186,7 +186,7 @@ void record_load(struct config_build *build, const struct record *record,
                  const struct yaml_node *node);
 /* The one tree of a text and of all that it extends, in build->root. */
 NODISCARD enum err tree_load(struct config_build *build, str text);
-/* Providers, models and prices; the root's own record must have been read. */
+/* Providers, models, prices and prompts; the root's own record must have been read. */
 void parts_load(struct config_build *build);
 
 /* A path as seen from the file that names it. */
@@ -202,5 +202,8 @@ struct config_text {
 /* config_load() of a text in memory, under the same contract. */
 NODISCARD enum err config_load_text(const struct config_text *text, struct config **out,
                                     struct config_issues *issues);
+
+/* config/prices.yaml, compiled in; one text. */
+extern const str config_prices_builtin[];
 
 #endif

@@ -5,8 +5,6 @@
  */
 #include "edge/config/internal.h"
 
-#include "edge/config/prices_embedded.h"
-
 /* ---- records ---- */
 
 static void key_apply(struct config_build *build, const struct record *record,
@@ -221,7 +219,7 @@ static str prices_text(struct config_build *build, struct config_file *file)
 
     if (!node || build->snapshot->prices_file.len == 0) {
         file->name = STR("built-in prices.yaml");
-        return embedded_prices[0].text;
+        return config_prices_builtin[0];
     }
     file->name = path_beside(&build->scratch, node->file, build->snapshot->prices_file);
     const char *why = "files are not read here";
@@ -249,6 +247,53 @@ static void prices_load(struct config_build *build)
         return;
     if (yaml_parse(&build->scratch, file, text, build->issues, &list) == OK)
         prices_read(build, list);
+}
+
+/* ---- prompts ---- */
+
+/* One role's text beside the others; an issue and the empty text when it cannot be read. */
+static str prompt_read(struct config_build *build, const struct yaml_node *node,
+                       enum reason_role role)
+{
+    struct arena *scratch = &build->scratch;
+    str directory = path_beside(scratch, node->file, build->snapshot->prompts_directory);
+    str path = arena_printf(scratch, "%.*s/%s.txt", STR_ARG(directory), reason_role_name(role));
+    struct buf content = { .max = CONFIG_FILE_BYTES_MAX + ((size_t)64 << 10) };
+    struct config_place place = place_of(node);
+    str text = { 0 };
+
+    const char *why = file_read(path, CONFIG_FILE_BYTES_MAX, &content, NULL);
+    if (why)
+        issue_add(build->issues, &place, "prompts cannot be read from '%.*s': %s", STR_ARG(path),
+                  why);
+    else
+        text = arena_str(&build->snapshot->config.arena, buf_str(&content));
+    buf_fini(&content);
+    return text;
+}
+
+static void prompts_load(struct config_build *build)
+{
+    struct config *c = &build->snapshot->config;
+    const struct yaml_node *node = yaml_get(build->root, STR("prompts"));
+    size_t errors = build->issues->errors;
+    struct config_place place = place_of(node);
+    str texts[ROLE_COUNT], what = { 0 };
+
+    c->prompts = reason_prompts_builtin();
+    if (!node || build->snapshot->prompts_directory.len == 0)
+        return;
+    if (!build->may_read_files) {
+        issue_add(build->issues, &place, "prompts cannot be read: files are not read here");
+        return;
+    }
+    for (int role = 0; role < ROLE_COUNT; role++)
+        texts[role] = prompt_read(build, node, (enum reason_role)role);
+    if (build->issues->errors != errors)
+        return;
+    if (reason_prompts_init(&c->arena, texts, &c->prompts, &what) != OK)
+        issue_add(build->issues, &place, "prompts are not usable: %.*s",
+                  STR_ARG(issue_text(&build->scratch, what)));
 }
 
 /* ---- files that extend files ---- */
@@ -368,4 +413,5 @@ void parts_load(struct config_build *build)
     providers_load(build);
     models_load(build);
     prices_load(build);
+    prompts_load(build);
 }

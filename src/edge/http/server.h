@@ -39,6 +39,8 @@ struct server_options {
     struct server_limits limits;
     size_t arena_max_bytes; /* of one exchange */
     void (*on_request)(void *ctx, struct exchange *x);
+    /* Optional: a request was answered here, because of this fault; path is empty when its head was not read. */
+    void (*on_refused)(void *ctx, enum err fault, str path);
     void *ctx;
 };
 

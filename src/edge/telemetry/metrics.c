@@ -9,7 +9,8 @@ static const char *const strategies[] = { "plain", "direct", "hrm", "trm", "hrm_
 #define STRATEGY_COUNT ARRAY_LEN(strategies)
 
 /* Upper bounds of the duration histogram, in milliseconds; the last bucket is +Inf. */
-static const int64_t bounds_ms[] = { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000 };
+static const int64_t bounds_ms[] = { 1,   2,   5,    10,   20,   50,    100,
+                                     200, 500, 1000, 2000, 5000, 10000, 30000 };
 #define BUCKET_COUNT (ARRAY_LEN(bounds_ms) + 1)
 
 typedef _Atomic uint64_t counter;
@@ -104,10 +105,12 @@ static void write_queries(struct buf *out, struct metrics *const *shards, size_t
     write_head(out, "weir_queries_total", "counter", "Queries that ended, by strategy and result.");
     for (size_t s = 0; s < STRATEGY_COUNT; s++) {
         for (size_t e = 0; e < ERR_COUNT; e++) {
-            uint64_t n = sum(shards, count, offsetof(struct metrics, queries) + (s * ERR_COUNT + e) * sizeof(counter));
+            uint64_t n =
+                sum(shards, count,
+                    offsetof(struct metrics, queries) + (s * ERR_COUNT + e) * sizeof(counter));
             if (n > 0)
-                buf_printf(out, "weir_queries_total{strategy=\"%s\",result=\"%s\"} %" PRIu64 "\n", strategies[s],
-                           err_info((enum err)e)->name, n);
+                buf_printf(out, "weir_queries_total{strategy=\"%s\",result=\"%s\"} %" PRIu64 "\n",
+                           strategies[s], err_info((enum err)e)->name, n);
         }
     }
 }
@@ -116,14 +119,17 @@ static void write_duration(struct buf *out, struct metrics *const *shards, size_
 {
     uint64_t cumulative = 0;
 
-    write_head(out, "weir_query_duration_seconds", "histogram", "From a query's first byte to its answer.");
+    write_head(out, "weir_query_duration_seconds", "histogram",
+               "From a query's first byte to its answer.");
     for (size_t b = 0; b < BUCKET_COUNT; b++) {
-        cumulative += sum(shards, count, offsetof(struct metrics, duration_buckets) + b * sizeof(counter));
+        cumulative +=
+            sum(shards, count, offsetof(struct metrics, duration_buckets) + b * sizeof(counter));
         if (b < BUCKET_COUNT - 1)
-            buf_printf(out, "weir_query_duration_seconds_bucket{le=\"%g\"} %" PRIu64 "\n", (double)bounds_ms[b] / 1e3,
-                       cumulative);
+            buf_printf(out, "weir_query_duration_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
+                       (double)bounds_ms[b] / 1e3, cumulative);
         else
-            buf_printf(out, "weir_query_duration_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", cumulative);
+            buf_printf(out, "weir_query_duration_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n",
+                       cumulative);
     }
     buf_printf(out, "weir_query_duration_seconds_sum %.6f\n",
                (double)sum(shards, count, offsetof(struct metrics, duration_sum_us)) / 1e6);

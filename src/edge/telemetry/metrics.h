@@ -26,7 +26,8 @@ struct metrics_query {
     nsec took;
 };
 void metrics_query_add(struct metrics *m, const struct metrics_query *q);
-void metrics_http_add(struct metrics *m, int http_status); /* every HTTP answer, refusals included */
+void metrics_http_add(struct metrics *m,
+                      int http_status); /* every HTTP answer, refusals included */
 
 /* The sum of the shards in Prometheus's text exposition format. */
 void metrics_write(struct buf *out, struct metrics *const *shards, size_t count);

@@ -25,7 +25,9 @@ static void shards_add_up(void)
                                    .took = (i == 0 ? 1 : 40) * NSEC_PER_MS,
                                    .usage = { .input = 10, .output = 5 } };
         metrics_query_add(shards[i], &q);
-        q = (struct metrics_query){ .strategy = STR("hostile"), .fault = PROVIDER_CUT, .cost = COST_UNPRICED };
+        q = (struct metrics_query){ .strategy = STR("hostile"),
+                                    .fault = PROVIDER_CUT,
+                                    .cost = COST_UNPRICED };
         metrics_query_add(shards[i], &q);
         metrics_http_add(shards[i], i == 0 ? 200 : 999);
     }

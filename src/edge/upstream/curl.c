@@ -8,45 +8,20 @@
  *
  * libcurl's callbacks record and nothing else. What they recorded is told after libcurl has returned
  * (shard_tell), so the owner may do anything there, and libcurl is never entered from within itself.
- *
- * A socket stays in the loop's epoll from its opening to its closing: CURL_POLL_REMOVE, which comes
- * at the end of every transfer, only marks it as not wanted.
  */
+#include "edge/upstream/curl_fault.h"
+#include "edge/upstream/curl_headers.h"
+#include "edge/upstream/curl_sockets.h"
 #include "edge/upstream/transport.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define SHARD_CONNECTIONS_MAX 128
 #define ERROR_BODY_MAX ((size_t)64 << 10)
 #define INBOX_KEPT_MAX ((size_t)64 << 10) /* a larger one is freed before its call is used again */
-#define HEADER_SETS 32
 #define URL_MAX ((size_t)8 << 10)
-_Static_assert((HEADER_SETS & (HEADER_SETS - 1)) == 0, "the slot of a header set is a mask");
-
-/* The request headers of one kind of call; shared by all calls of that kind. */
-struct header_set {
-    struct curl_slist *list;
-    char *authorization;
-    size_t authorization_len;
-    bool wants_stream;
-    bool has_body;
-    unsigned users; /* calls that name it, and the cache */
-};
-
-struct socket {
-    struct shard *shard;
-    struct watch *watch;
-    curl_socket_t fd;
-    bool
-        is_connection; /* opened by on_open_socket; others are libcurl's own, such as the resolver's */
-    unsigned events; /* wished */
-    bool is_connected;
-    bool is_wanted; /* a transfer waits for it */
-};
 
 struct shard {
     struct curl_transport *transport;
@@ -88,223 +63,10 @@ struct curl_transport {
     struct shard *shards;
     size_t shard_count;
     uint32_t shard_connections;
-    struct socket **sockets; /* by descriptor */
-    size_t socket_slots;
-    struct header_set *header_sets[HEADER_SETS];
+    struct sockets sockets;
+    struct header_sets headers;
     char *no_proxy; /* NULL: no proxy is configured */
 };
-
-/* ---- request headers ---- */
-
-static void header_set_release(struct header_set *set)
-{
-    if (!set || --set->users > 0)
-        return;
-    for (struct curl_slist *line = set->list; line; line = line->next)
-        explicit_bzero(line->data, strlen(line->data));
-    curl_slist_free_all(set->list);
-    if (set->authorization)
-        explicit_bzero(set->authorization, set->authorization_len);
-    free(set->authorization);
-    free(set);
-}
-
-static bool header_set_add(struct header_set *set, const char *line)
-{
-    struct curl_slist *list = curl_slist_append(set->list, line);
-
-    if (!list)
-        return false;
-    set->list = list;
-    return true;
-}
-
-static bool header_set_fill(struct header_set *set, const struct transport_request *request)
-{
-    struct buf line = { 0 };
-    str authorization = request->authorization;
-    bool is_good = true;
-
-    set->wants_stream = request->wants_stream;
-    set->has_body = request->body.len > 0;
-    set->authorization_len = authorization.len;
-    set->authorization = malloc(authorization.len + 1);
-    if (!set->authorization)
-        return false;
-    if (authorization.len > 0) {
-        memcpy(set->authorization, authorization.ptr, authorization.len);
-        buf_add(&line, STR("Authorization: "));
-        buf_add(&line, authorization);
-        is_good = header_set_add(set, buf_cstr(&line));
-        explicit_bzero(line.ptr, line.len);
-        buf_fini(&line);
-    }
-    is_good = is_good && header_set_add(set, set->wants_stream ? "Accept: text/event-stream"
-                                                               : "Accept: application/json");
-    if (set->has_body)
-        is_good = is_good && header_set_add(set, "Content-Type: application/json") &&
-                  header_set_add(set, "Expect:"); /* no waiting for 100 Continue */
-    return is_good;
-}
-
-static bool header_set_fits(const struct header_set *set, const struct transport_request *request)
-{
-    return set && set->wants_stream == request->wants_stream &&
-           set->has_body == (request->body.len > 0) &&
-           str_eq((str){ set->authorization, set->authorization_len }, request->authorization);
-}
-
-/* Borrowed from the cache, which forgets the set that held the slot before. NULL: no memory. */
-static struct header_set *header_set_find(struct curl_transport *t,
-                                          const struct transport_request *request)
-{
-    uint64_t hash = str_hash(request->authorization) * 4 + (request->wants_stream ? 2 : 0) +
-                    (request->body.len > 0 ? 1 : 0);
-    struct header_set **slot = &t->header_sets[hash & (HEADER_SETS - 1)];
-
-    if (header_set_fits(*slot, request))
-        return *slot;
-    struct header_set *set = calloc(1, sizeof(*set));
-    if (!set)
-        return NULL;
-    set->users = 1;
-    if (!header_set_fill(set, request)) {
-        header_set_release(set);
-        return NULL;
-    }
-    header_set_release(*slot);
-    *slot = set;
-    return set;
-}
-
-/* ---- sockets ---- */
-
-static struct socket *socket_of(const struct curl_transport *t, curl_socket_t fd)
-{
-    return fd >= 0 && (size_t)fd < t->socket_slots ? t->sockets[fd] : NULL;
-}
-
-static void socket_forget(struct curl_transport *t, curl_socket_t fd)
-{
-    struct socket *s = socket_of(t, fd);
-
-    if (!s)
-        return;
-    t->sockets[fd] = NULL;
-    watch_close(s->watch);
-    free(s);
-}
-
-static bool socket_slots_grow(struct curl_transport *t, size_t need)
-{
-    size_t slots = t->socket_slots > 0 ? t->socket_slots : 64;
-
-    while (slots < need)
-        slots *= 2;
-    struct socket **grown = realloc(t->sockets, slots * sizeof(struct socket *));
-    if (!grown)
-        return false;
-    memset(grown + t->socket_slots, 0, (slots - t->socket_slots) * sizeof(struct socket *));
-    t->sockets = grown;
-    t->socket_slots = slots;
-    return true;
-}
-
-static void on_socket_ready(void *ctx, unsigned events);
-
-static struct socket *socket_remember(struct shard *shard, curl_socket_t fd, bool is_connection)
-{
-    struct curl_transport *t = shard->transport;
-
-    if ((size_t)fd >= t->socket_slots && !socket_slots_grow(t, (size_t)fd + 1))
-        return NULL;
-    struct socket *s = calloc(1, sizeof(*s));
-    if (!s)
-        return NULL;
-    *s = (struct socket){ .shard = shard, .fd = fd, .is_connection = is_connection };
-    t->sockets[fd] = s;
-    return s;
-}
-
-static bool socket_watch(struct socket *s, unsigned events)
-{
-    s->events = events;
-    if (!s->watch &&
-        watch_open(&s->watch, s->shard->transport->world, s->fd, on_socket_ready, s) != OK)
-        return false;
-    s->is_wanted = true;
-    watch_set(s->watch, events);
-    return true;
-}
-
-/*
- * libcurl 7.88 to 8.2 closes a socket that never became a connection itself, past on_close_socket
- * (curl pull request 11439), and says so late or, when the next one gets the same number, not at
- * all; then it does not repeat its wish either.
- */
-static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct shard *shard = ctx;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                    address->protocol);
-    const struct socket *stale = socket_of(shard->transport, fd);
-    unsigned events = stale && stale->is_wanted && stale->shard == shard ? stale->events : 0;
-
-    (void)purpose;
-    if (fd < 0)
-        return CURL_SOCKET_BAD;
-    socket_forget(shard->transport, fd);
-    struct socket *s = socket_remember(shard, fd, true);
-    if (!s || (events != 0 && !socket_watch(s, events))) {
-        socket_forget(shard->transport, fd);
-        close(fd);
-        return CURL_SOCKET_BAD;
-    }
-    return fd;
-}
-
-static int on_close_socket(void *ctx, curl_socket_t fd)
-{
-    struct shard *shard = ctx;
-
-    socket_forget(shard->transport, fd);
-    return close(fd);
-}
-
-static void socket_unwish(struct curl_transport *t, struct socket *s)
-{
-    if (!s)
-        return;
-    s->is_wanted = false;
-    if (!s->is_connection) {
-        socket_forget(t, s->fd);
-    } else if (!s->is_connected) {
-        watch_close(s->watch); /* maybe closed already: see on_open_socket */
-        s->watch = NULL;
-    }
-}
-
-/* libcurl says which events of a socket it waits for. */
-static int on_socket_wish(CURL *easy, curl_socket_t fd, int what, void *ctx, void *unused)
-{
-    struct shard *shard = ctx;
-    struct socket *s = socket_of(shard->transport, fd);
-
-    (void)easy;
-    (void)unused;
-    if (what == CURL_POLL_REMOVE) {
-        socket_unwish(shard->transport, s);
-        return 0;
-    }
-    if (!s)
-        s = socket_remember(shard, fd, false);
-    if (!s)
-        return 0; /* libcurl looks after its resolver by timer too */
-    s->is_connected |= (what & CURL_POLL_IN) != 0; /* before, it waits for writing only */
-    IGNORE(socket_watch(s, (what & CURL_POLL_IN ? WATCH_READ : 0U) |
-                               (what & CURL_POLL_OUT ? WATCH_WRITE : 0U)));
-    return 0;
-}
 
 /* ---- driving a shard ---- */
 
@@ -315,24 +77,43 @@ static void shard_drive(struct shard *shard, curl_socket_t fd, int events)
     int running;
 
     shard->is_inside = true;
-    CURLMcode code = curl_multi_socket_action(shard->multi, fd, events, &running);
+    /* Only memory can fail here; the timeouts of the calls concerned see to them. */
+    IGNORE(curl_multi_socket_action(shard->multi, fd, events, &running) != CURLM_OK);
     shard->is_inside = false;
-    assert(code == CURLM_OK);
     shard_tell(shard);
 }
 
-static void on_socket_ready(void *ctx, unsigned events)
+static void on_socket_ready(struct shard *shard, curl_socket_t fd, unsigned events)
 {
-    struct socket *s = ctx;
-
-    if (!s->is_wanted) {
-        /* The provider closed a connection that nobody uses; libcurl finds out before it uses it again. */
-        watch_set(s->watch, 0);
-        return;
-    }
-    shard_drive(s->shard, s->fd,
+    shard_drive(shard, fd,
                 (events & WATCH_READ ? CURL_CSELECT_IN : 0) |
                     (events & WATCH_WRITE ? CURL_CSELECT_OUT : 0));
+}
+
+static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct shard *shard = ctx;
+
+    (void)purpose;
+    return sockets_open(&shard->transport->sockets, shard, address);
+}
+
+static int on_close_socket(void *ctx, curl_socket_t fd)
+{
+    struct shard *shard = ctx;
+
+    return sockets_close(&shard->transport->sockets, fd);
+}
+
+/* libcurl says which events of a socket it waits for. */
+static int on_socket_wish(CURL *easy, curl_socket_t fd, int what, void *ctx, void *unused)
+{
+    struct shard *shard = ctx;
+
+    (void)easy;
+    (void)unused;
+    sockets_wish(&shard->transport->sockets, shard, fd, what);
+    return 0;
 }
 
 static void on_shard_turn(struct turn *turn)
@@ -407,23 +188,27 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
     return len;
 }
 
+/* How much of a body is taken: of an error's the beginning says enough. */
+static size_t body_bytes_max(const struct transport_call *call)
+{
+    if (is_success(call->http_status) || call->answer_bytes_max < ERROR_BODY_MAX)
+        return call->answer_bytes_max;
+    return ERROR_BODY_MAX;
+}
+
 /* Anything but len ends the transfer with CURLE_WRITE_ERROR. */
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct transport_call *call = ctx;
-    size_t len = size * count, taken = len;
+    size_t len = size * count, room = body_bytes_max(call) - call->received;
+    size_t taken = len < room ? len : room;
     bool is_good = is_success(call->http_status);
     struct buf *target = is_good && call->wants_stream ? &call->inbox : call->answer;
 
     call->events->on_read(call->ctx);
-    if (!is_good && taken > ERROR_BODY_MAX - call->received)
-        taken = ERROR_BODY_MAX - call->received; /* the status says enough */
-    if (call->answer_bytes_max - call->received < taken) {
-        call->is_too_large = true;
-        return 0;
-    }
     call->received += taken;
     buf_add(target, (str){ bytes, taken });
+    call->is_too_large = is_good && taken < len;
     call->is_out_of_memory = target->failed;
     if (target == &call->inbox)
         call_note(call);
@@ -431,45 +216,6 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 }
 
 /* ---- telling the owner ---- */
-
-static enum err fault_of_code(CURLcode code)
-{
-    static const struct {
-        CURLcode code;
-        enum err fault;
-    } rows[] = {
-        { CURLE_OK, OK },
-        { CURLE_COULDNT_CONNECT, PROVIDER_UNREACHABLE },
-        { CURLE_COULDNT_RESOLVE_HOST, PROVIDER_UNREACHABLE },
-        { CURLE_COULDNT_RESOLVE_PROXY, PROVIDER_UNREACHABLE },
-        { CURLE_PROXY, PROVIDER_UNREACHABLE },
-        { CURLE_INTERFACE_FAILED, PROVIDER_UNREACHABLE },
-        { CURLE_OPERATION_TIMEDOUT, PROVIDER_CONNECT_TIMEOUT }, /* of the system's connect() */
-        { CURLE_SSL_CONNECT_ERROR, PROVIDER_TLS },
-        { CURLE_PEER_FAILED_VERIFICATION, PROVIDER_TLS },
-        { CURLE_SSL_CERTPROBLEM, PROVIDER_TLS },
-        { CURLE_SSL_CIPHER, PROVIDER_TLS },
-        { CURLE_SSL_CACERT_BADFILE, PROVIDER_TLS },
-        { CURLE_SSL_ISSUER_ERROR, PROVIDER_TLS },
-        { CURLE_SSL_INVALIDCERTSTATUS, PROVIDER_TLS },
-        { CURLE_GOT_NOTHING, PROVIDER_CUT },
-        { CURLE_PARTIAL_FILE, PROVIDER_CUT },
-        { CURLE_RECV_ERROR, PROVIDER_CUT },
-        { CURLE_SEND_ERROR, PROVIDER_CUT },
-        { CURLE_UNSUPPORTED_PROTOCOL, PROVIDER_GARBAGE }, /* not HTTP/1.x: the URL was checked */
-        { CURLE_WEIRD_SERVER_REPLY, PROVIDER_GARBAGE },
-        { CURLE_BAD_CONTENT_ENCODING, PROVIDER_GARBAGE },
-        { CURLE_FILESIZE_EXCEEDED, PROVIDER_GARBAGE },
-        { CURLE_OUT_OF_MEMORY, WEIR_NO_MEMORY },
-        { CURLE_URL_MALFORMAT, WEIR_CONFIG },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (rows[i].code == code)
-            return rows[i].fault;
-    }
-    return WEIR_DEFECT;
-}
 
 static enum err call_result(const struct transport_call *call)
 {
@@ -479,7 +225,7 @@ static enum err call_result(const struct transport_call *call)
         return PROVIDER_GARBAGE;
     if (call->code == CURLE_WRITE_ERROR)
         return OK; /* on_body had enough of an error's text */
-    return fault_of_code(call->code);
+    return curl_fault(call->code);
 }
 
 static void call_release(struct transport_call *call)
@@ -620,16 +366,16 @@ static struct transport_call *call_new(struct shard *shard)
 /* What differs from the last use of this easy handle. */
 static enum err call_configure(struct transport_call *call, const struct transport_request *request)
 {
-    struct header_set *headers = header_set_find(call->shard->transport, request);
+    struct header_set *headers = header_set_find(&call->shard->transport->headers, request);
     bool is_good = headers != NULL;
 
     if (!is_good)
         return WEIR_NO_MEMORY;
     if (headers != call->headers) {
         header_set_release(call->headers);
-        headers->users++;
-        call->headers = headers;
-        is_good = curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, headers->list) == CURLE_OK;
+        call->headers = header_set_share(headers);
+        is_good =
+            curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, header_set_list(headers)) == CURLE_OK;
     }
     if (!str_eq(buf_str(&call->url), request->url)) {
         buf_reset(&call->url);
@@ -757,12 +503,9 @@ static void transport_close(struct transport *base)
 
     for (size_t i = 0; t->shards && i < t->shard_count; i++)
         shard_close(&t->shards[i]);
-    for (size_t i = 0; i < HEADER_SETS; i++)
-        header_set_release(t->header_sets[i]);
-    for (size_t i = 0; i < t->socket_slots; i++)
-        socket_forget(t, (curl_socket_t)i);
+    header_sets_fini(&t->headers);
+    sockets_fini(&t->sockets);
     free(t->shards);
-    free(t->sockets);
     free(t->no_proxy);
     curl_share_cleanup(t->share);
     free(t);
@@ -816,6 +559,8 @@ enum err transport_curl_open(struct transport **out, struct world *w, uint32_t c
     }
     t->base.methods = &curl_methods;
     t->world = w;
+    t->sockets.world = w;
+    t->sockets.on_ready = on_socket_ready;
     t->shard_connections =
         connections < SHARD_CONNECTIONS_MAX ? connections : SHARD_CONNECTIONS_MAX;
     t->shard_count = (connections + t->shard_connections - 1) / t->shard_connections;

@@ -211,7 +211,7 @@ static void script_server_stop(struct script_server *server)
     pthread_mutex_destroy(&server->lock);
 }
 
-static nsec script_closed_by_client(struct script_server *server)
+__attribute__((unused)) static nsec script_closed_by_client(struct script_server *server)
 {
     pthread_mutex_lock(&server->lock);
     nsec at = server->closed_by_client;

@@ -68,4 +68,8 @@ void watch_close(struct watch *watch); /* NULL is a no-op */
 NODISCARD enum err world_on_signal(struct world *w, int signum, void (*fn)(void *ctx, int signum),
                                    void *ctx);
 
+/* Gives back what starting up needed and serving may not: freed heap, and the code pages of the program and its
+ * libraries, which are read again from their files when they run. Call it once everything is open. */
+void memory_trim(void);
+
 #endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir check: validates the configuration. */
+#include "app/cli/cli.h"
+#include "core/json/json.h"
+#include "edge/config/config.h"
+
+static void print_json(const struct config_issues *issues)
+{
+    struct buf out = { 0 };
+
+    buf_printf(&out, "{\"ok\":%s,\"errors\":[", issues->errors == 0 ? "true" : "false");
+    for (int warnings = 0; warnings < 2; warnings++) {
+        for (size_t i = 0; i < issues->count; i++) {
+            const struct config_issue *issue = &issues->items[i];
+            if (issue->is_warning != (warnings == 1))
+                continue;
+            if (out.ptr[out.len - 1] == '}')
+                buf_add_char(&out, ',');
+            buf_add_char(&out, '{');
+            json_member_str(&out, "file", issue->file);
+            json_member_i64(&out, "line", issue->line);
+            json_member_i64(&out, "column", issue->column);
+            json_member_str(&out, "message", issue->message);
+            buf_add_char(&out, '}');
+        }
+        buf_add(&out, warnings == 0 ? STR("],\"warnings\":[") : STR("]}\n"));
+    }
+    fwrite(out.ptr, 1, out.len, stdout);
+    buf_fini(&out);
+}
+
+static int run(const struct cli_args *args)
+{
+    struct config_issues issues;
+    struct config *config = NULL;
+    str path = cli_value(args, "config");
+
+    if (cli_has(args, "document")) {
+        struct buf text = { 0 };
+        config_document(&text);
+        fwrite(text.ptr, 1, text.len, stdout);
+        buf_fini(&text);
+        return EXIT_DONE;
+    }
+    if (args->word_count == 1 && !path.ptr)
+        path = args->words[0];
+    if (!path.ptr)
+        path = config_default_path();
+    enum err e = config_load(path, &config, &issues);
+    if (cli_has(args, "json")) {
+        print_json(&issues);
+    } else {
+        for (size_t i = 0; i < issues.count; i++)
+            cli_issue_print(stdout, &issues.items[i]);
+        if (e == OK)
+            printf("%.*s is valid\n",
+                   STR_ARG(path.len > 0 ? path : STR("the built-in configuration")));
+    }
+    config_issues_fini(&issues);
+    config_close(config);
+    return e == OK ? EXIT_DONE : EXIT_USAGE;
+}
+
+static const struct cli_option options[] = {
+    { "config", "FILE",
+      "the file to check; else ./weir.yaml, /etc/weir/weir.yaml, the built-in defaults" },
+    { "json", NULL, "one JSON value on stdout: ok, errors, warnings" },
+    { "document", NULL, "print the table of all keys as Markdown instead" },
+    { NULL, NULL, NULL },
+};
+
+const struct cli_command command_check = {
+    "check", "", "validates the configuration", "weir check --config config/production.yaml",
+    options, run
+};

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli: the commands. Each is a row of a table: name, options, help with an example, function.
+ *
+ * Exit codes: 0 done; 1 a check that was asked for failed; 2 wrong usage or configuration; 3 something needed
+ * cannot be reached; 70 a defect of ours. People's output goes to stdout, progress and logs to stderr.
+ *
+ * May include: base, core/json, core/money, core/dialect, core/reason, edge/world, edge/config, edge/store,
+ * edge/upstream, edge/http, edge/telemetry, app/engine, app/gateway, app/provider.
+ */
+#ifndef WEIR_APP_CLI_CLI_H
+#define WEIR_APP_CLI_CLI_H
+
+#include <stdio.h>
+
+#include "base/base.h"
+
+enum {
+    EXIT_DONE = 0,
+    EXIT_CHECK_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_UNREACHABLE = 3,
+    EXIT_DEFECT = 70
+};
+
+#define CLI_OPTIONS_MAX 16
+#define CLI_WORDS_MAX 16
+
+struct cli_option {
+    const char *name; /* without the dashes */
+    const char *value; /* name of its value in the help, NULL for a flag */
+    const char *help;
+};
+
+struct cli_args {
+    str words[CLI_WORDS_MAX]; /* what is no option */
+    size_t word_count;
+    const struct cli_option *options;
+    str values[CLI_OPTIONS_MAX]; /* by option; ptr NULL when it was not given */
+};
+
+struct cli_command {
+    const char *name;
+    const char *words; /* "QUESTION", "verify|export" or "" */
+    const char *summary;
+    const char *example;
+    const struct cli_option *
+        options; /* ends with a NULL name; --config, --json and --help are among them where they apply */
+    int (*run)(const struct cli_args *args);
+};
+
+/* The option's value; ptr NULL when it was not given. The option must be in the command's table. */
+str cli_value(const struct cli_args *args, const char *option);
+bool cli_has(const struct cli_args *args, const char *option);
+/* "weir ask: message" on stderr; returns EXIT_USAGE. */
+int cli_usage_error(const char *command, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* An integer option; false (having said so) when it is no integer of [min, max]. Untouched when not given. */
+bool cli_integer(const struct cli_args *args, const char *command, const char *option, int64_t min,
+                 int64_t max, int64_t *out);
+
+extern const struct cli_command command_ask, command_check, command_ledger, command_price,
+    command_serve, command_upstream;
+
+struct config;
+struct config_issue;
+/* Loads --config or the default file; prints errors, and when asked for warnings, to stderr. EXIT_DONE or EXIT_USAGE. */
+int cli_config_load(const struct cli_args *args, bool with_warnings, struct config **out);
+/* "FILE:LINE:COL: message", without the place when the issue has none. */
+void cli_issue_print(FILE *out, const struct config_issue *issue);
+
+int cli_main(int argc, char **argv);
+
+#endif

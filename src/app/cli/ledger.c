@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir ledger verify|export: the ledger against itself, and as JSON Lines. */
+#include "app/cli/cli.h"
+#include "core/json/json.h"
+#include "edge/config/config.h"
+#include "edge/store/store.h"
+
+static void on_mismatch(void *ctx, str sentence)
+{
+    (void)ctx;
+    fprintf(stderr, "weir ledger: %.*s\n", STR_ARG(sentence));
+}
+
+static int verify(str directory, bool as_json)
+{
+    struct ledger_check check;
+    char why[256] = "";
+    char cost[32];
+    enum err e = store_verify(directory, &check, on_mismatch, NULL, why);
+
+    if (e != OK) {
+        fprintf(stderr, "weir ledger: %s: %s\n", err_info(e)->text, why);
+        return EXIT_UNREACHABLE;
+    }
+    if (as_json) {
+        printf("{\"rows\":%" PRId64 ",\"calls\":%" PRId64 ",\"interrupted\":%" PRId64
+               ",\"unpriced\":%" PRId64 ",\"sum_nano_usd\":%" PRId64 ",\"mismatches\":%" PRId64
+               ",\"live\":%s}\n",
+               check.rows, check.calls, check.interrupted, check.unpriced, check.sum_nano_usd,
+               check.mismatches, check.is_live ? "true" : "false");
+    } else {
+        str total = cost_format(check.sum_nano_usd, cost);
+        printf("queries      %" PRId64 "\ncalls        %" PRId64 "\ninterrupted  %" PRId64
+               "\nunpriced     %" PRId64 "\ncost         %.*s\nmismatches   %" PRId64 "\n",
+               check.rows, check.calls, check.interrupted, check.unpriced, STR_ARG(total),
+               check.mismatches);
+        if (check.is_live)
+            printf("a running weir holds this ledger: what it has not imported yet is not in these "
+                   "figures\n");
+    }
+    return check.mismatches == 0 ? EXIT_DONE : EXIT_CHECK_FAILED;
+}
+
+static void on_line(void *ctx, str line)
+{
+    (void)ctx;
+    fwrite(line.ptr, 1, line.len, stdout);
+    fputc('\n', stdout);
+}
+
+static int export(str directory)
+{
+    char why[256] = "";
+    enum err e = store_export(directory, 0, on_line, NULL, why);
+
+    if (e == OK && fflush(stdout) == 0)
+        return EXIT_DONE;
+    fprintf(stderr, "weir ledger: %s: %s\n", err_info(e)->text, why);
+    return EXIT_UNREACHABLE;
+}
+
+static int run(const struct cli_args *args)
+{
+    struct config *config = NULL;
+    str verb = args->word_count == 1 ? args->words[0] : STR("");
+    bool is_verify = str_eq(verb, STR("verify"));
+
+    if (!is_verify && !str_eq(verb, STR("export")))
+        return cli_usage_error("ledger", "say 'weir ledger verify' or 'weir ledger export'");
+    int status = cli_config_load(args, false, &config);
+    if (status != EXIT_DONE)
+        return status;
+    str directory = cli_has(args, "ledger") ? cli_value(args, "ledger") : config->ledger.directory;
+    status = is_verify ? verify(directory, cli_has(args, "json")) : export(directory);
+    config_close(config);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    { "config", "FILE", "configuration that names the ledger" },
+    { "ledger", "DIR", "the ledger's directory instead" },
+    { "json", NULL, "verify: one JSON value on stdout (export is always JSON Lines)" },
+    { NULL, NULL, NULL },
+};
+
+const struct cli_command command_ledger = { "ledger",
+                                            "verify|export",
+                                            "checks the ledger against itself, or exports it",
+                                            "weir ledger verify --config weir.yaml",
+                                            options,
+                                            run };

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call: one model call of a query, from its reservation to its row in the ledger.
+ *
+ *     call_new -> call_reserve -> call_stage ~~commit~~> call_start ~~> call_end -> call_release
+ */
+#include "app/engine/engine_internal.h"
+
+#include <stdlib.h>
+
+/* Ended calls that the engine keeps for reuse, and the largest buffer that a kept one may hold. */
+#define IDLE_CALLS_MAX 256
+#define KEPT_BUFFER_BYTES ((size_t)16 << 10)
+#define EVENT_BYTES_MAX ((size_t)4 << 20)
+
+/* About four bytes make a token of English; counted by us only where the provider did not say. */
+#define BYTES_PER_TOKEN 4
+
+static void on_upstream_head(struct upstream_call *u, int http_status, str content_type);
+static void on_upstream_data(struct upstream_call *u, str bytes);
+static void on_upstream_done(struct upstream_call *u);
+
+struct query_call *call_new(struct query *q, str role, str label, uint32_t parent)
+{
+    struct engine *e = q->engine;
+    struct link *idle = list_pop(&e->idle_calls);
+    struct query_call *c =
+        idle ? CONTAINER_OF(idle, struct query_call, link) : calloc(1, sizeof(*c));
+    struct call_trace *trace = ARENA_NEW(q->arena, struct call_trace);
+
+    if (idle)
+        e->idle_call_count--;
+    if (!c || !trace) {
+        if (c)
+            call_free(c);
+        return NULL;
+    }
+    struct upstream_call upstream = c->upstream;
+    struct buf request = c->request;
+    *c = (struct query_call){
+        .query = q, .upstream = upstream, .request = request, .trace = trace, .role = role
+    };
+    sse_decoder_init(&c->events, EVENT_BYTES_MAX);
+    link_init(&c->link);
+    link_init(&c->staged);
+    trace->number = ++q->calls;
+    trace->parent = parent;
+    trace->label = label;
+    *q->trace_end = trace;
+    q->trace_end = &trace->next;
+    list_add_tail(&q->running, &c->link);
+    q->calls_running++;
+    return c;
+}
+
+void call_free(struct query_call *c)
+{
+    upstream_call_fini(&c->upstream);
+    sse_decoder_fini(&c->events);
+    buf_fini(&c->request);
+    free(c);
+}
+
+void call_release(struct query_call *c, struct engine *e)
+{
+    assert(c->has_ended);
+    list_remove(&c->link);
+    sse_decoder_fini(&c->events);
+    bool is_small =
+        c->request.cap <= KEPT_BUFFER_BYTES && c->upstream.body.cap <= KEPT_BUFFER_BYTES;
+    if (!is_small || e->idle_call_count >= IDLE_CALLS_MAX) {
+        call_free(c);
+        return;
+    }
+    buf_reset(&c->request);
+    list_add_tail(&e->idle_calls, &c->link);
+    e->idle_call_count++;
+}
+
+static int64_t tokens_of_bytes(size_t bytes)
+{
+    return (int64_t)((bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN);
+}
+
+void call_reserve(struct query_call *c, int64_t output_tokens_max)
+{
+    struct usage worst = { .input = tokens_of_bytes(c->request.len), .output = output_tokens_max };
+    nano_usd cost = price_cost(c->price, &worst);
+
+    c->reserved = cost == COST_UNPRICED ? 0 : cost;
+    c->reserved_tokens = worst.input + worst.output;
+    c->query->cost_reserved += c->reserved;
+    c->query->tokens_reserved += c->reserved_tokens;
+}
+
+void call_stage(struct query_call *c, bool wants_stream)
+{
+    struct query *q = c->query;
+    struct ledger_call row = { .query = q->id,
+                               .number = c->trace->number,
+                               .role = c->role,
+                               .model = c->model->name,
+                               .provider = c->endpoint->provider->name,
+                               .reserved = c->price ? c->reserved : COST_UNPRICED };
+
+    ledger_call_begin(q->engine->ledger, &row);
+    c->upstream.request = (struct upstream_request){ .url = c->endpoint->url,
+                                                     .authorization = c->endpoint->authorization,
+                                                     .body = buf_str(&c->request),
+                                                     .wants_stream = wants_stream,
+                                                     .deadline = q->deadline };
+    list_add_tail(&q->engine->staged, &c->staged);
+}
+
+void call_start(struct query_call *c)
+{
+    struct upstream_request request = c->upstream.request;
+
+    c->upstream.ctx = c;
+    c->upstream.on_head = on_upstream_head;
+    c->upstream.on_data = on_upstream_data;
+    c->upstream.on_done = on_upstream_done;
+    upstream_start(c->query->engine->upstream, &c->upstream, &request);
+}
+
+/* ---- what the provider sends ---- */
+
+static void on_upstream_head(struct upstream_call *u, int http_status, str content_type)
+{
+    struct query_call *c = u->ctx;
+    struct query *q = c->query;
+
+    (void)content_type;
+    if (!u->request.wants_stream || q->is_cancelled || q->has_head)
+        return;
+    q->has_head = true;
+    q->on_head(q, http_status);
+}
+
+/* Relays one event of a plain stream. [DONE] waits for the ledger; usage that the client did not
+ * ask for stays here. */
+static void on_event(void *ctx, str payload)
+{
+    struct query_call *c = ctx;
+    struct query *q = c->query;
+    struct chat_chunk chunk;
+    struct arena scratch;
+
+    if (c->has_ended || c->saw_done)
+        return;
+    arena_init(&scratch, EVENT_BYTES_MAX * 8);
+    enum err e = chat_chunk_parse(&scratch, payload, &chunk);
+    if (e != OK) {
+        c->saw_error = true;
+    } else if (chunk.is_done) {
+        c->saw_done = true;
+    } else {
+        c->saw_error = c->saw_error || chunk.is_error;
+        c->relayed_bytes += (int64_t)chunk.content.len;
+        if (chunk.has_usage)
+            c->usage = chunk.usage;
+        bool is_only_usage = chunk.has_usage && !chunk.has_choices;
+        if (!chunk.is_error && (!is_only_usage || q->chat->include_usage))
+            q->on_event(q, payload);
+    }
+    arena_fini(&scratch);
+}
+
+static void on_upstream_data(struct upstream_call *u, str bytes)
+{
+    struct query_call *c = u->ctx;
+
+    if (c->has_ended)
+        return;
+    enum err e = sse_decoder_feed(&c->events, bytes, on_event, c);
+    if (e == OK && !c->saw_error)
+        return;
+    upstream_cancel(u);
+    call_end(c, c->saw_error ? PROVIDER_FAILED : PROVIDER_GARBAGE);
+    query_step(c->query);
+}
+
+static void on_upstream_done(struct upstream_call *u)
+{
+    struct query_call *c = u->ctx;
+    enum err fault = u->result;
+
+    if (fault == OK && u->request.wants_stream && !c->saw_done)
+        fault = PROVIDER_CUT; /* a stream without [DONE] is not whole */
+    call_end(c, fault);
+    query_step(c->query);
+}
+
+/* ---- its end ---- */
+
+/* Tokens of a call that the provider did not report: what was sent and what came back, by length. */
+static struct usage usage_estimate(const struct query_call *c, enum err fault)
+{
+    bool was_sent = c->upstream.attempts > 0;
+    bool was_answered = fault == OK || c->relayed_bytes > 0 || fault == CALLER_GONE ||
+                        fault == WEIR_STOPPING || fault == DEADLINE_EXCEEDED ||
+                        fault == PROVIDER_STALLED || fault == PROVIDER_CUT;
+
+    if (!was_sent || !was_answered)
+        return (struct usage){ .is_known = true };
+    size_t output = c->relayed_bytes > 0 ? (size_t)c->relayed_bytes
+                    : fault == OK        ? c->trace->text.len
+                                         : 0;
+    return (struct usage){ .input = tokens_of_bytes(c->request.len),
+                           .output = tokens_of_bytes(output),
+                           .is_estimated = true };
+}
+
+static enum err answer_read(struct query_call *c)
+{
+    struct query *q = c->query;
+    struct chat_answer answer;
+    enum err e = chat_answer_parse(q->arena, buf_str(&c->upstream.body), &answer);
+    str fingerprint;
+
+    if (e != OK)
+        return e;
+    c->usage = answer.usage;
+    c->trace->text = answer.content;
+    if (json_str(json_get(answer.root, STR("system_fingerprint")), q->arena, &fingerprint) &&
+        str_starts(fingerprint, STR("weir-simulated")))
+        q->is_simulated = true;
+    return OK;
+}
+
+static void call_record(struct query_call *c, enum err fault)
+{
+    struct query *q = c->query;
+    const struct config *config = q->engine->config;
+    struct ledger_call_end row = { .query = q->id,
+                                   .number = c->trace->number,
+                                   .fault = fault,
+                                   .http_status = c->upstream.http_status,
+                                   .attempts = c->upstream.attempts,
+                                   .usage = c->usage,
+                                   .cost = c->trace->cost,
+                                   .price_input = c->price ? c->price->input : -1,
+                                   .price_output = c->price ? c->price->output : -1,
+                                   .price_cached = c->price ? c->price->cached : -1,
+                                   .is_simulated = q->is_simulated };
+
+    if (config->monitoring.track_latency) {
+        row.latency_us = c->upstream.took / NSEC_PER_USEC;
+        row.first_byte_us = c->upstream.first_byte / NSEC_PER_USEC;
+    }
+    ledger_call_done(q->engine->ledger, &row);
+}
+
+void call_end(struct query_call *c, enum err fault)
+{
+    struct query *q = c->query;
+
+    assert(!c->has_ended);
+    c->has_ended = true;
+    list_remove(&c->staged);
+    if (c->endpoint->provider->is_simulated)
+        q->is_simulated = true;
+    if (fault == OK && !c->upstream.request.wants_stream)
+        fault = answer_read(c);
+    if (!c->usage.is_known)
+        c->usage = usage_estimate(c, fault);
+    c->trace->fault = fault;
+    c->trace->attempts = c->upstream.attempts;
+    c->trace->usage = c->usage;
+    c->trace->cost = price_cost(c->price, &c->usage);
+    c->trace->took = c->upstream.took;
+    usage_add(&q->usage, &c->usage);
+    q->cost = cost_add(q->cost, c->trace->cost);
+    q->cost_reserved -= c->reserved;
+    q->tokens_reserved -= c->reserved_tokens;
+    q->calls_running--;
+    call_record(c, fault);
+    query_call_told(q, c, fault);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine: the group commit. Within a turn of the loop queries append to the ledger; at its end one
+ * commit covers them all, and only then do staged calls leave and finished answers go out.
+ */
+#include "app/engine/engine_internal.h"
+
+#include <stdlib.h>
+
+/* How soon a commit that failed (disk full) or was deferred is tried again. */
+#define COMMIT_RETRY (20 * NSEC_PER_MS)
+
+static void on_retry(struct timer *t)
+{
+    (void)t; /* the turn that follows ends with a commit */
+}
+
+static void calls_start(struct engine *e, enum err committed)
+{
+    struct link staged;
+
+    link_init(&staged);
+    list_take(&staged, &e->staged);
+    for (struct link *l = list_pop(&staged); l; l = list_pop(&staged)) {
+        struct query_call *c = CONTAINER_OF(l, struct query_call, staged);
+        if (committed == OK) {
+            call_start(c);
+        } else {
+            call_end(c, committed);
+            query_step(c->query);
+        }
+    }
+}
+
+/* Without a commit an answer is held back, until its query's deadline. */
+static void queries_finish(struct engine *e, enum err committed)
+{
+    struct link ending;
+    nsec now = world_now(e->world);
+
+    link_init(&ending);
+    list_take(&ending, &e->ending);
+    for (struct link *l = list_pop(&ending); l; l = list_pop(&ending)) {
+        struct query *q = CONTAINER_OF(l, struct query, link);
+        bool gives_up = q->fault == WEIR_STORE || q->is_cancelled || now >= q->deadline;
+        if (committed != OK && !gives_up) {
+            list_add_tail(&e->ending, &q->link);
+            continue;
+        }
+        if (committed != OK && q->fault == OK)
+            q->fault = committed;
+        query_finished(q);
+    }
+}
+
+static void on_turn_end(struct turn_end *hook)
+{
+    struct engine *e = CONTAINER_OF(hook, struct engine, hook);
+
+    if (!ledger_is_dirty(e->ledger) && list_empty(&e->staged) && list_empty(&e->ending))
+        return;
+    enum err committed = ledger_commit(e->ledger);
+    calls_start(e, committed);
+    queries_finish(e, committed);
+    if (ledger_is_dirty(e->ledger) && !timer_is_running(&e->retry))
+        timer_start(e->world, &e->retry, COMMIT_RETRY, on_retry);
+}
+
+static enum err endpoints_open(struct engine *e)
+{
+    const struct config *config = e->config;
+
+    e->endpoints = ARENA_ARRAY(&e->arena, config->provider_count, struct endpoint);
+    if (!e->endpoints)
+        return WEIR_NO_MEMORY;
+    for (size_t i = 0; i < config->provider_count; i++) {
+        const struct config_provider *provider = &config->providers[i];
+        e->endpoints[i].provider = provider;
+        e->endpoints[i].url =
+            arena_printf(&e->arena, "%.*s/chat/completions", STR_ARG(provider->base_url));
+        if (provider->api_key.len > 0)
+            e->endpoints[i].authorization =
+                arena_printf(&e->arena, "Bearer %.*s", STR_ARG(provider->api_key));
+    }
+    return arena_failed(&e->arena) ? WEIR_NO_MEMORY : OK;
+}
+
+enum err engine_open(struct engine **out, const struct engine_options *options)
+{
+    struct engine *e = calloc(1, sizeof(*e));
+
+    if (!e)
+        return WEIR_NO_MEMORY;
+    e->world = options->world;
+    e->upstream = options->upstream;
+    e->ledger = options->ledger;
+    e->metrics = options->metrics;
+    e->config = options->config;
+    e->log = options->log;
+    link_init(&e->queries);
+    link_init(&e->staged);
+    link_init(&e->ending);
+    link_init(&e->idle_calls);
+    arena_init(&e->arena, (size_t)1 << 20);
+    e->reason_config = config_reason(e->config);
+    enum err fault = endpoints_open(e);
+    if (fault != OK) {
+        arena_fini(&e->arena);
+        free(e);
+        return fault;
+    }
+    world_on_turn_end(e->world, &e->hook, on_turn_end);
+    *out = e;
+    return OK;
+}
+
+void engine_close(struct engine *e)
+{
+    if (!e)
+        return;
+    assert(e->busy == 0);
+    timer_cancel(e->world, &e->retry);
+    list_remove(&e->hook.link);
+    for (struct link *l = list_pop(&e->idle_calls); l; l = list_pop(&e->idle_calls))
+        call_free(CONTAINER_OF(l, struct query_call, link));
+    arena_fini(&e->arena);
+    free(e);
+}
+
+void engine_stop(struct engine *e)
+{
+    for (struct link *l = e->queries.next, *next; l != &e->queries; l = next) {
+        next = l->next;
+        query_cut(CONTAINER_OF(l, struct query, all), WEIR_STOPPING);
+    }
+}
+
+void engine_refused(struct engine *e, enum err fault, str requested_model)
+{
+    int64_t id = ledger_query_id(e->ledger);
+    struct ledger_query begin = { .id = id,
+                                  .started = world_wall(),
+                                  .requested_model = requested_model,
+                                  .strategy = STR("refused") };
+    struct ledger_end end = { .id = id,
+                              .fault = fault,
+                              .http_status = err_info(fault)->http_status,
+                              .hrm_confidence = -1,
+                              .trm_confidence = -1,
+                              .confidence = -1 };
+
+    ledger_begin(e->ledger, &begin);
+    ledger_end(e->ledger, &end);
+}
+
+uint32_t engine_busy(const struct engine *e)
+{
+    return e->busy;
+}

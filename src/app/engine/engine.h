@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine: one query's life: admit, record the intent, ask the strategy, perform its calls, tell it, settle, record
+ * the outcome, and only then hand the answer over.
+ *
+ * A caller embeds `struct query` in its own state and gives it an arena; starting cannot fail: every failure
+ * arrives through on_finish.
+ *
+ * A caller may rely on:
+ *   - no callback runs inside a function of this header;
+ *   - every started query ends exactly once, in on_finish, also when it was cancelled; the owner may free it there;
+ *   - the intent is committed before the first upstream call is sent, the outcome before on_finish;
+ *   - one ledger row a query, whatever happens to it; a failed query has no confidence.
+ *
+ * May include: base, core/json, core/money, core/http, core/dialect, core/reason, edge/world, edge/config,
+ * edge/store, edge/upstream, edge/telemetry.
+ */
+#ifndef WEIR_APP_ENGINE_ENGINE_H
+#define WEIR_APP_ENGINE_ENGINE_H
+
+#include "base/arena.h"
+#include "base/base.h"
+#include "base/list.h"
+#include "core/dialect/dialect.h"
+#include "core/money/money.h"
+#include "core/reason/reason.h"
+
+struct config;
+struct engine;
+struct ledger;
+struct log;
+struct metrics;
+struct query_call;
+struct upstream;
+struct world;
+
+struct engine_options {
+    struct world *world;
+    struct upstream *upstream;
+    struct ledger *ledger;
+    struct metrics *metrics;
+    const struct config *config; /* must outlive the engine */
+    const struct log *log;
+};
+
+NODISCARD enum err engine_open(struct engine **out, const struct engine_options *options);
+void engine_close(struct engine *e); /* every query must have ended; NULL is a no-op */
+uint32_t engine_busy(const struct engine *e); /* queries that have not ended */
+void engine_stop(struct engine *e); /* cuts every query: each ends with WEIR_STOPPING */
+
+/* What to run: a plain call that relays the client's body, or a strategy. */
+struct route {
+    bool is_plain;
+    enum reason_strategy strategy; /* when not plain */
+    str model; /* a configured model */
+    const char *reason; /* why, for people */
+};
+
+/* A requested model name ('gpt-4o-mini', 'weir/auto', 'weir/direct', …) as a route.
+ * CALLER_UNKNOWN_MODEL, WEIR_NOT_SUPPORTED ('weir/full_stack'). */
+NODISCARD enum err route_find(const struct config *config, str requested_model, struct route *out);
+
+/* One call of a query, as it is shown in a trace. */
+struct call_trace {
+    struct call_trace *next;
+    uint32_t number;
+    uint32_t parent; /* number of the call that caused it; 0: none */
+    str label;
+    str text; /* the model's output */
+    enum err fault;
+    int attempts;
+    struct usage usage;
+    nano_usd cost;
+    nsec took;
+};
+
+enum query_state { QUERY_ADMIT, QUERY_RUN, QUERY_SETTLE, QUERY_DONE, QUERY_STATE_COUNT };
+
+struct query {
+    /* The owner sets these before starting; what they point to must live until on_finish. */
+    struct arena *arena;
+    struct route route;
+    str requested_model;
+    str tenant;
+    str domain;
+    const struct chat_request *chat; /* the client's request; its messages are the question */
+    struct verifier verifier;
+    str model_override; /* a strategy on another model than the route's; empty: none */
+    void *ctx;
+    void (*on_head)(struct query *q, int http_status); /* a plain stream begins */
+    void (*on_event)(struct query *q,
+                     str payload); /* an SSE payload of a plain stream; never [DONE] */
+    void (*on_finish)(struct query *q);
+
+    /* Readable in on_finish. */
+    int64_t id;
+    enum err fault;
+    str fault_message; /* for people; may be empty */
+    nsec retry_after; /* that a rate-limiting provider asked for; negative: none */
+    str body; /* of a plain answer, byte for byte */
+    struct reason_best best; /* of a strategy */
+    str model; /* that answered */
+    struct usage usage; /* of all calls */
+    nano_usd cost;
+    uint32_t calls;
+    bool is_simulated;
+    bool is_truncated;
+    nsec took;
+    struct call_trace *trace;
+
+    /* private */
+    struct engine *engine;
+    enum query_state state;
+    struct link link; /* among those that wait for a commit */
+    struct link all; /* among the engine's queries */
+    struct reason *reason;
+    struct link running; /* its query_calls */
+    nsec started;
+    usec_utc started_wall;
+    nsec deadline;
+    nano_usd cost_reserved; /* of calls that run */
+    int64_t tokens_reserved;
+    uint32_t calls_running;
+    struct call_trace **trace_end;
+    bool is_cancelled;
+    enum err cut; /* why it was cancelled */
+    bool has_head;
+};
+
+void query_start(struct engine *e, struct query *q);
+void query_cancel(
+    struct query *q); /* the client is gone: calls are cut, on_finish follows with CALLER_GONE */
+
+/* A request that was refused before it could be a query (bad JSON, unknown model, …) has its ledger row all the same. */
+void engine_refused(struct engine *e, enum err fault, str requested_model);
+
+/* The `weir` member of an answer: strategy, route, confidences, calls, tokens, cost; JSON text in the arena. */
+str query_report(const struct query *q, struct arena *arena);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the engine share; nobody else includes it. */
+#ifndef WEIR_APP_ENGINE_ENGINE_INTERNAL_H
+#define WEIR_APP_ENGINE_ENGINE_INTERNAL_H
+
+#include "app/engine/engine.h"
+#include "core/http/sse.h"
+#include "edge/config/config.h"
+#include "edge/store/store.h"
+#include "edge/telemetry/metrics.h"
+#include "edge/upstream/upstream.h"
+#include "edge/world/world.h"
+
+/* A provider as calls need it. */
+struct endpoint {
+    const struct config_provider *provider;
+    str url;
+    str authorization;
+};
+
+struct engine {
+    struct world *world;
+    struct upstream *upstream;
+    struct ledger *ledger;
+    struct metrics *metrics;
+    const struct config *config;
+    const struct log *log;
+    struct endpoint *endpoints; /* one a provider, same order */
+    struct arena arena;
+    struct reason_config reason_config;
+    struct turn_end hook;
+    struct timer retry; /* of a commit that failed */
+    struct link staged; /* query_calls whose start waits for a commit */
+    struct link queries; /* all that have not ended */
+    struct link ending; /* queries whose outcome waits for a commit */
+    struct link idle_calls; /* for reuse */
+    size_t idle_call_count;
+    uint32_t busy;
+};
+
+/* One model call of a query: upstream's call and what is known of it. Lives until its query ends. */
+struct query_call {
+    struct link link; /* in its query's calls, or among the engine's idle ones */
+    struct link staged;
+    struct query *query;
+    struct upstream_call upstream;
+    struct buf request;
+    struct sse_decoder events;
+    const struct endpoint *endpoint;
+    const struct config_model *model;
+    const struct price *price;
+    struct call_trace *trace;
+    uint32_t reason_id;
+    str role;
+    nano_usd reserved; /* worst case; 0 when unpriced */
+    int64_t reserved_tokens;
+    int64_t relayed_bytes; /* of content, while streaming */
+    struct usage usage; /* from the stream's usage chunk */
+    bool saw_done; /* [DONE] */
+    bool saw_error; /* an error event in the stream */
+    bool has_ended;
+};
+
+/* ---- call.c ---- */
+struct query_call *call_new(struct query *q, str role, str label, uint32_t parent);
+void call_stage(struct query_call *c, bool wants_stream);
+void call_start(struct query_call *c);
+void call_end(
+    struct query_call *c,
+    enum err fault); /* once; counts, prices, records, tells; query_step() is the caller's */
+void call_release(struct query_call *c, struct engine *e); /* its query may be gone */
+void call_free(struct query_call *c);
+/* What the worst case of a call with this many output tokens costs and uses. */
+void call_reserve(struct query_call *c, int64_t output_tokens_max);
+
+/* ---- query.c ---- */
+void query_step(struct query *q);
+void query_call_told(struct query *q, struct query_call *c,
+                     enum err fault); /* a call ended: tell the strategy, or keep the answer */
+void query_cut(struct query *q, enum err why); /* ends its calls; no-op past RUN */
+void query_finished(struct query *q); /* its outcome is committed */
+
+#endif

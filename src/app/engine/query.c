@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * query: one query as a machine.
+ *
+ *     ADMIT ----> RUN ~~~~> SETTLE ~~~~> DONE          a wavy line waits for an event
+ *        `-------------------^   refused at admission
+ *
+ * RUN waits for calls, SETTLE for the ledger's commit. A cancelled query passes from RUN to SETTLE at once.
+ */
+#include "app/engine/engine_internal.h"
+
+/* Output tokens assumed for a plain call whose request names no maximum. */
+#define PLAIN_OUTPUT_TOKENS 4096
+/* A call that could not even answer with this many tokens is not worth its price. */
+#define OUTPUT_TOKENS_MIN 16
+
+#define TO(state) (1u << (state))
+
+struct rule {
+    const char *name;
+    enum query_state (*step)(struct query *q);
+    unsigned next; /* allowed successors */
+};
+
+static enum query_state step_admit(struct query *q);
+static enum query_state step_run(struct query *q);
+static enum query_state step_settle(struct query *q);
+
+static const struct rule rules[QUERY_STATE_COUNT] = {
+    [QUERY_ADMIT] = { "admit", step_admit, TO(QUERY_RUN) | TO(QUERY_SETTLE) },
+    [QUERY_RUN] = { "run", step_run, TO(QUERY_RUN) | TO(QUERY_SETTLE) },
+    [QUERY_SETTLE] = { "settle", step_settle, TO(QUERY_SETTLE) | TO(QUERY_DONE) },
+    [QUERY_DONE] = { "done", NULL, 0 },
+};
+
+void query_step(struct query *q)
+{
+    while (q->state != QUERY_DONE) {
+        enum query_state next = rules[q->state].step(q);
+        assert(rules[q->state].next & TO(next));
+        if (next == q->state)
+            return; /* waits */
+        q->state = next;
+    }
+}
+
+static const char *strategy_name(const struct query *q)
+{
+    return q->route.is_plain ? "plain" : reason_strategy_name(q->route.strategy);
+}
+
+static const struct endpoint *endpoint_of(struct engine *e, const struct config_model *model)
+{
+    const struct config_provider *provider = config_provider_find(e->config, model->provider);
+
+    return provider ? &e->endpoints[provider - e->config->providers] : NULL;
+}
+
+/* The call's model, endpoint and price; false when the model is not configured. */
+static bool call_aim(struct query_call *c, str model)
+{
+    struct engine *e = c->query->engine;
+
+    c->model = config_model_find(e->config, model);
+    if (!c->model)
+        return false;
+    c->endpoint = endpoint_of(e, c->model);
+    c->price = price_find(&e->config->prices, c->model->name, c->query->started_wall);
+    return c->endpoint != NULL;
+}
+
+static void fail(struct query *q, enum err fault)
+{
+    if (q->fault == OK)
+        q->fault = fault;
+}
+
+/* ---- admit ---- */
+
+static void plain_call(struct query *q)
+{
+    struct query_call *c = call_new(q, STR("plain"), STR("plain"), 0);
+
+    if (!c) {
+        fail(q, WEIR_NO_MEMORY);
+        return;
+    }
+    if (!call_aim(c, q->model)) {
+        q->calls_running--;
+        c->has_ended = true;
+        fail(q, CALLER_UNKNOWN_MODEL);
+        return;
+    }
+    chat_request_splice(&c->request, q->chat, c->model->upstream_name);
+    call_reserve(c, q->chat->max_tokens > 0 ? q->chat->max_tokens : PLAIN_OUTPUT_TOKENS);
+    call_stage(c, q->chat->stream);
+}
+
+static enum err strategy_open(struct query *q)
+{
+    size_t n = q->chat->message_count;
+    struct reason_message *messages = ARENA_ARRAY(q->arena, n, struct reason_message);
+
+    if (!messages)
+        return WEIR_NO_MEMORY;
+    for (size_t i = 0; i < n; i++)
+        messages[i] =
+            (struct reason_message){ q->chat->messages[i].role, q->chat->messages[i].content };
+    struct reason_question question = {
+        .messages = messages, .message_count = n, .domain = q->domain, .verifier = q->verifier
+    };
+    struct reason_config config = q->engine->reason_config;
+    const struct config_model *model = config_model_find(q->engine->config, q->model);
+    const struct config_provider *provider =
+        model ? config_provider_find(q->engine->config, model->provider) : NULL;
+    if (!provider)
+        return CALLER_UNKNOWN_MODEL;
+    config.use_json_schema = provider->has_json_schema;
+    if (q->chat->temperature >= 0)
+        config.temperature = q->chat->temperature;
+    if (q->chat->max_tokens > 0 && q->chat->max_tokens < config.max_tokens)
+        config.max_tokens = (uint32_t)q->chat->max_tokens;
+    return reason_open(&q->reason, q->arena, q->route.strategy, &config, &question);
+}
+
+static void record_begin(struct query *q)
+{
+    struct ledger_query row = { .id = q->id,
+                                .started = q->started_wall,
+                                .tenant = q->tenant,
+                                .domain = q->domain,
+                                .requested_model = q->requested_model,
+                                .strategy = str_from(strategy_name(q)),
+                                .arm = STR(""),
+                                .is_stream = q->chat->stream,
+                                .reserved = q->cost_reserved };
+
+    ledger_begin(q->engine->ledger, &row);
+}
+
+static enum query_state step_admit(struct query *q)
+{
+    record_begin(q);
+    if (q->route.is_plain)
+        plain_call(q);
+    else
+        fail(q, strategy_open(q));
+    return q->fault == OK ? QUERY_RUN : QUERY_SETTLE;
+}
+
+/* ---- run ---- */
+
+static struct reason_budget budget_left(const struct query *q)
+{
+    const struct config *config = q->engine->config;
+    int64_t used = q->usage.input + q->usage.output + q->tokens_reserved;
+    nano_usd spent = (q->cost == COST_UNPRICED ? 0 : q->cost) + q->cost_reserved;
+
+    return (struct reason_budget){
+        .calls =
+            (int)(config->budget.calls_max > q->calls ? config->budget.calls_max - q->calls : 0),
+        .tokens = config->budget.tokens_max - used,
+        .cost = config->budget.cost_max - spent,
+        .time = q->deadline - world_now(q->engine->world),
+    };
+}
+
+/* The output tokens that what is left of the budget can pay for. */
+static int64_t tokens_affordable(const struct query_call *c, const struct reason_budget *left,
+                                 int64_t wanted)
+{
+    struct usage input = { .input = (int64_t)c->request.len / 3 };
+    nano_usd input_cost = price_cost(c->price, &input);
+
+    if (input_cost == COST_UNPRICED || c->price->output == 0)
+        return wanted;
+    int64_t most = (left->cost - input_cost) / c->price->output;
+    return most < wanted ? most : wanted;
+}
+
+static void strategy_call_write(struct query_call *c, const struct reason_call *call,
+                                int64_t max_tokens)
+{
+    struct chat_message messages[8];
+    size_t n =
+        call->message_count < ARRAY_LEN(messages) ? call->message_count : ARRAY_LEN(messages);
+
+    /* The first messages hold the instructions and the last ones the question: a longer talk was
+     * folded by the strategy. */
+    for (size_t i = 0; i < n; i++)
+        messages[i] = (struct chat_message){ call->messages[i].role, call->messages[i].content };
+    struct chat_call body = { .model = c->model->upstream_name,
+                              .messages = messages,
+                              .message_count = n,
+                              .temperature = call->temperature,
+                              .max_tokens = max_tokens,
+                              .schema_name = call->schema_name,
+                              .schema = call->schema };
+    buf_reset(&c->request);
+    chat_call_write(&c->request, &body);
+}
+
+static void strategy_call(struct query *q, const struct reason_call *call)
+{
+    struct query_call *c =
+        call_new(q, str_from(reason_role_name(call->role)), call->label, call->parent);
+
+    if (!c || !call_aim(c, q->model)) {
+        fail(q, WEIR_NO_MEMORY); /* the model was found at admission */
+        return;
+    }
+    c->reason_id = call->id;
+    struct reason_budget left = budget_left(q);
+    strategy_call_write(c, call, call->max_tokens);
+    int64_t max_tokens = tokens_affordable(c, &left, call->max_tokens);
+    if (max_tokens < call->max_tokens && max_tokens >= OUTPUT_TOKENS_MIN)
+        strategy_call_write(c, call, max_tokens);
+    call_reserve(c, max_tokens);
+    call_stage(c, false);
+    if (max_tokens < OUTPUT_TOKENS_MIN)
+        call_end(c, POLICY_BUDGET);
+    else if (c->request.failed)
+        call_end(c, WEIR_NO_MEMORY);
+}
+
+static enum query_state step_run(struct query *q)
+{
+    struct reason_call calls[REASON_CALLS_AT_ONCE];
+
+    if (q->is_cancelled || q->fault != OK || q->route.is_plain)
+        return q->calls_running == 0 || q->is_cancelled ? QUERY_SETTLE : QUERY_RUN;
+    if (reason_done(q->reason))
+        return QUERY_SETTLE;
+    size_t n;
+    do { /* again when every call was refused at once, for want of budget */
+        struct reason_budget left = budget_left(q);
+        n = reason_ask(q->reason, &left, calls);
+        for (size_t i = 0; i < n && q->fault == OK; i++)
+            strategy_call(q, &calls[i]);
+    } while (n > 0 && q->calls_running == 0 && q->fault == OK && !reason_done(q->reason));
+    return q->calls_running == 0 ? QUERY_SETTLE : QUERY_RUN;
+}
+
+void query_call_told(struct query *q, struct query_call *c, enum err fault)
+{
+    if (q->route.is_plain) {
+        if (fault == OK)
+            q->body = buf_str(&c->upstream.body);
+        q->is_truncated = fault != OK && c->relayed_bytes > 0;
+        fail(q, fault);
+    } else if (!q->is_cancelled && q->fault == OK) {
+        struct reason_outcome outcome = { .fault = fault, .text = c->trace->text };
+        reason_tell(q->reason, c->reason_id, &outcome);
+    }
+    /* What a provider says about a key may repeat the key. */
+    if (fault != OK && fault != PROVIDER_AUTH && q->fault_message.len == 0)
+        q->fault_message = chat_error_message(q->arena, buf_str(&c->upstream.body));
+    if (fault == PROVIDER_RATE_LIMITED)
+        q->retry_after = c->upstream.retry_after;
+}
+
+/* ---- settle ---- */
+
+static void calls_cut(struct query *q)
+{
+    for (struct link *l = q->running.next; l != &q->running; l = l->next) {
+        struct query_call *c = CONTAINER_OF(l, struct query_call, link);
+        if (c->has_ended)
+            continue;
+        upstream_cancel(&c->upstream);
+        call_end(c, q->cut);
+    }
+}
+
+static void record_end(struct query *q)
+{
+    bool tracks = q->engine->config->monitoring.track_confidence;
+    struct ledger_end row = { .id = q->id,
+                              .fault = q->fault,
+                              .http_status = err_info(q->fault)->http_status,
+                              .is_truncated = q->is_truncated,
+                              .model = q->model,
+                              .hrm_confidence = tracks ? q->best.hrm_confidence : -1,
+                              .trm_confidence = tracks ? q->best.trm_confidence : -1,
+                              .confidence = tracks ? q->best.confidence : -1,
+                              .latency_us = q->took / NSEC_PER_USEC };
+
+    ledger_end(q->engine->ledger, &row);
+}
+
+static enum query_state step_settle(struct query *q)
+{
+    struct engine *e = q->engine;
+
+    if (!list_empty(&q->link))
+        return QUERY_SETTLE; /* waits for the commit */
+    q->best = (struct reason_best){ .hrm_confidence = -1, .trm_confidence = -1, .confidence = -1 };
+    if (q->reason && q->fault == OK) {
+        q->best = reason_best(q->reason);
+        if (!q->best.has_answer)
+            fail(q, q->best.fault != OK ? q->best.fault : POLICY_BUDGET);
+    }
+    if (q->is_cancelled)
+        q->fault = q->cut;
+    q->took = world_now(e->world) - q->started;
+    record_end(q);
+    list_add_tail(&e->ending, &q->link);
+    return QUERY_SETTLE;
+}
+
+void query_finished(struct query *q)
+{
+    struct engine *e = q->engine;
+    struct metrics_query row = { .strategy = str_from(strategy_name(q)),
+                                 .fault = q->fault,
+                                 .usage = q->usage,
+                                 .cost = q->cost,
+                                 .calls = q->calls,
+                                 .took = q->took };
+
+    assert(q->state == QUERY_SETTLE);
+    q->state = QUERY_DONE;
+    list_remove(&q->all);
+    metrics_query_add(e->metrics, &row);
+    if (q->fault != OK)
+        q->best = (struct reason_best){
+            .hrm_confidence = -1, .trm_confidence = -1, .confidence = -1, .fault = q->fault
+        };
+    struct link calls;
+    link_init(&calls);
+    list_take(&calls, &q->running);
+    struct link *next;
+    /* The answer may lie in a call's buffer, so calls go after the owner has used it; the owner may
+     * free the query, so nothing of it is read afterwards. */
+    q->on_finish(q);
+    for (struct link *l = calls.next; l != &calls; l = next) {
+        next = l->next;
+        call_release(CONTAINER_OF(l, struct query_call, link), e);
+    }
+    e->busy--;
+}
+
+void query_start(struct engine *e, struct query *q)
+{
+    q->engine = e;
+    q->id = ledger_query_id(e->ledger);
+    q->started = world_now(e->world);
+    q->started_wall = world_wall();
+    q->deadline = q->started + e->config->timeout;
+    q->model = q->model_override.len > 0 ? q->model_override : q->route.model;
+    q->trace_end = &q->trace;
+    q->retry_after = -1;
+    link_init(&q->link);
+    link_init(&q->running);
+    list_add_tail(&e->queries, &q->all);
+    e->busy++;
+    query_step(q);
+}
+
+void query_cut(struct query *q, enum err why)
+{
+    if (q->is_cancelled || q->state != QUERY_RUN)
+        return;
+    q->is_cancelled = true;
+    q->cut = why;
+    calls_cut(q);
+    query_step(q);
+}
+
+void query_cancel(struct query *q)
+{
+    query_cut(q, CALLER_GONE);
+}

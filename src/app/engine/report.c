@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report: the `weir` member of an answer. */
+#include "app/engine/engine.h"
+
+#include <math.h>
+
+#include "core/json/json.h"
+#include "edge/config/config.h"
+#include "edge/store/store.h"
+
+static void add_confidence(struct buf *out, const char *name, double value)
+{
+    if (value >= 0) { /* four decimals say more than a raw signal knows */
+        json_member_double(out, name, round(value * 1e4) / 1e4);
+    } else {
+        json_key(out, name);
+        buf_add(out, STR("null"));
+    }
+}
+
+static void add_cost(struct buf *out, nano_usd cost)
+{
+    if (cost == COST_UNPRICED) {
+        buf_add(out, STR(",\"cost_usd\":null,\"cost_nano_usd\":null,\"unpriced\":true"));
+        return;
+    }
+    buf_printf(out, ",\"cost_usd\":%" PRId64 ".%09" PRId64, cost / NANO_PER_USD,
+               cost % NANO_PER_USD);
+    json_member_i64(out, "cost_nano_usd", cost);
+}
+
+str query_report(const struct query *q, struct arena *arena)
+{
+    struct buf out = { .max = (size_t)1 << 20 };
+    char id[20];
+
+    buf_add_char(&out, '{');
+    json_member_str(&out, "query_id", ledger_id_format(q->id, id));
+    json_member_str(&out, "strategy",
+                    q->route.is_plain ? STR("plain")
+                                      : str_from(reason_strategy_name(q->route.strategy)));
+    json_member_str(&out, "model", q->model);
+    json_member_str(&out, "domain", q->domain);
+    json_key(&out, "route");
+    buf_add(&out, STR("{\"scorer\":\"configured\",\"score\":null,\"reasons\":["));
+    json_write_str(&out, str_from(q->route.reason));
+    buf_add(&out, STR("]},\"arm\":null"));
+    add_confidence(&out, "hrm_confidence", q->best.hrm_confidence);
+    add_confidence(&out, "trm_confidence", q->best.trm_confidence);
+    json_key(&out, "confidence");
+    buf_add_char(&out, '{');
+    add_confidence(&out, "value", q->best.confidence);
+    json_member_bool(&out, "calibrated", false);
+    buf_add_char(&out, '}');
+    if (q->best.halt)
+        json_member_str(&out, "halt", str_from(q->best.halt));
+    json_member_i64(&out, "calls", q->calls);
+    json_key(&out, "tokens");
+    buf_printf(
+        &out,
+        "{\"input\":%" PRId64 ",\"output\":%" PRId64 ",\"cached\":%" PRId64 ",\"estimated\":%s}",
+        q->usage.input, q->usage.output, q->usage.cached, q->usage.is_estimated ? "true" : "false");
+    add_cost(&out, q->cost);
+    json_member_double(&out, "latency_ms", (double)(q->took / NSEC_PER_USEC) / 1e3);
+    json_member_bool(&out, "simulated", q->is_simulated);
+    buf_add_char(&out, '}');
+    str text = out.failed ? (str){ NULL, 0 } : arena_str(arena, buf_str(&out));
+    buf_fini(&out);
+    return text;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway: the HTTP face of the engine: OpenAI's chat completions, models, health; one gateway a worker.
+ * And the admin face: health and metrics on a listener of its own.
+ *
+ * A caller may rely on: every request is answered in OpenAI's shapes, errors too; a client that goes away
+ * cancels its query.
+ *
+ * May include: base, core/json, core/dialect, core/http, edge/world, edge/config, edge/store, edge/http,
+ * edge/telemetry, app/engine.
+ */
+#ifndef WEIR_APP_GATEWAY_GATEWAY_H
+#define WEIR_APP_GATEWAY_GATEWAY_H
+
+#include "base/base.h"
+
+struct config;
+struct engine;
+struct exchange;
+struct log;
+struct metrics;
+struct world;
+
+struct gateway {
+    struct world *world;
+    struct engine *engine;
+    struct metrics *metrics;
+    const struct config *config;
+    const struct log *log;
+    bool is_draining; /* readyz says 503 */
+};
+
+/* The server's on_request of the data listener; ctx is a struct gateway. */
+void gateway_on_request(void *ctx, struct exchange *x);
+
+/* The server's on_refused: what it answered itself is counted, and a refused question has its ledger row. */
+void gateway_on_refused(void *ctx, enum err fault, str path);
+
+struct admin {
+    struct metrics *const *shards;
+    size_t shard_count;
+    bool is_draining;
+};
+/* The server's on_request of the admin listener; ctx is a struct admin. */
+void admin_on_request(void *ctx, struct exchange *x);
+
+#endif

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The released OpenAI SDKs for Python and Node talk to weir: run.py WEIR
+
+They are installed once, at the versions below, into build/interop-venv and build/interop-node; where that cannot be done (no
+registry within reach) they are skipped, with the reason. Last line: 'N passed, N failed', and ', N skipped' then.
+"""
+import fcntl
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
+from processes import ROOT, Process, free_port, to_yaml
+from provider import Provider
+
+PYTHON_SDK = "openai==3.54.0"
+NODE_SDK = "openai@7.57.0"
+KEY = "sk-interop"
+VENV = ROOT / "build" / "interop-venv"
+NODE = ROOT / "build" / "interop-node"
+
+
+def succeeds(command, **more):
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False, **more)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return False, str(error)
+    return done.returncode == 0, (done.stdout + done.stderr).strip()[-500:]
+
+
+def install_python():
+    """The reason why not, or None."""
+    stamp = VENV / "installed"
+    if stamp.exists() and stamp.read_text() == PYTHON_SDK:
+        return None
+    shutil.rmtree(VENV, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+    ok, said = succeeds([VENV / "bin" / "pip", "install", "-q", "--disable-pip-version-check", PYTHON_SDK])
+    if ok:
+        stamp.write_text(PYTHON_SDK)
+    return None if ok else f"pip install {PYTHON_SDK}: {said}"
+
+
+def install_node():
+    stamp = NODE / "installed"
+    if stamp.exists() and stamp.read_text() == NODE_SDK:
+        return None
+    shutil.rmtree(NODE, ignore_errors=True)
+    NODE.mkdir(parents=True)
+    (NODE / "package.json").write_text('{"private": true}\n')
+    ok, said = succeeds(["npm", "install", "--no-audit", "--no-fund", "--silent", NODE_SDK], cwd=NODE)
+    if ok:
+        stamp.write_text(NODE_SDK)
+    return None if ok else f"npm install {NODE_SDK}: {said}"
+
+
+def start_gateway(weir, directory, provider_port):
+    simulated_port, port, admin_port = free_port(), free_port(), free_port()
+    upstream = Process([weir, "upstream", "--mode", "sim", "--time-scale", "0", "--listen", f"127.0.0.1:{simulated_port}"],
+                       directory / "upstream.log")
+    upstream.wait_for(f"http://127.0.0.1:{simulated_port}/v1/models")
+    config = directory / "weir.yaml"
+    config.write_text(to_yaml({
+        "model": "gpt-4o-mini", "model_provider": "python", "max_retries": 0,
+        "providers": {"python": {"base_url": f"http://127.0.0.1:{provider_port}/v1"},
+                      "sim": {"base_url": f"http://127.0.0.1:{simulated_port}/v1", "simulated": True, "json_schema": True}},
+        "models": {"gpt-4o-mini": {"provider": "python"}, "simulated": {"provider": "sim"}},
+        "server": {"listen": f"127.0.0.1:{port}", "admin": f"127.0.0.1:{admin_port}", "workers": 1, "keys": ["env:WEIR_INTEROP_KEY"]},
+        "ledger": {"directory": str(directory / "ledger")},
+    }))
+    gateway = Process([weir, "serve", "--config", config], directory / "weir.log", {"WEIR_INTEROP_KEY": KEY})
+    gateway.wait_for(f"http://127.0.0.1:{admin_port}/readyz")
+    return gateway, upstream, port
+
+
+def run_sdk(command, provider, **more):
+    """(passed, failed) of an SDK's program, and whether the provider saw that its stream was left."""
+    gone = provider.gone
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False, **more)
+    print(done.stderr, end="", file=sys.stderr)
+    closing = re.search(r"(\d+) passed, (\d+) failed\s*$", done.stdout)
+    passed, failed = map(int, closing.groups()) if closing else (0, 1)
+    until = time.monotonic() + 20
+    while provider.gone == gone and time.monotonic() < until:
+        time.sleep(0.05)
+    saw_it = provider.gone == gone + 1
+    if not saw_it:
+        print(f"FAILED {command[0]}: the provider saw {provider.gone - gone} clients leave, not 1", file=sys.stderr)
+    return passed + saw_it, failed + (not saw_it)
+
+
+def main(weir):
+    (ROOT / "build").mkdir(exist_ok=True)
+    with open(ROOT / "build" / "interop.lock", "w") as lock:  # both builds' tests may run at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        reasons = {"python": install_python(), "node": install_node()}
+    skipped = [reason for reason in reasons.values() if reason]
+    for reason in skipped:
+        print(f"skipped: {reason}", file=sys.stderr)
+    counts = [0, 0]
+    with tempfile.TemporaryDirectory(prefix="weir-interop-") as directory:
+        provider = Provider(free_port())
+        gateway, upstream, port = start_gateway(weir, pathlib.Path(directory), provider.server_port)
+        base_url = f"http://127.0.0.1:{port}/v1"
+        programs = {"python": ([VENV / "bin" / "python", HERE / "sdk.py", base_url, KEY], {}),
+                    "node": (["node", HERE / "sdk.mjs", base_url, KEY], {"cwd": NODE})}
+        for name, (command, more) in programs.items():
+            if not reasons[name]:
+                counts = [a + b for a, b in zip(counts, run_sdk(command, provider, **more))]
+        for process in (gateway, upstream):
+            clean = process.stop() == 0
+            counts[not clean] += 1
+            if not clean:
+                print(f"FAILED: {process.command[1]} did not end cleanly\n{process.output()[-3000:]}", file=sys.stderr)
+    print(f"{counts[0]} passed, {counts[1]} failed" + (f", {len(skipped)} skipped" if skipped else ""))
+    return counts[1] > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.path.abspath(sys.argv[1])))
