@@ -59,8 +59,9 @@ bool segment_name_parse(str name, unsigned *out_worker, uint64_t *out_sequence)
         name.len < sizeof("journal-.wj"))
         return false;
     rest = str_slice(name, sizeof("journal-") - 1, name.len - 3);
-    if (!str_next(&rest, '-', &worker_text) || !str_to_u64(worker_text, &worker) ||
-        !str_to_u64(rest, &sequence) || worker >= STORE_WORKERS_MAX)
+    if (!str_next(&rest, '-', &worker_text) || worker_text.len == 0 || rest.len == 0 ||
+        !str_to_u64(worker_text, &worker) || !str_to_u64(rest, &sequence) ||
+        worker >= STORE_WORKERS_MAX)
         return false;
     *out_worker = (unsigned)worker;
     *out_sequence = sequence;

@@ -91,7 +91,7 @@ static void importing_again_changes_nothing(void)
     world_files(&w, "journal-", copy_segment);
     REQUIRE(copy_len > 100);
     struct ledger_check first = world_verify(&w);
-    for (ssize_t len = copy_len; len > 0; len -= 37) {
+    for (ssize_t len = copy_len; len > 0; len -= 61) {
         put_segment(copy_path, len);
         struct ledger_check again = world_verify(&w);
         CHECK(memcmp(&again, &first, sizeof(first)) == 0);
@@ -112,7 +112,8 @@ static void torn_groups_do_not_count(void)
     struct record group;
     REQUIRE(record_decode((const uint8_t *)copy_of, &group) && group.type == RECORD_GROUP);
     first += group.group_bytes;
-    for (ssize_t len = 0; len <= (ssize_t)first; len++) {
+    /* Around the ends of its records, and at its own. */
+    for (ssize_t len = (ssize_t)first; len >= 0; len -= len > (ssize_t)first - 10 ? 1 : 13) {
         struct ledger_check check;
         world_files(&w, "ledger.db", remove_file);
         put_segment(copy_path, len);
@@ -248,7 +249,7 @@ static size_t run_and_kill(struct world *w, uint64_t seed, struct acknowledged *
     }
     close(ends[1]);
     /* Killed after a number of acknowledgements that the seed gives, at whatever the child is at by then. */
-    size_t until = (size_t)(rng_mix(seed) % 1500);
+    size_t until = (size_t)(rng_mix(seed) % 500);
     while (count < until && read(ends[0], &out[count], sizeof(out[0])) == (ssize_t)sizeof(out[0]))
         count++;
     kill(pid, SIGKILL);
@@ -270,6 +271,10 @@ static void kill_minus_nine_loses_nothing(void)
     w.options.segment_bytes = 16 << 10;
     w.options.import_interval = NSEC_PER_MS;
     for (uint64_t seed = 1; seed <= 100; seed++) {
+        if (seed % 20 == 0) { /* else each check walks all that came before */
+            world_files(&w, "ledger.db", remove_file);
+            rows_before = 0;
+        }
         size_t count = run_and_kill(&w, seed, seen, CAP);
         struct ledger_check check = world_verify(&w);
         char path[300];
@@ -300,7 +305,7 @@ static void kill_minus_nine_loses_nothing(void)
         CHECK(check.rows >= rows_before + begun && check.rows <= rows_before + begun + 8);
         rows_before = check.rows;
     }
-    CHECK(rows_before > 1000);
+    CHECK(rows_before > 500);
     world_fini(&w);
 }
 
