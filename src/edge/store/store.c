@@ -52,16 +52,16 @@ bool segment_path(const struct store *s, const struct segment *segment, const ch
 
 bool segment_name_parse(str name, unsigned *out_worker, uint64_t *out_sequence)
 {
-    str rest = name, worker_text;
+    str rest, worker_text, sequence_text, more;
     uint64_t worker, sequence;
 
     if (!str_starts(name, STR("journal-")) || !str_ends(name, STR(".wj")) ||
         name.len < sizeof("journal-.wj"))
         return false;
     rest = str_slice(name, sizeof("journal-") - 1, name.len - 3);
-    if (!str_next(&rest, '-', &worker_text) || worker_text.len == 0 || rest.len == 0 ||
-        !str_to_u64(worker_text, &worker) || !str_to_u64(rest, &sequence) ||
-        worker >= STORE_WORKERS_MAX)
+    if (!str_next(&rest, '-', &worker_text) || !str_next(&rest, '-', &sequence_text) ||
+        str_next(&rest, '-', &more) || !str_to_u64(worker_text, &worker) ||
+        !str_to_u64(sequence_text, &sequence) || worker >= STORE_WORKERS_MAX)
         return false;
     *out_worker = (unsigned)worker;
     *out_sequence = sequence;
