@@ -1,481 +1,503 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * import: from journals to the database.
+ * import: from the journals to the database.
  *
- * Per worker the segments are read in order. A query's records are gathered until its end record, then it waits in
- * `finished` for the transaction that inserts it. A segment's file goes when it was read whole, nothing that began in it is
- * still unfinished or uncommitted, and every older segment of its worker has gone: so whatever may still be needed
- * after a crash is still there.
+ * A query's records gather, as bytes, in an open query until its end is read; then it waits in a batch, which goes to the database in
+ * one transaction. Nothing is read while a full batch cannot be written, so memory is bounded by the batch and the queries that
+ * really are open; the journals hold the rest. A segment is deleted when all of it was read, its worker is done with it and
+ * no query with a record in it is still open or in the batch.
  */
-#include <dirent.h>
+#include "edge/store/internal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "edge/store/store_internal.h"
+#include "base/rng.h"
 
-#define READ_BYTES ((size_t)64 << 10)
-#define TRANSACTION_QUERIES 2000u
-#define CALLS_MAX 4096u
+#define BATCH_QUERIES ((size_t)2000)
+#define WINDOW_BYTES ((size_t)64 << 10)
+#define BUCKETS_FIRST ((size_t)1024)
+#define SPARE_QUERIES_MAX ((size_t)4096)
+#define SPARE_BYTES_MAX ((size_t)2048)
 
-struct segment {
-    struct link link;
-    unsigned worker;
-    unsigned sequence;
-    int fd;
-    off_t offset; /* everything before it was read */
-    uint32_t pending; /* queries that began in it and are not committed */
-    bool is_closed; /* a newer one follows, or its process has gone */
-    bool is_read;
+_Static_assert(WINDOW_BYTES >= 2 * RECORD_BYTES_MAX, "a window holds any record");
+
+struct open_query {
+    struct open_query *next; /* in its bucket, or of the spare ones */
+    int64_t id;
+    uint8_t *bytes; /* its records, one after the other */
+    size_t len;
+    size_t cap;
+    struct segment **pins; /* the segments that hold its records */
+    size_t pins_len;
+    size_t pins_cap;
 };
 
-struct import {
-    struct database *database;
-    char directory[3072];
-    struct link workers[WORKERS_MAX]; /* segments, oldest first */
-    struct imported **open; /* hash table of unfinished queries, by id */
-    size_t open_slots; /* a power of two */
+struct importer {
+    struct store *store;
+    bool sync_power;
+    struct database *db; /* NULL after a failure: opened anew by the next batch */
+    uint8_t *window;
+    struct open_query **buckets;
+    size_t bucket_count; /* a power of two */
     size_t open_count;
-    struct link finished;
-    uint32_t finished_count;
-    int64_t last_id;
-    uint32_t broken;
-    struct buf buffer;
+    struct open_query *batch[BATCH_QUERIES];
+    size_t batch_len;
+    struct open_query *spare;
+    size_t spare_count;
+    struct row_space space; /* of the query that is being assembled */
+    struct importer_counts counts;
 };
 
-/* ---- unfinished queries ---- */
+/* ---- open queries ---- */
 
-static size_t slot_of(const struct import *i, int64_t id)
+static void query_free(struct open_query *q)
 {
-    return ((uint64_t)id * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (i->open_slots - 1);
-}
-
-static struct imported **open_find(struct import *i, int64_t id)
-{
-    struct imported **at = &i->open[slot_of(i, id)];
-
-    while (*at && (*at)->begin.id != id)
-        at = &(*at)->hash_next;
-    return at;
-}
-
-/* Keeps a copy of a record's text with the query. */
-static str keep(char *store, size_t *used, str s)
-{
-    if (s.len > 0)
-        memcpy(store + *used, s.ptr, s.len);
-    str kept = { store + *used, s.len };
-    *used += s.len;
-    return kept;
-}
-
-static void imported_free(struct imported *q)
-{
-    free(q->calls);
+    free(q->bytes);
+    free(q->pins);
     free(q);
 }
 
-static enum err on_begin(struct import *i, struct segment *segment,
-                         const struct ledger_query *begin)
+/* Its row is in the database: its segments need it no longer. */
+static void query_release(struct importer *imp, struct open_query *q)
 {
-    if (*open_find(i, begin->id))
-        return OK; /* the same journal twice */
-    struct imported *q = calloc(1, sizeof(*q));
-    if (!q)
+    for (size_t i = 0; i < q->pins_len; i++)
+        q->pins[i]->pins--;
+    if (imp->spare_count >= SPARE_QUERIES_MAX || q->cap > SPARE_BYTES_MAX) {
+        query_free(q);
+        return;
+    }
+    q->len = q->pins_len = 0;
+    q->next = imp->spare;
+    imp->spare = q;
+    imp->spare_count++;
+}
+
+static struct open_query *query_new(struct importer *imp, int64_t id)
+{
+    struct open_query *q = imp->spare;
+
+    if (q) {
+        imp->spare = q->next;
+        imp->spare_count--;
+    } else {
+        q = calloc(1, sizeof(*q));
+        if (!q)
+            return NULL;
+    }
+    q->id = id;
+    q->next = NULL;
+    return q;
+}
+
+/* The link that points to the query, or to the NULL where it would be. */
+static struct open_query **query_link(struct importer *imp, int64_t id)
+{
+    struct open_query **link =
+        &imp->buckets[rng_mix((uint64_t)id) & (uint64_t)(imp->bucket_count - 1)];
+
+    while (*link && (*link)->id != id)
+        link = &(*link)->next;
+    return link;
+}
+
+static enum err map_grow(struct importer *imp)
+{
+    size_t old_count = imp->bucket_count;
+    struct open_query **old = imp->buckets;
+    struct open_query **bigger = calloc(old_count * 2, sizeof(struct open_query *));
+
+    if (!bigger)
         return WEIR_NO_MEMORY;
-    size_t used = 0;
-    q->begin = *begin;
-    q->begin.tenant = keep(q->text, &used, begin->tenant);
-    q->begin.domain = keep(q->text, &used, begin->domain);
-    q->begin.requested_model = keep(q->text, &used, begin->requested_model);
-    q->begin.strategy = keep(q->text, &used, begin->strategy);
-    q->begin.arm = keep(q->text, &used, begin->arm);
-    q->end.model = (str){ q->text + used, 0 };
-    q->segment = segment;
-    segment->pending++;
-    struct imported **at = open_find(i, begin->id);
-    q->hash_next = *at;
-    *at = q;
-    i->open_count++;
-    if (begin->id > i->last_id)
-        i->last_id = begin->id;
+    imp->buckets = bigger;
+    imp->bucket_count = old_count * 2;
+    for (size_t i = 0; i < old_count; i++) {
+        while (old[i]) {
+            struct open_query *q = old[i];
+            struct open_query **link;
+            old[i] = q->next;
+            link = query_link(imp, q->id);
+            q->next = NULL;
+            *link = q;
+        }
+    }
+    free(old);
     return OK;
 }
 
-static struct imported_call *call_find(struct imported *q, uint32_t number)
+static enum err query_pin(struct open_query *q, struct segment *segment)
 {
-    for (uint32_t n = q->call_count; n > 0; n--) {
-        if (q->calls[n - 1].begin.number == number)
-            return &q->calls[n - 1];
-    }
-    return NULL;
-}
-
-static enum err on_call_begin(struct import *i, const struct ledger_call *begin)
-{
-    struct imported *q = *open_find(i, begin->query);
-
-    if (!q || call_find(q, begin->number) || q->call_count == CALLS_MAX)
+    if (q->pins_len > 0 && q->pins[q->pins_len - 1] == segment)
         return OK;
-    if ((q->call_count & (q->call_count - 1)) == 0) { /* full at each power of two */
-        size_t cap = q->call_count == 0 ? 1 : (size_t)q->call_count * 2;
-        struct imported_call *grown = realloc(q->calls, cap * sizeof(*grown));
-        if (!grown)
+    if (q->pins_len == q->pins_cap) {
+        size_t cap = q->pins_cap > 0 ? q->pins_cap * 2 : 2;
+        struct segment **bigger = realloc(q->pins, cap * sizeof(struct segment *));
+        if (!bigger)
             return WEIR_NO_MEMORY;
-        q->calls = grown;
+        q->pins = bigger;
+        q->pins_cap = cap;
     }
-    struct imported_call *c = &q->calls[q->call_count++];
-    *c = (struct imported_call){ .begin = *begin };
-    size_t used = 0;
-    keep(c->text, &used, begin->role);
-    keep(c->text, &used, begin->model);
-    keep(c->text, &used, begin->provider);
+    q->pins[q->pins_len++] = segment;
+    segment->pins++;
     return OK;
 }
 
-static void on_call_end(struct import *i, const struct ledger_call_end *end)
+static enum err query_append(struct open_query *q, const uint8_t *bytes, size_t len)
 {
-    struct imported *q = *open_find(i, end->query);
-    struct imported_call *c = q ? call_find(q, end->number) : NULL;
-
-    if (!c || c->has_end)
-        return;
-    c->end = *end;
-    c->has_end = true;
-}
-
-/* Its calls' texts stand where the array was when it stopped growing. */
-static void texts_settle(struct imported *q)
-{
-    for (uint32_t n = 0; n < q->call_count; n++) {
-        struct imported_call *c = &q->calls[n];
-        const char *at = c->text;
-        c->begin.role.ptr = at;
-        c->begin.model.ptr = at + c->begin.role.len;
-        c->begin.provider.ptr = at + c->begin.role.len + c->begin.model.len;
+    if (q->len + len > q->cap) {
+        size_t cap = q->cap > 0 ? q->cap * 2 : 512;
+        while (cap < q->len + len)
+            cap *= 2;
+        uint8_t *bigger = realloc(q->bytes, cap);
+        if (!bigger)
+            return WEIR_NO_MEMORY;
+        q->bytes = bigger;
+        q->cap = cap;
     }
-}
-
-static void finish(struct import *i, struct imported **at)
-{
-    struct imported *q = *at;
-
-    *at = q->hash_next;
-    i->open_count--;
-    texts_settle(q);
-    for (uint32_t n = 0; n < q->call_count; n++) {
-        struct imported_call *c = &q->calls[n];
-        if (c->has_end)
-            continue;
-        c->end = (struct ledger_call_end){ .fault = WEIR_INTERRUPTED,
-                                           .cost = c->begin.reserved,
-                                           .usage = { .is_estimated = true },
-                                           .price_input = -1,
-                                           .price_output = -1,
-                                           .price_cached = -1 };
-    }
-    list_add_tail(&i->finished, &q->link);
-    i->finished_count++;
-}
-
-static void on_end(struct import *i, const struct ledger_end *end)
-{
-    struct imported **at = open_find(i, end->id);
-    struct imported *q = *at;
-
-    if (!q)
-        return;
-    char *text = q->text + (q->end.model.ptr - q->text);
-    size_t used = 0;
-    str model = keep(text, &used, end->model);
-    q->end = *end;
-    q->end.model = model;
-    finish(i, at);
-}
-
-static void finish_interrupted(struct import *i)
-{
-    for (size_t slot = 0; slot < i->open_slots; slot++) {
-        while (i->open[slot]) {
-            struct imported *q = i->open[slot];
-            q->end = (struct ledger_end){ .id = q->begin.id,
-                                          .fault = WEIR_INTERRUPTED,
-                                          .hrm_confidence = -1,
-                                          .trm_confidence = -1,
-                                          .confidence = -1 };
-            finish(i, &i->open[slot]);
-        }
-    }
-}
-
-/* ---- segments ---- */
-
-static void segment_path(const struct import *i, const struct segment *s, char out[4096])
-{
-    snprintf(out, 4096, "%s/journal-%u-%u.wj", i->directory, s->worker, s->sequence);
-}
-
-enum err import_segment_add(struct import *i, unsigned worker, unsigned sequence)
-{
-    char path[4096];
-    struct segment *s = calloc(1, sizeof(*s));
-
-    if (!s)
-        return WEIR_NO_MEMORY;
-    s->worker = worker;
-    s->sequence = sequence;
-    segment_path(i, s, path);
-    s->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (s->fd < 0) {
-        free(s);
-        return WEIR_IO;
-    }
-    struct link *segments = &i->workers[worker];
-    struct link *before = segments; /* kept in the order of sequence */
-    while (before->prev != segments &&
-           CONTAINER_OF(before->prev, struct segment, link)->sequence > sequence)
-        before = before->prev;
-    list_add_tail(before, &s->link);
-    if (before == segments && s->link.prev != segments)
-        CONTAINER_OF(s->link.prev, struct segment, link)->is_closed = true;
+    memcpy(q->bytes + q->len, bytes, len);
+    q->len += len;
     return OK;
 }
 
-enum err import_find(struct import *i)
-{
-    DIR *dir = opendir(i->directory);
-    unsigned worker, sequence;
-    int end = 0;
+/* ---- the batch ---- */
 
-    if (!dir)
-        return WEIR_IO;
-    enum err e = OK;
-    for (const struct dirent *entry; e == OK && (entry = readdir(dir)) != NULL;) {
-        if (sscanf(entry->d_name, "journal-%u-%u.wj%n", &worker, &sequence, &end) == 2 &&
-            worker < WORKERS_MAX && entry->d_name[end] == '\0')
-            e = import_segment_add(i, worker, sequence);
-    }
-    closedir(dir);
-    return e;
+static int query_order(const void *a, const void *b)
+{
+    const struct open_query *const *x = a;
+    const struct open_query *const *y = b;
+
+    return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
 }
 
-static enum err record_take(struct import *i, struct segment *s, const struct journal_record *r)
+static enum err batch_insert(struct importer *imp)
 {
-    switch (r->kind) {
-    case JOURNAL_BEGIN:
-        return on_begin(i, s, &r->begin);
-    case JOURNAL_CALL_BEGIN:
-        return on_call_begin(i, &r->call_begin);
-    case JOURNAL_CALL_END:
-        on_call_end(i, &r->call_end);
-        return OK;
-    case JOURNAL_END:
-        on_end(i, &r->end);
-        return OK;
-    }
-    return OK;
-}
+    enum err e = database_begin(imp->db);
 
-/* Reads at most one buffer; *out_more says that there may be more. */
-static enum err segment_read(struct import *i, struct segment *s, bool *out_more)
-{
-    ssize_t n = pread(s->fd, i->buffer.ptr, i->buffer.cap, s->offset);
-    str bytes = { i->buffer.ptr, n > 0 ? (size_t)n : 0 };
-    size_t taken = 0;
-    enum err e = OK;
-
-    *out_more = false;
-    if (n < 0)
-        return errno == EINTR ? OK : WEIR_IO;
-    if (s->offset == 0) {
-        if (bytes.len < JOURNAL_MAGIC_BYTES)
-            return OK;
-        if (!str_starts(bytes, STR(JOURNAL_MAGIC))) {
-            s->is_read = true;
-            i->broken++;
-            return OK;
-        }
-        taken = JOURNAL_MAGIC_BYTES;
-    }
-    while (e == OK) {
-        struct journal_record record;
-        size_t used;
-        enum journal_read found = journal_read(str_slice(bytes, taken, bytes.len), &record, &used);
-        if (found == JOURNAL_BROKEN) {
-            s->is_read = true;
-            i->broken++;
-            break;
-        }
-        if (found == JOURNAL_MORE) {
-            *out_more = bytes.len == i->buffer.cap;
-            break;
-        }
-        e = record_take(i, s, &record);
+    for (size_t i = 0; e == OK && i < imp->batch_len; i++) {
+        struct row_query row;
+        const struct open_query *q = imp->batch[i];
+        e = row_assemble(&imp->space, q->bytes, q->len, &row);
         if (e == OK)
-            taken += used;
+            e = database_insert(imp->db, &row);
     }
-    s->offset += (off_t)taken;
+    return e == OK ? database_commit(imp->db) : e;
+}
+
+/* Everything in the batch is in the database, or still in the batch. */
+static enum err batch_flush(struct importer *imp, char out_why[256])
+{
+    enum err e;
+
+    if (imp->batch_len == 0)
+        return OK;
+    if (!imp->db) {
+        e = database_open(&imp->db, str_from(imp->store->directory), DATABASE_WRITE,
+                          imp->sync_power, out_why);
+        if (e != OK)
+            return e;
+    }
+    /* Both tables then grow at their ends. */
+    qsort(imp->batch, imp->batch_len, sizeof(struct open_query *), query_order);
+    e = batch_insert(imp);
+    if (e != OK) {
+        database_rollback(imp->db);
+        snprintf(out_why, 256, "ledger.db: %s",
+                 e == WEIR_NO_MEMORY ? "out of memory" : database_message(imp->db));
+        if (!database_is_busy(imp->db)) {
+            database_close(imp->db);
+            imp->db = NULL;
+        }
+        return e;
+    }
+    for (size_t i = 0; i < imp->batch_len; i++)
+        query_release(imp, imp->batch[i]);
+    imp->counts.queries += imp->batch_len;
+    imp->batch_len = 0;
+    return OK;
+}
+
+/* ---- reading a segment ---- */
+
+static enum err importer_take(struct importer *imp, struct segment *segment, const struct record *r,
+                              const uint8_t *bytes)
+{
+    int64_t id = record_query(r);
+    struct open_query **link = query_link(imp, id);
+    struct open_query *q = *link;
+    enum err e;
+
+    if (id > imp->counts.id_max)
+        imp->counts.id_max = id;
+    if (!q && r->type != RECORD_BEGIN) {
+        imp->counts.strays++;
+        return OK;
+    }
+    if (q && q->len > 0 && r->type == RECORD_BEGIN)
+        return OK; /* a group that was written twice */
+    if (!q) {
+        if (imp->open_count >= imp->bucket_count) {
+            e = map_grow(imp);
+            if (e != OK)
+                return e;
+            link = query_link(imp, id);
+        }
+        q = query_new(imp, id);
+        if (!q)
+            return WEIR_NO_MEMORY;
+        *link = q;
+        imp->open_count++;
+    }
+    e = query_pin(q, segment);
+    if (e == OK)
+        e = query_append(q, bytes, record_length(bytes));
+    if (e == OK && r->type == RECORD_END) {
+        *link = q->next;
+        imp->open_count--;
+        imp->batch[imp->batch_len++] = q;
+    }
     return e;
 }
 
-static void segment_drop(struct import *i, struct segment *s)
+static void segment_broken(struct importer *imp, struct segment *segment)
 {
-    char path[4096];
-
-    segment_path(i, s, path);
-    unlink(path);
-    close(s->fd);
-    list_remove(&s->link);
-    free(s);
+    segment->is_corrupt = true;
+    imp->counts.gaps++;
 }
 
-static void segments_drop(struct import *i)
+/* Takes what the window holds. *out_is_torn: a group begins that the file does not hold to its end. */
+static enum err window_import(struct importer *imp, struct segment *segment,
+                              struct record_reader *reader, bool *out_is_torn, char out_why[256])
 {
-    for (size_t w = 0; w < WORKERS_MAX; w++) {
-        while (!list_empty(&i->workers[w])) {
-            struct segment *oldest = CONTAINER_OF(i->workers[w].next, struct segment, link);
-            if (!oldest->is_closed || !oldest->is_read || oldest->pending > 0)
-                break;
-            segment_drop(i, oldest);
+    for (;;) {
+        struct record r;
+        enum err e;
+        switch (record_next(reader, &r)) {
+        case RECORD_STEP_MORE:
+            return OK;
+        case RECORD_STEP_CORRUPT:
+            segment_broken(imp, segment);
+            continue;
+        case RECORD_STEP_FOUND:
+            break;
+        }
+        if (r.type == RECORD_GROUP) {
+            *out_is_torn = r.group_bytes > segment->limit - segment->imported - reader->at;
+            if (*out_is_torn)
+                return OK;
+            continue;
+        }
+        e = importer_take(imp, segment, &r, reader->bytes + reader->record_at);
+        if (e != OK) {
+            reader->at = reader->record_at;
+            snprintf(out_why, 256, "out of memory");
+            return e;
+        }
+        if (imp->batch_len == BATCH_QUERIES) {
+            e = batch_flush(imp, out_why);
+            if (e != OK)
+                return e;
         }
     }
+}
+
+static enum err segment_read(const struct importer *imp, struct segment *segment, size_t *out_len,
+                             char out_why[256])
+{
+    char path[STORE_PATH_MAX];
+    uint64_t left = segment->limit - segment->imported;
+    ssize_t n;
+
+    if (segment->fd < 0 && segment_path(imp->store, segment, "", path))
+        segment->fd = open(path, O_RDONLY | O_CLOEXEC);
+    do {
+        n = segment->fd < 0
+                ? -1
+                : pread(segment->fd, imp->window, left < WINDOW_BYTES ? (size_t)left : WINDOW_BYTES,
+                        (off_t)segment->imported);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        snprintf(out_why, 256, "a journal cannot be read: %s", strerror(errno));
+        return WEIR_IO;
+    }
+    *out_len = (size_t)n;
+    return OK;
+}
+
+static enum err segment_import(struct importer *imp, struct segment *segment, char out_why[256])
+{
+    struct record_reader reader = { .bytes = imp->window };
+
+    while (segment->imported < segment->limit) {
+        bool is_torn = false;
+        enum err e = segment_read(imp, segment, &reader.len, out_why);
+        if (e != OK)
+            return e;
+        reader.at = 0;
+        reader.is_final = segment->imported + reader.len == segment->limit;
+        e = window_import(imp, segment, &reader, &is_torn, out_why);
+        segment->imported += reader.at;
+        if (e != OK)
+            return e;
+        if (is_torn) {
+            segment->imported = segment->limit;
+        } else if (reader.at == 0 && !reader.is_final) {
+            /* The file is shorter than it was. */
+            segment_broken(imp, segment);
+            segment->imported = segment->limit;
+        }
+    }
+    /* Less than a group's head may be a group that hardly began. */
+    if (reader.gap_bytes >= RECORD_GROUP_BYTES)
+        segment_broken(imp, segment);
+    return OK;
 }
 
 /* ---- passes ---- */
 
-/* Inserts all that is finished in one transaction; on a refusal everything stays for the next time. */
-static enum err finished_insert(struct import *i)
+/* When a segment is in the list, what its worker wrote before it is final: so records are read in the order they were written. */
+static void segments_snapshot(struct store *s)
 {
-    if (list_empty(&i->finished))
-        return OK;
-    enum err e = database_begin(i->database);
-    if (e != OK)
-        return e;
-    for (struct link *l = i->finished.next; e == OK && l != &i->finished; l = l->next)
-        e = database_insert(i->database, CONTAINER_OF(l, struct imported, link));
+    pthread_mutex_lock(&s->mutex);
+    for (struct link *l = s->segments.next; l != &s->segments; l = l->next) {
+        struct segment *segment = CONTAINER_OF(l, struct segment, link);
+        segment->limit = atomic_load(&segment->committed);
+    }
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* The segment after `segment` (NULL: the first), or NULL. Only the importer removes segments, so the walk is safe. */
+static struct segment *segment_next(struct store *s, const struct segment *segment)
+{
+    struct link *next;
+
+    pthread_mutex_lock(&s->mutex);
+    next = segment ? segment->link.next : s->segments.next;
+    pthread_mutex_unlock(&s->mutex);
+    return next == &s->segments ? NULL : CONTAINER_OF(next, struct segment, link);
+}
+
+/* A broken one is kept aside for people to look at. */
+static void segment_delete(struct store *s, struct segment *segment)
+{
+    char path[STORE_PATH_MAX], aside[STORE_PATH_MAX];
+    bool is_gone = false;
+
+    if (segment_path(s, segment, "", path) && segment_path(s, segment, CORRUPT_SUFFIX, aside))
+        is_gone =
+            (segment->is_corrupt ? rename(path, aside) : unlink(path)) == 0 || errno == ENOENT;
+    if (!is_gone)
+        return; /* a later pass tries again */
+    if (segment->fd >= 0)
+        close(segment->fd);
+    atomic_fetch_sub(&s->journal_bytes, atomic_load(&segment->committed));
+    pthread_mutex_lock(&s->mutex);
+    list_remove(&segment->link);
+    pthread_mutex_unlock(&s->mutex);
+    free(segment);
+}
+
+static bool segment_is_done(const struct segment *segment)
+{
+    return atomic_load(&segment->is_closed) && segment->pins == 0 &&
+           segment->imported == atomic_load(&segment->committed);
+}
+
+enum err importer_run(struct importer *imp, char out_why[256])
+{
+    struct store *s = imp->store;
+    enum err e = batch_flush(imp, out_why);
+
+    segments_snapshot(s);
+    for (struct segment *segment = NULL; e == OK && (segment = segment_next(s, segment)) != NULL;)
+        e = segment_import(imp, segment, out_why);
     if (e == OK)
-        e = database_commit(i->database);
+        e = batch_flush(imp, out_why);
+    for (struct segment *next, *segment = segment_next(s, NULL); segment; segment = next) {
+        next = segment_next(s, segment);
+        if (segment_is_done(segment))
+            segment_delete(s, segment);
+    }
+    return e;
+}
+
+enum err importer_interrupt(struct importer *imp, char out_why[256])
+{
+    enum err e = batch_flush(imp, out_why);
+
+    for (size_t i = 0; e == OK && i < imp->bucket_count; i++) {
+        while (e == OK && imp->buckets[i]) {
+            struct open_query *q = imp->buckets[i];
+            imp->buckets[i] = q->next;
+            imp->open_count--;
+            imp->batch[imp->batch_len++] = q;
+            if (imp->batch_len == BATCH_QUERIES)
+                e = batch_flush(imp, out_why);
+        }
+    }
+    return e == OK ? batch_flush(imp, out_why) : e;
+}
+
+const struct importer_counts *importer_counts(const struct importer *imp)
+{
+    return &imp->counts;
+}
+
+/* ---- life ---- */
+
+enum err importer_open(struct importer **out, struct store *s, bool sync_power, char out_why[256])
+{
+    struct importer *imp = calloc(1, sizeof(*imp));
+    enum err e = WEIR_NO_MEMORY;
+
+    snprintf(out_why, 256, "out of memory");
+    if (!imp)
+        return e;
+    imp->store = s;
+    imp->sync_power = sync_power;
+    imp->bucket_count = BUCKETS_FIRST;
+    imp->buckets = calloc(BUCKETS_FIRST, sizeof(struct open_query *));
+    imp->window = malloc(WINDOW_BYTES);
+    if (imp->buckets && imp->window)
+        e = database_open(&imp->db, str_from(s->directory), DATABASE_WRITE, sync_power, out_why);
+    if (e == OK) {
+        e = database_id_max(imp->db, &imp->counts.id_max);
+        if (e != OK)
+            snprintf(out_why, 256, "ledger.db: %s", database_message(imp->db));
+    }
     if (e != OK) {
-        database_rollback(i->database);
+        importer_close(imp);
         return e;
     }
-    for (struct link *l = list_pop(&i->finished); l; l = list_pop(&i->finished)) {
-        struct imported *q = CONTAINER_OF(l, struct imported, link);
-        q->segment->pending--;
-        imported_free(q);
-    }
-    i->finished_count = 0;
+    out_why[0] = '\0';
+    *out = imp;
     return OK;
 }
 
-static enum err segment_follow(struct import *i, struct segment *s, bool is_last)
+void importer_close(struct importer *imp)
 {
-    bool was_closed = s->is_closed || is_last;
-    bool more = true;
-    enum err e = OK;
-
-    while (e == OK && more && !s->is_read) {
-        e = segment_read(i, s, &more);
-        if (e == OK && i->finished_count >= TRANSACTION_QUERIES)
-            e = finished_insert(i);
-    }
-    if (e == OK && was_closed)
-        s->is_read = true; /* nothing can follow; a torn tail is no record */
-    return e;
-}
-
-enum err import_pass(struct import *i, bool is_last)
-{
-    enum err e = OK;
-
-    for (size_t w = 0; e == OK && w < WORKERS_MAX; w++) {
-        for (struct link *l = i->workers[w].next; e == OK && l != &i->workers[w]; l = l->next) {
-            struct segment *s = CONTAINER_OF(l, struct segment, link);
-            if (!s->is_read)
-                e = segment_follow(i, s, is_last);
-            if (is_last)
-                s->is_closed = true;
-        }
-    }
-    if (e == OK && is_last)
-        finish_interrupted(i);
-    if (e == OK)
-        e = finished_insert(i);
-    if (e == OK)
-        segments_drop(i);
-    return e;
-}
-
-int64_t import_last_id(const struct import *i)
-{
-    return i->last_id;
-}
-
-uint32_t import_broken(const struct import *i)
-{
-    return i->broken;
-}
-
-uint64_t import_bytes(const struct import *i)
-{
-    uint64_t total = 0;
-    struct stat st;
-
-    for (size_t w = 0; w < WORKERS_MAX; w++) {
-        for (const struct link *l = i->workers[w].next; l != &i->workers[w]; l = l->next) {
-            if (fstat(CONTAINER_OF_CONST(l, struct segment, link)->fd, &st) == 0)
-                total += (uint64_t)st.st_size;
-        }
-    }
-    return total;
-}
-
-enum err import_open(struct import **out, struct database *d, str directory)
-{
-    struct import *i = calloc(1, sizeof(*i));
-
-    if (!i)
-        return WEIR_NO_MEMORY;
-    i->database = d;
-    i->open_slots = 4096;
-    i->open = calloc(i->open_slots, sizeof(*i->open));
-    link_init(&i->finished);
-    for (size_t w = 0; w < WORKERS_MAX; w++)
-        link_init(&i->workers[w]);
-    if (!i->open || !buf_reserve(&i->buffer, READ_BYTES) || directory.len >= sizeof(i->directory)) {
-        import_close(i);
-        return WEIR_NO_MEMORY;
-    }
-    memcpy(i->directory, directory.ptr, directory.len);
-    *out = i;
-    return OK;
-}
-
-void import_close(struct import *i)
-{
-    if (!i)
+    if (!imp)
         return;
-    for (size_t w = 0; w < WORKERS_MAX; w++) {
-        for (struct link *l = list_pop(&i->workers[w]); l; l = list_pop(&i->workers[w])) {
-            struct segment *s = CONTAINER_OF(l, struct segment, link);
-            close(s->fd);
-            free(s);
+    database_close(imp->db);
+    for (size_t i = 0; imp->buckets && i < imp->bucket_count; i++) {
+        while (imp->buckets[i]) {
+            struct open_query *q = imp->buckets[i];
+            imp->buckets[i] = q->next;
+            query_free(q);
         }
     }
-    for (struct link *l = list_pop(&i->finished); l; l = list_pop(&i->finished))
-        imported_free(CONTAINER_OF(l, struct imported, link));
-    for (size_t slot = 0; i->open && slot < i->open_slots; slot++) {
-        while (i->open[slot]) {
-            struct imported *q = i->open[slot];
-            i->open[slot] = q->hash_next;
-            imported_free(q);
-        }
+    for (size_t i = 0; i < imp->batch_len; i++)
+        query_free(imp->batch[i]);
+    while (imp->spare) {
+        struct open_query *q = imp->spare;
+        imp->spare = q->next;
+        query_free(q);
     }
-    free(i->open);
-    buf_fini(&i->buffer);
-    free(i);
+    free(imp->buckets);
+    free(imp->window);
+    free(imp->space.calls);
+    free(imp);
 }

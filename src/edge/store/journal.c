@@ -1,309 +1,328 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* journal: see journal.h. Each kind's fields are listed once, in put_ and take_ order. */
-#include "edge/store/journal.h"
+/*
+ * journal: a worker's writer. Records gather in one buffer; a commit is one pwrite(2) of the buffer, headed by its group record.
+ *
+ * A group is always written at the offset where the last whole group ended, so a write that failed half-way leaves nothing
+ * behind that a later one does not overwrite: it is truncated away at once, and were that to fail too, the next commit writes over it.
+ *
+ *     append ... append -> [ group | record | record | ... ] -- pwrite at `written` --> committed += length
+ */
+#include "edge/store/internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "base/rng.h"
+/* New queries and calls are refused past the first, ends of known ones past the second: an outcome is worth more than a start. */
+#define GROUP_BYTES_BEGIN_MAX ((size_t)1 << 20)
+#define GROUP_BYTES_MAX ((size_t)8 << 20)
+#define GROUP_BYTES_FIRST ((size_t)64 << 10)
+#define RELAXED_DELAY (50 * NSEC_PER_MS)
+#define RELAXED_BYTES_MAX ((size_t)256 << 10)
 
-/* Eight bytes at a time through a 64-bit mixer: it has to notice a torn tail, not an adversary. */
-static uint32_t checksum_of(str bytes)
-{
-    uint64_t h = bytes.len, word;
+#define ID_MS_SHIFT 21
+#define ID_WORKER_SHIFT 13
+#define ID_SEQUENCE_MASK ((INT64_C(1) << ID_WORKER_SHIFT) - 1)
 
-    for (size_t i = 0; i < bytes.len; i += sizeof(word)) {
-        size_t n = bytes.len - i < sizeof(word) ? bytes.len - i : sizeof(word);
-        word = 0;
-        memcpy(&word, bytes.ptr + i, n);
-        h = rng_mix(h ^ word) + UINT64_C(0x9e3779b97f4a7c15);
-    }
-    return (uint32_t)(h ^ (h >> 32));
-}
-
-/* ---- writing ---- */
-
-static void put(struct buf *out, const void *bytes, size_t n)
-{
-    buf_add(out, (str){ bytes, n });
-}
-
-static void put_i64(struct buf *out, int64_t v)
-{
-    put(out, &v, sizeof(v));
-}
-
-static void put_u32(struct buf *out, uint32_t v)
-{
-    put(out, &v, sizeof(v));
-}
-
-static void put_double(struct buf *out, double v)
-{
-    put(out, &v, sizeof(v));
-}
-
-static void put_text(struct buf *out, str s)
-{
-    s = str_slice(s, 0, JOURNAL_TEXT_MAX);
-    buf_add_char(out, (char)(unsigned char)s.len);
-    buf_add(out, s);
-}
-
-static void put_begin(struct buf *out, const struct ledger_query *q)
-{
-    put_i64(out, q->id);
-    put_i64(out, q->started);
-    put_i64(out, q->reserved);
-    put_u32(out, q->is_stream);
-    put_text(out, q->tenant);
-    put_text(out, q->domain);
-    put_text(out, q->requested_model);
-    put_text(out, q->strategy);
-    put_text(out, q->arm);
-}
-
-static void put_call_begin(struct buf *out, const struct ledger_call *c)
-{
-    put_i64(out, c->query);
-    put_u32(out, c->number);
-    put_i64(out, c->reserved);
-    put_text(out, c->role);
-    put_text(out, c->model);
-    put_text(out, c->provider);
-}
-
-static void put_call_end(struct buf *out, const struct ledger_call_end *c)
-{
-    const int64_t fields[] = { c->query,        c->usage.input,       c->usage.output,
-                               c->usage.cached, c->usage.cache_write, c->usage.reasoning,
-                               c->cost,         c->price_input,       c->price_output,
-                               c->price_cached, c->latency_us,        c->first_byte_us };
-    uint32_t flags = (c->usage.is_known ? 1u : 0) | (c->usage.is_estimated ? 2u : 0) |
-                     (c->is_simulated ? 4u : 0);
-
-    put(out, fields, sizeof(fields));
-    put_u32(out, c->number);
-    put_u32(out, (uint32_t)c->fault);
-    put_u32(out, (uint32_t)c->http_status);
-    put_u32(out, (uint32_t)c->attempts);
-    put_u32(out, flags);
-}
-
-static void put_end(struct buf *out, const struct ledger_end *e)
-{
-    put_i64(out, e->id);
-    put_i64(out, e->latency_us);
-    put_u32(out, (uint32_t)e->fault);
-    put_u32(out, (uint32_t)e->http_status);
-    put_u32(out, e->is_truncated);
-    put_double(out, e->hrm_confidence);
-    put_double(out, e->trm_confidence);
-    put_double(out, e->confidence);
-    put_text(out, e->model);
-}
-
-void journal_write(struct buf *out, const struct journal_record *record)
-{
-    static const char head[JOURNAL_HEAD_BYTES];
-    size_t start = out->len;
-
-    put(out, head, sizeof(head));
-    switch (record->kind) {
-    case JOURNAL_BEGIN:
-        put_begin(out, &record->begin);
-        break;
-    case JOURNAL_CALL_BEGIN:
-        put_call_begin(out, &record->call_begin);
-        break;
-    case JOURNAL_CALL_END:
-        put_call_end(out, &record->call_end);
-        break;
-    case JOURNAL_END:
-        put_end(out, &record->end);
-        break;
-    }
-    if (out->failed) {
-        out->len = start < out->len ? start : out->len; /* never half a record */
-        return;
-    }
-    uint32_t length = (uint32_t)(out->len - start - JOURNAL_HEAD_BYTES);
-    char *at = out->ptr + start;
-    at[8] = (char)record->kind;
-    uint32_t checksum = checksum_of((str){ at + 8, length + 1 });
-    memcpy(at, &length, sizeof(length));
-    memcpy(at + 4, &checksum, sizeof(checksum));
-}
-
-/* ---- reading ---- */
-
-/* What is left of a payload; running over its end is sticky. */
-struct cursor {
-    str rest;
-    bool failed;
+struct ledger {
+    struct store *store;
+    unsigned worker;
+    int fd; /* -1: the next commit opens a segment */
+    struct segment *segment; /* of fd; owned by the store */
+    uint64_t written; /* bytes of whole groups in the segment */
+    uint8_t *group;
+    size_t len; /* starts at RECORD_GROUP_BYTES, the room of the group's record */
+    size_t cap;
+    enum err failure; /* sticky until the next commit */
+    nsec last_write;
+    int64_t id_last;
 };
 
-static void take(struct cursor *c, void *out, size_t n)
+static nsec now_monotonic(void)
 {
-    if (c->rest.len < n) {
-        c->failed = true;
-        memset(out, 0, n);
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (nsec)t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
+}
+
+enum err ledger_open(struct ledger **out, struct store *s, unsigned worker)
+{
+    struct ledger *l;
+
+    assert(worker < STORE_WORKERS_MAX);
+    l = calloc(1, sizeof(*l));
+    if (!l)
+        return WEIR_NO_MEMORY;
+    l->group = malloc(GROUP_BYTES_FIRST);
+    if (!l->group) {
+        free(l);
+        return WEIR_NO_MEMORY;
+    }
+    l->store = s;
+    l->worker = worker;
+    l->fd = -1;
+    l->len = RECORD_GROUP_BYTES;
+    l->cap = GROUP_BYTES_FIRST;
+    pthread_mutex_lock(&s->mutex);
+    l->id_last = s->id_floor[worker];
+    pthread_mutex_unlock(&s->mutex);
+    *out = l;
+    return OK;
+}
+
+/* The importer may now finish and delete the segment; from here on it is not ours. */
+static void segment_leave(struct ledger *l)
+{
+    if (l->fd < 0)
         return;
+    close(l->fd);
+    l->fd = -1;
+    atomic_store(&l->segment->is_closed, true);
+    l->segment = NULL;
+    store_wake_if_idle(l->store);
+}
+
+static enum err group_write(struct ledger *l);
+
+void ledger_close(struct ledger *l)
+{
+    if (!l)
+        return;
+    if (ledger_is_dirty(l))
+        IGNORE(group_write(l)); /* nobody is left to tell: these records were never acknowledged */
+    segment_leave(l);
+    pthread_mutex_lock(&l->store->mutex);
+    if (l->id_last > l->store->id_floor[l->worker])
+        l->store->id_floor[l->worker] = l->id_last;
+    pthread_mutex_unlock(&l->store->mutex);
+    free(l->group);
+    free(l);
+}
+
+int64_t ledger_query_id(struct ledger *l)
+{
+    struct timespec t;
+    int64_t now_ms, last_ms = l->id_last >> ID_MS_SHIFT;
+
+    clock_gettime(CLOCK_REALTIME_COARSE, &t);
+    now_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / NSEC_PER_MS;
+    if (now_ms > last_ms)
+        l->id_last = now_ms << ID_MS_SHIFT | (int64_t)l->worker << ID_WORKER_SHIFT;
+    else if ((l->id_last & ID_SEQUENCE_MASK) < ID_SEQUENCE_MASK &&
+             (l->id_last >> ID_WORKER_SHIFT & 0xff) == l->worker)
+        l->id_last++;
+    else /* the clock stepped back, or this millisecond is used up: borrow the next */
+        l->id_last = (last_ms + 1) << ID_MS_SHIFT | (int64_t)l->worker << ID_WORKER_SHIFT;
+    return l->id_last;
+}
+
+str ledger_id_format(int64_t id, char out[20])
+{
+    int len = snprintf(out, 20, "q%016" PRIx64, (uint64_t)id);
+
+    return (str){ out, (size_t)len };
+}
+
+bool ledger_id_parse(str text, int64_t *out)
+{
+    uint64_t v = 0;
+
+    if (text.len != 17 || text.ptr[0] != 'q')
+        return false;
+    for (size_t i = 1; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c >= '0' && c <= '9')
+            v = v << 4 | (uint64_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            v = v << 4 | (uint64_t)(c - 'a' + 10);
+        else
+            return false;
     }
-    memcpy(out, c->rest.ptr, n);
-    c->rest = (str){ c->rest.ptr + n, c->rest.len - n };
+    if (v > INT64_MAX)
+        return false;
+    *out = (int64_t)v;
+    return true;
 }
 
-static int64_t take_i64(struct cursor *c)
+/* ---- appending ---- */
+
+/* Room for one more record, or NULL and a sticky failure. */
+static uint8_t *group_room(struct ledger *l, size_t bytes_max)
 {
-    int64_t v;
-
-    take(c, &v, sizeof(v));
-    return v;
-}
-
-static uint32_t take_u32(struct cursor *c)
-{
-    uint32_t v;
-
-    take(c, &v, sizeof(v));
-    return v;
-}
-
-static double take_double(struct cursor *c)
-{
-    double v;
-
-    take(c, &v, sizeof(v));
-    return v;
-}
-
-static str take_text(struct cursor *c)
-{
-    unsigned char length = 0;
-
-    take(c, &length, 1);
-    if (c->failed || length > c->rest.len || length > JOURNAL_TEXT_MAX) {
-        c->failed = true;
-        return (str){ NULL, 0 };
+    if (l->len + RECORD_BYTES_MAX <= l->cap)
+        return l->group + l->len;
+    if (l->len + RECORD_BYTES_MAX > bytes_max) {
+        l->failure = WEIR_STORE;
+        return NULL;
     }
-    str s = { c->rest.ptr, length };
-    c->rest = (str){ c->rest.ptr + length, c->rest.len - length };
-    return s;
-}
-
-static enum err take_fault(struct cursor *c)
-{
-    uint32_t v = take_u32(c);
-
-    if (v >= ERR_COUNT) {
-        c->failed = true;
-        return OK;
+    uint8_t *bigger = realloc(l->group, l->cap * 2);
+    if (!bigger) {
+        l->failure = WEIR_NO_MEMORY;
+        return NULL;
     }
-    return (enum err)v;
+    l->group = bigger;
+    l->cap *= 2;
+    return l->group + l->len;
 }
 
-static void take_begin(struct cursor *c, struct ledger_query *q)
+/* After a refused start no further start is taken in this group; ends are. */
+static uint8_t *room_for_start(struct ledger *l)
 {
-    q->id = take_i64(c);
-    q->started = take_i64(c);
-    q->reserved = take_i64(c);
-    q->is_stream = take_u32(c) != 0;
-    q->tenant = take_text(c);
-    q->domain = take_text(c);
-    q->requested_model = take_text(c);
-    q->strategy = take_text(c);
-    q->arm = take_text(c);
+    if (l->failure == OK && l->len > GROUP_BYTES_BEGIN_MAX)
+        l->failure = WEIR_STORE;
+    return l->failure == OK ? group_room(l, GROUP_BYTES_MAX) : NULL;
 }
 
-static void take_call_begin(struct cursor *c, struct ledger_call *call)
+void ledger_begin(struct ledger *l, const struct ledger_query *q)
 {
-    call->query = take_i64(c);
-    call->number = take_u32(c);
-    call->reserved = take_i64(c);
-    call->role = take_text(c);
-    call->model = take_text(c);
-    call->provider = take_text(c);
+    uint8_t *at = room_for_start(l);
+
+    if (at)
+        l->len += record_put_begin(at, q);
 }
 
-static void take_call_end(struct cursor *c, struct ledger_call_end *call)
+void ledger_call_begin(struct ledger *l, const struct ledger_call *c)
 {
-    call->query = take_i64(c);
-    call->usage.input = take_i64(c);
-    call->usage.output = take_i64(c);
-    call->usage.cached = take_i64(c);
-    call->usage.cache_write = take_i64(c);
-    call->usage.reasoning = take_i64(c);
-    call->cost = take_i64(c);
-    call->price_input = take_i64(c);
-    call->price_output = take_i64(c);
-    call->price_cached = take_i64(c);
-    call->latency_us = take_i64(c);
-    call->first_byte_us = take_i64(c);
-    call->number = take_u32(c);
-    call->fault = take_fault(c);
-    call->http_status = (int)(take_u32(c) & INT_MAX);
-    call->attempts = (int)(take_u32(c) & INT_MAX);
-    uint32_t flags = take_u32(c);
-    call->usage.is_known = (flags & 1) != 0;
-    call->usage.is_estimated = (flags & 2) != 0;
-    call->is_simulated = (flags & 4) != 0;
+    uint8_t *at = room_for_start(l);
+
+    if (at)
+        l->len += record_put_call_begin(at, c);
 }
 
-static void take_end(struct cursor *c, struct ledger_end *e)
+void ledger_call_done(struct ledger *l, const struct ledger_call_end *c)
 {
-    e->id = take_i64(c);
-    e->latency_us = take_i64(c);
-    e->fault = take_fault(c);
-    e->http_status = (int)(take_u32(c) & INT_MAX);
-    e->is_truncated = take_u32(c) != 0;
-    e->hrm_confidence = take_double(c);
-    e->trm_confidence = take_double(c);
-    e->confidence = take_double(c);
-    e->model = take_text(c);
+    uint8_t *at = group_room(l, GROUP_BYTES_MAX);
+
+    if (at)
+        l->len += record_put_call_done(at, c);
 }
 
-static bool take_record(struct cursor *c, unsigned char kind, struct journal_record *out)
+void ledger_end(struct ledger *l, const struct ledger_end *e)
 {
-    switch (kind) {
-    case JOURNAL_BEGIN:
-        take_begin(c, &out->begin);
-        break;
-    case JOURNAL_CALL_BEGIN:
-        take_call_begin(c, &out->call_begin);
-        break;
-    case JOURNAL_CALL_END:
-        take_call_end(c, &out->call_end);
-        break;
-    case JOURNAL_END:
-        take_end(c, &out->end);
-        break;
-    default:
+    uint8_t *at = group_room(l, GROUP_BYTES_MAX);
+
+    if (at)
+        l->len += record_put_end(at, e);
+}
+
+bool ledger_is_dirty(const struct ledger *l)
+{
+    return l->len > RECORD_GROUP_BYTES || l->failure != OK;
+}
+
+/* ---- committing ---- */
+
+/* After a rename or a power loss the name must be there, too. */
+static bool directory_sync(const struct store *s)
+{
+    int fd = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_done = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return is_done;
+}
+
+static bool segment_enter(struct ledger *l)
+{
+    struct store *s = l->store;
+    struct segment *segment =
+        segment_new(l->worker, atomic_fetch_add(&s->next_sequence, UINT64_C(1)));
+    char path[STORE_PATH_MAX];
+
+    if (!segment)
+        return false;
+    if (segment_path(s, segment, "", path))
+        l->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (l->fd >= 0 && s->options.sync_power && !directory_sync(s)) {
+        close(l->fd);
+        unlink(path);
+        l->fd = -1;
+    }
+    if (l->fd < 0) {
+        free(segment);
         return false;
     }
-    out->kind = (enum journal_kind)kind;
-    return !c->failed && c->rest.len == 0;
+    l->segment = segment;
+    l->written = 0;
+    store_segment_add(s, segment);
+    return true;
 }
 
-enum journal_read journal_read(str bytes, struct journal_record *out, size_t *used)
+/* All of it, or false with nothing counted. */
+static bool write_whole(int fd, const uint8_t *bytes, size_t len, uint64_t at)
 {
-    uint32_t length, checksum;
-    struct journal_record record;
+    while (len > 0) {
+        ssize_t n = pwrite(fd, bytes, len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        bytes += n;
+        len -= (size_t)n;
+        at += (uint64_t)n;
+    }
+    return true;
+}
 
-    if (bytes.len < JOURNAL_HEAD_BYTES)
-        return JOURNAL_MORE;
-    memcpy(&length, bytes.ptr, sizeof(length));
-    memcpy(&checksum, bytes.ptr + 4, sizeof(checksum));
-    if (length > JOURNAL_PAYLOAD_MAX)
-        return JOURNAL_BROKEN;
-    if (bytes.len < JOURNAL_HEAD_BYTES + length)
-        return JOURNAL_MORE;
-    if (checksum_of((str){ bytes.ptr + 8, length + 1 }) != checksum)
-        return JOURNAL_BROKEN;
-    struct cursor c = { .rest = { bytes.ptr + JOURNAL_HEAD_BYTES, length } };
-    memset(&record, 0, sizeof(record));
-    if (!take_record(&c, (unsigned char)bytes.ptr[8], &record))
-        return JOURNAL_BROKEN;
-    *out = record;
-    *used = JOURNAL_HEAD_BYTES + length;
-    return JOURNAL_RECORD;
+static enum err group_write(struct ledger *l)
+{
+    struct store *s = l->store;
+
+    if (l->len == RECORD_GROUP_BYTES)
+        return OK;
+    if (atomic_load_explicit(&s->journal_bytes, memory_order_relaxed) + l->len >
+        s->options.journal_bytes_max) {
+        /* A segment of ours that is left can be deleted, once it is imported. */
+        if (l->written > 0)
+            segment_leave(l);
+        l->written = 0;
+        store_wake_urgently(s);
+        return WEIR_STORE;
+    }
+    if (l->fd < 0 && !segment_enter(l))
+        return WEIR_STORE;
+    record_put_group(l->group, (uint32_t)(l->len - RECORD_GROUP_BYTES));
+    if (!write_whole(l->fd, l->group, l->len, l->written)) {
+        if (ftruncate(l->fd, (off_t)l->written) != 0)
+            segment_leave(
+                l); /* readers stop at `committed`; recovery takes the torn group for what it is */
+        return WEIR_STORE;
+    }
+    if (s->options.sync_power && fdatasync(l->fd) != 0) {
+        /* What the kernel kept of it is unknown: write it anew, in another file. */
+        segment_leave(l);
+        return WEIR_STORE;
+    }
+    l->written += l->len;
+    atomic_fetch_add_explicit(&s->journal_bytes, l->len, memory_order_relaxed);
+    atomic_store(&l->segment->committed, l->written);
+    l->len = RECORD_GROUP_BYTES;
+    if (l->written >= s->options.segment_bytes)
+        segment_leave(l);
+    else
+        store_wake_if_idle(s);
+    return OK;
+}
+
+enum err ledger_commit(struct ledger *l)
+{
+    enum err failure = l->failure;
+
+    if (!ledger_is_dirty(l))
+        return OK;
+    if (l->store->options.relaxed && failure == OK && l->len < RELAXED_BYTES_MAX) {
+        nsec now = now_monotonic();
+        if (now - l->last_write < RELAXED_DELAY)
+            return OK;
+        l->last_write = now;
+    }
+    enum err e = group_write(l);
+    l->failure = OK;
+    return e != OK ? e : failure;
 }

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store: the ledger's directory: its lock, its writers (one a worker), and the store thread that imports.
+ * store: the ledger's directory: its lock, recovery, the store thread.
+ *
+ * The thread sleeps without a timer while nothing is new; the first commit after that wakes it. It then lets import_interval
+ * pass, so that under load a pass takes many queries at once. A database that refuses is tried again with growing pauses.
  */
+#include "edge/store/internal.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,553 +19,412 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "edge/store/store_internal.h"
+#define SEGMENT_BYTES_DEFAULT ((size_t)16 << 20)
+#define JOURNAL_BYTES_DEFAULT (UINT64_C(4) << 30)
+#define IMPORT_INTERVAL_DEFAULT (100 * NSEC_PER_MS)
+#define BACKOFF_MAX (2 * NSEC_PER_SEC)
+#define CLOSE_ATTEMPTS                                                                             \
+    10 /* with 200 ms of waiting for a lock each; then the journals are left for the next start */
 
-#define GROUP_BYTES_MAX ((size_t)64 << 20)
-#define KEPT_GROUP_BYTES ((size_t)256 << 10)
-#define RELAXED_DELAY (50 * NSEC_PER_MS)
-#define ID_SEQUENCE_BITS 13
-#define ID_WORKER_BITS 8
+/* ---- segments ---- */
 
-struct store {
-    struct store_options options;
-    char directory[3072];
-    int lock_fd;
-    struct database *database;
-    struct import *import;
-    int64_t last_id; /* of earlier runs */
-
-    pthread_t thread;
-    bool has_thread;
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t wake;
-    struct link added; /* segments for the store thread */
-    bool is_stopping;
-    atomic_uint_fast64_t journal_bytes; /* of all segments */
-};
-
-struct added_segment {
-    struct link link;
-    unsigned worker;
-    unsigned sequence;
-};
-
-struct ledger {
-    struct store *store;
-    unsigned worker;
-    unsigned sequence;
-    int fd;
-    uint64_t segment_bytes; /* written to the open segment */
-    struct buf group;
-    int64_t last_ms; /* of ids */
-    int64_t last_number;
-    nsec written; /* when, for relaxed */
-};
-
-static nsec now_monotonic(void)
+struct segment *segment_new(unsigned worker, uint64_t sequence)
 {
-    struct timespec t;
+    struct segment *segment = calloc(1, sizeof(*segment));
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (nsec)t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
+    if (!segment)
+        return NULL;
+    link_init(&segment->link);
+    segment->worker = worker;
+    segment->sequence = sequence;
+    segment->fd = -1;
+    return segment;
 }
 
-static int64_t now_wall_ms(void)
+bool segment_path(const struct store *s, const struct segment *segment, const char *suffix,
+                  char out[STORE_PATH_MAX])
 {
-    struct timespec t;
+    int len = snprintf(out, STORE_PATH_MAX, "%s/journal-%03u-%010" PRIu64 ".wj%s", s->directory,
+                       segment->worker, segment->sequence, suffix);
 
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return len > 0 && (size_t)len < STORE_PATH_MAX;
 }
 
-/* ---- ids ---- */
-
-int64_t ledger_query_id(struct ledger *l)
+bool segment_name_parse(str name, unsigned *out_worker, uint64_t *out_sequence)
 {
-    int64_t ms = now_wall_ms();
+    str rest, worker_text, sequence_text, more;
+    uint64_t worker, sequence;
 
-    if (ms > l->last_ms) {
-        l->last_ms = ms;
-        l->last_number = 0;
-    } else if (++l->last_number == 1 << ID_SEQUENCE_BITS) {
-        l->last_ms++;
-        l->last_number = 0;
-    }
-    return l->last_ms << (ID_SEQUENCE_BITS + ID_WORKER_BITS) |
-           (int64_t)l->worker << ID_SEQUENCE_BITS | l->last_number;
-}
-
-str ledger_id_format(int64_t id, char out[20])
-{
-    int n = snprintf(out, 20, "q%016" PRIx64, (uint64_t)id);
-
-    return (str){ out, (size_t)n };
-}
-
-bool ledger_id_parse(str text, int64_t *out)
-{
-    uint64_t id = 0;
-
-    if (text.len != 17 || text.ptr[0] != 'q')
+    if (!str_starts(name, STR("journal-")) || !str_ends(name, STR(".wj")) ||
+        name.len < sizeof("journal-.wj"))
         return false;
-    for (size_t i = 1; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-            return false;
-        id = id << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    if (id > INT64_MAX)
+    rest = str_slice(name, sizeof("journal-") - 1, name.len - 3);
+    if (!str_next(&rest, '-', &worker_text) || !str_next(&rest, '-', &sequence_text) ||
+        str_next(&rest, '-', &more) || !str_to_u64(worker_text, &worker) ||
+        !str_to_u64(sequence_text, &sequence) || worker >= STORE_WORKERS_MAX)
         return false;
-    *out = (int64_t)id;
+    *out_worker = (unsigned)worker;
+    *out_sequence = sequence;
     return true;
 }
 
-/* ---- writing ---- */
-
-static enum err write_all(int fd, str bytes)
+void store_segment_add(struct store *s, struct segment *segment)
 {
-    while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.ptr, bytes.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return WEIR_STORE;
-        bytes = str_slice(bytes, (size_t)n, bytes.len);
-    }
-    return OK;
+    pthread_mutex_lock(&s->mutex);
+    list_add_tail(&s->segments, &segment->link);
+    pthread_mutex_unlock(&s->mutex);
 }
 
-static enum err segment_open(struct ledger *l)
+/* ---- waking and waiting ---- */
+
+void store_wake_if_idle(struct store *s)
 {
-    struct store *s = l->store;
-    struct added_segment *added = calloc(1, sizeof(*added));
-    char path[4096];
-
-    if (!added)
-        return WEIR_NO_MEMORY;
-    snprintf(path, sizeof(path), "%s/journal-%u-%u.wj", s->directory, l->worker, l->sequence + 1);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0 || write_all(fd, STR(JOURNAL_MAGIC)) != OK) {
-        if (fd >= 0) {
-            close(fd);
-            unlink(path);
-        }
-        free(added);
-        return WEIR_STORE;
-    }
-    if (l->fd >= 0)
-        close(l->fd);
-    l->fd = fd;
-    l->sequence++;
-    l->segment_bytes = JOURNAL_MAGIC_BYTES;
-    added->worker = l->worker;
-    added->sequence = l->sequence;
-    pthread_mutex_lock(&s->lock);
-    list_add_tail(&s->added, &added->link);
-    pthread_mutex_unlock(&s->lock);
-    return OK;
-}
-
-enum err ledger_open(struct ledger **out, struct store *s, unsigned worker)
-{
-    struct ledger *l = calloc(1, sizeof(*l));
-
-    if (!l)
-        return WEIR_NO_MEMORY;
-    assert(worker < WORKERS_MAX);
-    l->store = s;
-    l->worker = worker;
-    l->fd = -1;
-    l->group.max = GROUP_BYTES_MAX;
-    l->last_ms = s->last_id >> (ID_SEQUENCE_BITS + ID_WORKER_BITS);
-    l->last_number =
-        (1 << ID_SEQUENCE_BITS) - 1; /* earlier runs may have used the whole millisecond */
-    enum err e = segment_open(l);
-    if (e != OK) {
-        free(l);
-        return e;
-    }
-    *out = l;
-    return OK;
-}
-
-void ledger_close(struct ledger *l)
-{
-    if (!l)
+    if (!atomic_load(&s->is_idle) || !atomic_exchange(&s->is_idle, false))
         return;
-    IGNORE(ledger_commit(l));
-    if (l->group.len > 0)
-        IGNORE(write_all(l->fd, buf_str(&l->group))); /* relaxed: what was deferred */
-    close(l->fd);
-    buf_fini(&l->group);
-    free(l);
+    pthread_mutex_lock(&s->mutex);
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->mutex);
 }
 
-void ledger_begin(struct ledger *l, const struct ledger_query *q)
+void store_wake_urgently(struct store *s)
 {
-    journal_write(&l->group, &(struct journal_record){ .kind = JOURNAL_BEGIN, .begin = *q });
+    pthread_mutex_lock(&s->mutex);
+    s->is_urgent = true;
+    atomic_store(&s->is_idle, false);
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->mutex);
 }
 
-void ledger_call_begin(struct ledger *l, const struct ledger_call *c)
+static bool segments_have_news(const struct store *s)
 {
-    journal_write(&l->group,
-                  &(struct journal_record){ .kind = JOURNAL_CALL_BEGIN, .call_begin = *c });
-}
-
-void ledger_call_done(struct ledger *l, const struct ledger_call_end *c)
-{
-    journal_write(&l->group, &(struct journal_record){ .kind = JOURNAL_CALL_END, .call_end = *c });
-}
-
-void ledger_end(struct ledger *l, const struct ledger_end *e)
-{
-    journal_write(&l->group, &(struct journal_record){ .kind = JOURNAL_END, .end = *e });
-}
-
-bool ledger_is_dirty(const struct ledger *l)
-{
-    return l->group.len > 0 || l->group.failed;
-}
-
-/* Writes the group; what a failed write left behind is cut off again, so that a later try does not
- * stand behind half a record. */
-static enum err group_write(struct ledger *l)
-{
-    if (write_all(l->fd, buf_str(&l->group)) != OK) {
-        if (ftruncate(l->fd, (off_t)l->segment_bytes) != 0) {
-            /* The reader stops at the torn record; the next segment goes on after it. */
-            IGNORE(segment_open(l));
-        }
-        return WEIR_STORE;
+    for (const struct link *l = s->segments.next; l != &s->segments; l = l->next) {
+        const struct segment *segment = CONTAINER_OF_CONST(l, struct segment, link);
+        if (segment->imported != atomic_load(&segment->committed) ||
+            (atomic_load(&segment->is_closed) && segment->pins == 0))
+            return true;
     }
-    if (l->store->options.sync_power && fdatasync(l->fd) != 0)
-        return WEIR_STORE;
-    l->segment_bytes += l->group.len;
-    atomic_fetch_add(&l->store->journal_bytes, l->group.len);
-    return OK;
+    return false;
 }
 
-enum err ledger_commit(struct ledger *l)
-{
-    struct store *s = l->store;
-
-    if (l->group.failed) {
-        l->group.failed = false;
-        return WEIR_STORE;
-    }
-    if (l->group.len == 0)
-        return OK;
-    if (atomic_load(&s->journal_bytes) > s->options.journal_bytes_max)
-        return WEIR_STORE;
-    if (s->options.relaxed) {
-        nsec now = now_monotonic();
-        if (now - l->written < RELAXED_DELAY && l->group.len < KEPT_GROUP_BYTES)
-            return OK;
-        l->written = now;
-    }
-    if (l->segment_bytes >= s->options.segment_bytes && segment_open(l) != OK)
-        return WEIR_STORE;
-    enum err e = group_write(l);
-    if (e != OK)
-        return e;
-    if (l->group.cap > KEPT_GROUP_BYTES)
-        buf_fini(&l->group);
-    buf_reset(&l->group);
-    return OK;
-}
-
-/* ---- the store thread ---- */
-
-static void segments_take(struct store *s)
-{
-    struct link added;
-
-    link_init(&added);
-    pthread_mutex_lock(&s->lock);
-    list_take(&added, &s->added);
-    pthread_mutex_unlock(&s->lock);
-    for (struct link *l = list_pop(&added); l; l = list_pop(&added)) {
-        struct added_segment *a = CONTAINER_OF(l, struct added_segment, link);
-        IGNORE(import_segment_add(s->import, a->worker, a->sequence));
-        free(a);
-    }
-}
-
-/* Sleeps for the interval, or until the store is closed; true then. */
-static bool pause_for(struct store *s, nsec interval)
+/* Waits until the time has passed, or until there is a hurry. The mutex is held. */
+static void store_pause(struct store *s, nsec pause, bool may_hurry)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += interval / NSEC_PER_SEC;
-    until.tv_nsec += interval % NSEC_PER_SEC;
+    until.tv_sec += (time_t)(pause / NSEC_PER_SEC);
+    until.tv_nsec += (long)(pause % NSEC_PER_SEC);
     if (until.tv_nsec >= NSEC_PER_SEC) {
-        until.tv_nsec -= NSEC_PER_SEC;
+        until.tv_nsec -= (long)NSEC_PER_SEC;
         until.tv_sec++;
     }
-    pthread_mutex_lock(&s->lock);
-    while (!s->is_stopping) {
-        if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT)
+    while (!s->is_stopping && !(may_hurry && s->is_urgent))
+        if (pthread_cond_timedwait(&s->wake, &s->mutex, &until) == ETIMEDOUT)
             break;
-    }
-    bool is_stopping = s->is_stopping;
-    pthread_mutex_unlock(&s->lock);
-    return is_stopping;
 }
 
-static void *store_main(void *arg)
+/* False when the store is stopping. */
+static bool store_wait(struct store *s, nsec backoff)
+{
+    bool is_stopping;
+
+    pthread_mutex_lock(&s->mutex);
+    if (backoff > 0) {
+        store_pause(s, backoff, false);
+    } else {
+        atomic_store(&s->is_idle, true);
+        if (segments_have_news(s))
+            atomic_store(&s->is_idle, false);
+        while (atomic_load(&s->is_idle) && !s->is_stopping && !s->is_urgent)
+            pthread_cond_wait(&s->wake, &s->mutex);
+        atomic_store(&s->is_idle, false);
+        store_pause(s, s->options.import_interval, true);
+    }
+    s->is_urgent = false;
+    is_stopping = s->is_stopping;
+    pthread_mutex_unlock(&s->mutex);
+    return !is_stopping;
+}
+
+static void *store_thread(void *arg)
 {
     struct store *s = arg;
+    nsec backoff = 0;
 
-    while (!pause_for(s, s->options.import_interval)) {
-        segments_take(s);
-        IGNORE(
-            import_pass(s->import, false)); /* a refusal of the database: again at the next pass */
-        atomic_store(&s->journal_bytes, import_bytes(s->import));
+    while (store_wait(s, backoff)) {
+        char why[256];
+        if (importer_run(s->importer, why) == OK) {
+            backoff = 0;
+            continue;
+        }
+        atomic_fetch_add(&s->import_failures, UINT64_C(1));
+        backoff = backoff > 0 ? backoff * 2 : s->options.import_interval;
+        if (backoff > BACKOFF_MAX)
+            backoff = BACKOFF_MAX;
     }
     return NULL;
 }
 
-static enum err thread_start(struct store *s)
-{
-    pthread_condattr_t attributes;
-    pthread_attr_t small;
-    sigset_t all, before;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_attr_init(&small);
-    pthread_attr_setstacksize(&small, (size_t)512 << 10);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    s->has_thread = pthread_create(&s->thread, &small, store_main, s) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&small);
-    return s->has_thread ? OK : WEIR_IO;
-}
-
 /* ---- opening ---- */
 
-static enum err directory_open(str directory, char path[3072], char why[256])
+static enum err directory_make(const struct store *s, char out_why[256])
 {
-    if (directory.len == 0 || directory.len >= 3000) {
-        snprintf(why, 256, "the ledger's directory has no usable name");
-        return WEIR_STORE;
+    char path[STORE_PATH_MAX];
+
+    memcpy(path, s->directory, sizeof(path));
+    for (char *slash = path + 1; *slash; slash++) {
+        if (*slash != '/')
+            continue;
+        *slash = '\0';
+        IGNORE(mkdir(path, 0700)); /* the last one tells */
+        *slash = '/';
     }
-    memcpy(path, directory.ptr, directory.len);
-    path[directory.len] = '\0';
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        snprintf(why, 256, "%.180s cannot be created: %s", path, strerror(errno));
+        snprintf(out_why, 256, "%.180s cannot be created: %s", path, strerror(errno));
         return WEIR_STORE;
     }
     return OK;
 }
 
-/* The lock's descriptor; -1 with EWOULDBLOCK when another process holds it. */
-static int lock_take(const char *directory)
+/* WEIR_OVERLOADED: another process has it. */
+static enum err directory_lock(struct store *s, char out_why[256])
 {
-    char path[4096];
+    char path[STORE_PATH_MAX + 8];
 
-    snprintf(path, sizeof(path), "%s/lock", directory);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        int reason = errno;
-        close(fd);
-        errno = reason;
-        return -1;
+    snprintf(path, sizeof(path), "%s/lock", s->directory);
+    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock_fd >= 0 && flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return OK;
+    if (s->lock_fd >= 0 && errno == EWOULDBLOCK) {
+        snprintf(out_why, 256, "another process holds %.200s", path);
+        return WEIR_OVERLOADED;
     }
-    return fd;
+    snprintf(out_why, 256, "%.180s cannot be locked: %s", path, strerror(errno));
+    return WEIR_STORE;
 }
 
-/* Imports what an earlier process left behind. */
-static enum err recover(struct store *s)
+static int segment_order(const void *a, const void *b)
 {
-    enum err e = import_find(s->import);
+    const struct segment *const *x = a;
+    const struct segment *const *y = b;
 
-    if (e == OK)
-        e = import_pass(s->import, true);
+    if ((*x)->worker != (*y)->worker)
+        return (*x)->worker < (*y)->worker ? -1 : 1;
+    return ((*x)->sequence > (*y)->sequence) - ((*x)->sequence < (*y)->sequence);
+}
+
+struct segment_list {
+    struct store *store;
+    struct segment **items;
+    size_t len;
+    size_t cap;
+};
+
+static enum err segment_list_add(struct segment_list *list, str name)
+{
+    unsigned worker;
+    uint64_t sequence;
+    char path[STORE_PATH_MAX];
+    struct stat info;
+
+    /* A broken one that was kept aside: no new one may take its name. */
+    if (str_ends(name, STR(CORRUPT_SUFFIX)) &&
+        segment_name_parse(str_slice(name, 0, name.len - strlen(CORRUPT_SUFFIX)), &worker,
+                           &sequence) &&
+        sequence >= atomic_load(&list->store->next_sequence))
+        atomic_store(&list->store->next_sequence, sequence + 1);
+    if (!segment_name_parse(name, &worker, &sequence))
+        return OK;
+    if (list->len == list->cap) {
+        size_t cap = list->cap > 0 ? list->cap * 2 : 64;
+        struct segment **bigger = realloc(list->items, cap * sizeof(struct segment *));
+        if (!bigger)
+            return WEIR_NO_MEMORY;
+        list->items = bigger;
+        list->cap = cap;
+    }
+    struct segment *segment = segment_new(worker, sequence);
+    if (!segment)
+        return WEIR_NO_MEMORY;
+    list->items[list->len++] = segment;
+    if (!segment_path(list->store, segment, "", path) || stat(path, &info) != 0)
+        return WEIR_IO;
+    atomic_store(&segment->committed, (uint64_t)info.st_size);
+    atomic_store(&segment->is_closed, true);
+    return OK;
+}
+
+/* Finds the segments that an earlier process left behind. */
+static enum err segments_find(struct store *s, char out_why[256])
+{
+    struct segment_list list = { .store = s };
+    DIR *directory = opendir(s->directory);
+    enum err e = directory ? OK : WEIR_IO;
+
+    for (const struct dirent *entry; e == OK && (entry = readdir(directory)) != NULL;)
+        e = segment_list_add(&list, str_from(entry->d_name));
+    if (e != OK)
+        snprintf(out_why, 256, "%.180s cannot be read: %s", s->directory, strerror(errno));
+    if (directory)
+        closedir(directory);
+    if (e == OK && list.len > 0)
+        qsort(list.items, list.len, sizeof(struct segment *), segment_order);
+    for (size_t i = 0; i < list.len; i++) {
+        struct segment *segment = list.items[i];
+        if (segment->sequence >= atomic_load(&s->next_sequence))
+            atomic_store(&s->next_sequence, segment->sequence + 1);
+        atomic_fetch_add(&s->journal_bytes, atomic_load(&segment->committed));
+        list_add_tail(&s->segments, &segment->link);
+    }
+    free(list.items);
     return e;
 }
 
-static enum err store_prepare(struct store *s, char why[256])
+/* Imports all that is there; no record can follow. */
+static enum err store_drain(struct store *s, char out_why[256])
 {
-    enum err e = directory_open(s->options.directory, s->directory, why);
+    enum err e = importer_run(s->importer, out_why);
 
-    if (e != OK)
-        return e;
-    s->lock_fd = lock_take(s->directory);
-    if (s->lock_fd < 0) {
-        snprintf(why, 256, "%.180s: %s", s->directory,
-                 errno == EWOULDBLOCK ? "another weir holds this ledger" : strerror(errno));
+    if (e == OK)
+        e = importer_interrupt(s->importer, out_why);
+    return e == OK ? importer_run(s->importer, out_why) : e;
+}
+
+static enum err store_init(struct store *s, const struct store_options *options, char out_why[256])
+{
+    pthread_condattr_t attributes;
+
+    if (options->directory.len == 0 || options->directory.len > STORE_PATH_MAX - 64) {
+        snprintf(out_why, 256, "the ledger's directory has no name, or one that is too long");
         return WEIR_STORE;
     }
-    e = database_open(&s->database, str_from(s->directory), s->options.sync_power, false, why);
-    if (e == OK)
-        e = import_open(&s->import, s->database, str_from(s->directory));
-    if (e == OK)
-        e = recover(s);
-    if (e != OK && why[0] == '\0')
-        snprintf(why, 256, "the journals in %.180s cannot be imported", s->directory);
-    return e;
-}
-
-static void store_free(struct store *s)
-{
-    import_close(s->import);
-    database_close(s->database);
-    if (s->lock_fd >= 0)
-        close(s->lock_fd);
-    pthread_mutex_destroy(&s->lock);
-    free(s);
-}
-
-static enum err store_new(struct store **out, const struct store_options *options, char why[256])
-{
-    struct store *s = calloc(1, sizeof(*s));
-
-    if (!s)
-        return WEIR_NO_MEMORY;
+    memcpy(s->directory, options->directory.ptr, options->directory.len);
     s->options = *options;
-    s->lock_fd = -1;
+    s->options.directory = STR("");
     if (s->options.segment_bytes == 0)
         s->options.segment_bytes = SEGMENT_BYTES_DEFAULT;
     if (s->options.journal_bytes_max == 0)
         s->options.journal_bytes_max = JOURNAL_BYTES_DEFAULT;
-    if (s->options.import_interval == 0)
+    if (s->options.import_interval <= 0)
         s->options.import_interval = IMPORT_INTERVAL_DEFAULT;
-    link_init(&s->added);
-    pthread_mutex_init(&s->lock, NULL);
-    enum err e = store_prepare(s, why);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&s->mutex, NULL);
+    s->has_mutex = true;
+    return OK;
+}
+
+enum err store_recover(struct store **out, const struct store_options *options, char out_why[256])
+{
+    struct store *s = calloc(1, sizeof(*s));
+    enum err e;
+
+    out_why[0] = '\0';
+    if (!s) {
+        snprintf(out_why, 256, "out of memory");
+        return WEIR_NO_MEMORY;
+    }
+    s->lock_fd = -1;
+    link_init(&s->segments);
+    atomic_store(&s->next_sequence, UINT64_C(1));
+    e = store_init(s, options, out_why);
+    if (e == OK)
+        e = directory_make(s, out_why);
+    if (e == OK)
+        e = directory_lock(s, out_why);
+    if (e == OK)
+        e = segments_find(s, out_why);
+    if (e == OK)
+        e = importer_open(&s->importer, s, s->options.sync_power, out_why);
+    if (e == OK)
+        e = store_drain(s, out_why);
     if (e != OK) {
         store_free(s);
         return e;
+    }
+    const struct importer_counts *counts = importer_counts(s->importer);
+    for (size_t i = 0; i < STORE_WORKERS_MAX; i++)
+        s->id_floor[i] = counts->id_max;
+    if (counts->gaps > 0)
+        snprintf(out_why, 256, "journals were broken in %" PRIu64 " places: see %.150s/*.corrupt",
+                 counts->gaps, s->directory);
+    *out = s;
+    return OK;
+}
+
+/* Signals are for the threads that ask for them. */
+static bool thread_start(struct store *s)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    s->has_thread = pthread_create(&s->thread, NULL, store_thread, s) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return s->has_thread;
+}
+
+enum err store_open(struct store **out, const struct store_options *options, char out_why[256])
+{
+    struct store *s;
+    enum err e = store_recover(&s, options, out_why);
+
+    if (e != OK)
+        return e == WEIR_NO_MEMORY ? e : WEIR_STORE;
+    if (!thread_start(s)) {
+        snprintf(out_why, 256, "no thread can be started");
+        store_free(s);
+        return WEIR_STORE;
     }
     *out = s;
     return OK;
 }
 
-enum err store_open(struct store **out, const struct store_options *options, char why[256])
+void store_free(struct store *s)
 {
-    struct store *s;
-
-    why[0] = '\0';
-    enum err e = store_new(&s, options, why);
-    if (e != OK)
-        return e;
-    s->last_id = database_last_id(s->database);
-    if (import_last_id(s->import) > s->last_id)
-        s->last_id = import_last_id(s->import);
-    e = thread_start(s);
-    if (e != OK) {
-        store_free(s);
-        return e;
+    if (!s)
+        return;
+    importer_close(s->importer);
+    for (struct link *l; (l = list_pop(&s->segments)) != NULL;) {
+        struct segment *segment = CONTAINER_OF(l, struct segment, link);
+        if (segment->fd >= 0)
+            close(segment->fd);
+        free(segment);
     }
-    *out = s;
-    return OK;
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    if (s->has_mutex) {
+        pthread_cond_destroy(&s->wake);
+        pthread_mutex_destroy(&s->mutex);
+    }
+    free(s);
 }
 
 void store_close(struct store *s)
 {
+    char why[256];
+
     if (!s)
         return;
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->mutex);
     s->is_stopping = true;
     pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->mutex);
     pthread_join(s->thread, NULL);
-    segments_take(s);
-    IGNORE(import_pass(s->import, true)); /* what the database refuses stays in the journals */
-    pthread_cond_destroy(&s->wake);
+    for (int i = 0; i < CLOSE_ATTEMPTS; i++) {
+        if (store_drain(s, why) == OK)
+            break;
+        usleep(50 * 1000);
+    }
     store_free(s);
 }
 
-/* ---- reading ---- */
-
-static bool is_held(const char *directory)
+void store_health_read(const struct store *s, struct store_health *out)
 {
-    int fd = lock_take(directory);
-
-    if (fd < 0)
-        return errno == EWOULDBLOCK;
-    close(fd);
-    return false;
-}
-
-/* Takes in what is left in journals, unless a process that runs will do it. */
-static enum err catch_up(str directory, bool *out_is_live, uint32_t *out_broken, char why[256])
-{
-    char path[3072];
-    struct stat st;
-    struct store *s;
-
-    *out_broken = 0;
-    if (directory.len == 0 || directory.len >= sizeof(path)) {
-        snprintf(why, 256, "the ledger's directory has no usable name");
-        return WEIR_STORE;
-    }
-    memcpy(path, directory.ptr, directory.len);
-    path[directory.len] = '\0';
-    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        snprintf(why, 256, "there is no ledger at %.200s", path);
-        return WEIR_STORE;
-    }
-    *out_is_live = is_held(path);
-    if (*out_is_live)
-        return OK;
-    enum err e = store_new(&s, &(struct store_options){ .directory = directory }, why);
-    if (e != OK)
-        return e;
-    *out_broken = import_broken(s->import);
-    store_free(s);
-    return OK;
-}
-
-enum err store_verify(str directory, struct ledger_check *out,
-                      void (*on_mismatch)(void *ctx, str sentence), void *ctx, char why[256])
-{
-    struct database *d;
-    struct ledger_check check;
-    bool is_live;
-    uint32_t broken;
-
-    why[0] = '\0';
-    enum err e = catch_up(directory, &is_live, &broken, why);
-    if (e == OK)
-        e = database_open(&d, directory, false, true, why);
-    if (e != OK)
-        return e;
-    e = database_verify(d, &check, on_mismatch, ctx);
-    database_close(d);
-    if (e != OK) {
-        snprintf(why, 256, "the ledger's database cannot be read");
-        return e;
-    }
-    if (broken > 0) {
-        on_mismatch(
-            ctx, STR("a journal was broken before its end: what stood behind the break is lost"));
-        check.mismatches += broken;
-    }
-    check.is_live = is_live;
-    *out = check;
-    return OK;
-}
-
-enum err store_export(str directory, usec_utc since, void (*on_line)(void *ctx, str line),
-                      void *ctx, char why[256])
-{
-    struct database *d;
-    bool is_live;
-    uint32_t broken;
-
-    why[0] = '\0';
-    enum err e = catch_up(directory, &is_live, &broken, why);
-    if (e == OK)
-        e = database_open(&d, directory, false, true, why);
-    if (e != OK)
-        return e;
-    e = database_export(d, since, on_line, ctx);
-    database_close(d);
-    return e;
+    *out = (struct store_health){
+        .journal_bytes = atomic_load(&s->journal_bytes),
+        .import_failures = atomic_load(&s->import_failures),
+    };
 }

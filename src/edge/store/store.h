@@ -34,11 +34,19 @@ struct store_options {
     nsec import_interval; /* 0: 100 ms */
 };
 
-/* Takes the directory's lock (WEIR_STORE when another process holds it; out_why says so), recovers, starts the store thread. */
+/* Takes the directory's lock (WEIR_STORE when another process holds it; out_why says so), recovers, starts the store thread. OK with a
+ * sentence in out_why (else it is empty): a journal left behind was broken; what could be read was imported, the file is kept. */
 NODISCARD enum err store_open(struct store **out, const struct store_options *options,
                               char out_why[256]);
 void store_close(
     struct store *s); /* every ledger must be closed; imports everything first; NULL is a no-op */
+
+/* For metrics and alerts; from any thread. */
+struct store_health {
+    uint64_t journal_bytes; /* not yet imported, or not yet deleted */
+    uint64_t import_failures; /* attempts that the database refused, since the start */
+};
+void store_health_read(const struct store *s, struct store_health *out);
 
 NODISCARD enum err ledger_open(struct ledger **out, struct store *s,
                                unsigned worker); /* worker < 256 */

@@ -1,410 +1,516 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the ledger: round trips, crashes at random instants, a locked database, a full disk, tampering. */
-#include <signal.h>
-#include <sqlite3.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "test/check.h"
-
-#include "base/rng.h"
+/* store_test: the ledger as its callers see it: round trips, ids, limits, a locked database, verify and export. */
 #include "core/json/json.h"
-#include "edge/store/journal.h"
-#include "edge/store/store.h"
+#include "edge/store/store_world.h"
 
-struct place {
-    char directory[64];
+static void a_query_comes_back(void)
+{
+    struct world w;
+
+    world_init(&w);
+    REQUIRE(world_open(&w));
+    CHECK(!ledger_is_dirty(w.ledger));
+    CHECK_ERR(ledger_commit(w.ledger), OK);
+    int64_t id = ledger_query_id(w.ledger);
+    query_begin(w.ledger, id);
+    call_begin(w.ledger, id, 1);
+    call_begin(w.ledger, id, 2);
+    CHECK(ledger_is_dirty(w.ledger));
+    CHECK_ERR(ledger_commit(w.ledger), OK);
+    CHECK(!ledger_is_dirty(w.ledger));
+    call_done(w.ledger, id, 2); /* in another order than begun */
+    call_done(w.ledger, id, 1);
+    query_end(w.ledger, id);
+    CHECK_ERR(ledger_commit(w.ledger), OK);
+    world_close(&w);
+
+    CHECK_INT(world_files(&w, "journal-", NULL), 0);
+    CHECK(world_sql(&w, "SELECT id FROM queries") == id);
+    CHECK_INT(world_sql(&w, "SELECT cost_nano_usd FROM queries"), 2 * CALL_COST);
+    CHECK_INT(world_sql(&w, "SELECT calls FROM queries"), 2);
+    CHECK_INT(world_sql(&w, "SELECT input_tokens * 1000 + output_tokens FROM queries"), 200040);
+    CHECK_INT(world_sql(&w, "SELECT count(*) FROM calls WHERE cost_nano_usd = 1600 AND NOT "
+                            "is_interrupted AND fault IS NULL AND cached_tokens = 40"),
+              2);
+    CHECK_INT(world_sql(&w, "SELECT hrm_confidence IS NULL AND trm_confidence = 0.5 FROM queries"),
+              1);
+    struct ledger_check check = world_verify(&w);
+    CHECK(check.rows == 1 && check.calls == 2 && check.interrupted == 0 && check.unpriced == 0);
+    CHECK_INT(check.sum_nano_usd, 2 * CALL_COST);
+    CHECK_INT(check.mismatches, 0);
+    CHECK(!check.is_live);
+    world_fini(&w);
+}
+
+/* Unknown is not nothing. */
+static void unpriced_is_null(void)
+{
+    struct world w;
+
+    world_init(&w);
+    REQUIRE(world_open(&w));
+    int64_t id = ledger_query_id(w.ledger);
+    query_begin(w.ledger, id);
+    call_begin(w.ledger, id, 1);
+    call_done(w.ledger, id, 1);
+    call_begin(w.ledger, id, 2);
+    const struct ledger_call_end unpriced = { .query = id,
+                                              .number = 2,
+                                              .fault = PROVIDER_CUT,
+                                              .usage = { .input = 5, .is_estimated = true },
+                                              .cost = COST_UNPRICED,
+                                              .price_input = -1,
+                                              .price_output = -1,
+                                              .price_cached = -1 };
+    ledger_call_done(w.ledger, &unpriced);
+    query_end(w.ledger, id);
+    world_close(&w);
+    CHECK_INT(world_sql(&w, "SELECT cost_nano_usd IS NULL FROM queries"), 1);
+    CHECK_INT(world_sql(&w, "SELECT cost_nano_usd IS NULL AND fault = 'PROVIDER_CUT' FROM calls "
+                            "WHERE number = 2"),
+              1);
+    struct ledger_check check = world_verify(&w);
+    CHECK(check.unpriced == 1 && check.sum_nano_usd == CALL_COST && check.mismatches == 0);
+    world_fini(&w);
+}
+
+/* A call that was begun but not ended before its query ended may have been paid for. */
+static void calls_without_end_cost_their_reserve(void)
+{
+    struct world w;
+
+    world_init(&w);
+    REQUIRE(world_open(&w));
+    int64_t id = ledger_query_id(w.ledger);
+    query_begin(w.ledger, id);
+    call_begin(w.ledger, id, 1);
+    query_end(w.ledger, id);
+    int64_t open = ledger_query_id(w.ledger);
+    query_begin(w.ledger, open);
+    world_close(&w);
+    CHECK_INT(world_sql(&w, "SELECT cost_nano_usd FROM queries WHERE fault IS NULL"), 5000);
+    CHECK_INT(world_sql(&w, "SELECT is_interrupted FROM calls"), 1);
+    CHECK(world_sql(&w, "SELECT id FROM queries WHERE fault = 'WEIR_INTERRUPTED'") == open);
+    struct ledger_check check = world_verify(&w);
+    CHECK(check.rows == 2 && check.interrupted == 1 && check.mismatches == 0);
+    world_fini(&w);
+}
+
+static void ids_grow(void)
+{
+    struct world w;
+    int64_t last = 0;
+
+    world_init(&w);
+    REQUIRE(world_open(&w));
+    for (int i = 0; i < 100000; i++) { /* many more than a millisecond holds */
+        int64_t id = ledger_query_id(w.ledger);
+        REQUIRE(id > last);
+        CHECK_INT(id >> 13 & 0xff, 3);
+        last = id;
+    }
+    query_begin(w.ledger, last);
+    query_end(w.ledger, last);
+    ledger_close(w.ledger);
+    CHECK_ERR(ledger_open(&w.ledger, w.store, 3), OK);
+    CHECK(ledger_query_id(w.ledger) > last);
+    world_close(&w);
+
+    /* As if the clock had been ahead by years when the last query was recorded. */
+    int64_t future = INT64_C(0x3fffffffff) << 21 | 7 << 13 | 8191;
+    char sql[100];
+    snprintf(sql, sizeof(sql), "UPDATE queries SET id = %" PRId64, future);
+    CHECK_INT(world_sql(&w, sql), 0);
+    REQUIRE(world_open(&w));
+    CHECK(ledger_query_id(w.ledger) > future);
+    world_fini(&w);
+}
+
+static void ids_have_a_text(void)
+{
+    static const struct {
+        str text;
+        bool is_sound;
+        int64_t id;
+    } cases[] = {
+        { STR("q0000000000000000"), true, 0 },         { STR("q00000000000000ff"), true, 255 },
+        { STR("q7fffffffffffffff"), true, INT64_MAX }, { STR("q8000000000000000"), false, 0 },
+        { STR("q00000000000000FF"), false, 0 },        { STR("r00000000000000ff"), false, 0 },
+        { STR("q0000000000000ff"), false, 0 },         { STR("q00000000000000ff0"), false, 0 },
+        { STR("q00000000000000fg"), false, 0 },        { STR(""), false, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t id = -1;
+        char text[20];
+        CHECK(ledger_id_parse(cases[i].text, &id) == cases[i].is_sound);
+        CHECK(id == (cases[i].is_sound ? cases[i].id : -1));
+        if (cases[i].is_sound)
+            CHECK_STR(ledger_id_format(id, text), cases[i].text);
+    }
+}
+
+static void one_process_holds_the_directory(void)
+{
+    struct world w;
+    struct store *other = NULL;
     char why[256];
+
+    world_init(&w);
+    REQUIRE(world_open(&w));
+    query_whole(w.ledger);
+    CHECK_ERR(ledger_commit(w.ledger), OK);
+    CHECK_ERR(store_open(&other, &w.options, why), WEIR_STORE);
+    CHECK(other == NULL && strstr(why, "another process") != NULL);
+    CHECK(world_verify(&w).is_live);
+    world_fini(&w);
+
+    const struct store_options unusable = { .directory = STR("/dev/null/ledger") };
+    CHECK_ERR(store_open(&other, &unusable, why), WEIR_STORE);
+    CHECK(strstr(why, "/dev/null/ledger") != NULL);
+    const struct store_options nameless = { 0 };
+    CHECK_ERR(store_open(&other, &nameless, why), WEIR_STORE);
+}
+
+static void a_newer_schema_is_refused(void)
+{
+    struct world w;
+
+    world_init(&w);
+    REQUIRE(world_open(&w));
+    world_close(&w);
+    CHECK_INT(world_sql(&w, "PRAGMA user_version = 99"), 0);
+    CHECK_ERR(store_open(&w.store, &w.options, w.why), WEIR_STORE);
+    CHECK(strstr(w.why, "version 99") != NULL);
+    w.store = NULL;
+    world_fini(&w);
+}
+
+/* Waits for the store thread, at most five seconds. */
+static bool wait_for_rows(const struct world *w, int64_t rows)
+{
+    for (int i = 0; i < 1000; i++) {
+        if (world_sql(w, "SELECT count(*) FROM queries") == rows)
+            return true;
+        sleep_ms(5);
+    }
+    return false;
+}
+
+static void segments_rotate_and_go(void)
+{
+    struct world w;
+    struct store_health health;
+
+    world_init(&w);
+    w.options.segment_bytes = 4096;
+    REQUIRE(world_open(&w));
+    int64_t lasting = ledger_query_id(w.ledger);
+    query_begin(w.ledger, lasting);
+    for (int i = 0; i < 500; i++) {
+        query_whole(w.ledger);
+        CHECK_ERR(ledger_commit(w.ledger), OK);
+    }
+    CHECK(wait_for_rows(&w, 500));
+    sleep_ms(50);
+    /* The first, held by the lasting query, and the one that is written. */
+    CHECK(world_files(&w, "journal-", NULL) <= 2);
+    store_health_read(w.store, &health);
+    CHECK(health.journal_bytes > 0 && health.journal_bytes < 3 * 4096);
+    CHECK_INT(health.import_failures, 0);
+    query_end(w.ledger, lasting);
+    world_close(&w);
+    CHECK_INT(world_files(&w, "journal-", NULL), 0);
+    struct ledger_check check = world_verify(&w);
+    CHECK(check.rows == 501 && check.interrupted == 0 && check.mismatches == 0);
+    world_fini(&w);
+}
+
+/* The thread sleeps after the first query; a later commit must wake it. */
+static void an_idle_store_wakes(void)
+{
+    struct world w;
+
+    world_init(&w);
+    REQUIRE(world_open(&w));
+    for (int i = 1; i <= 5; i++) {
+        query_whole(w.ledger);
+        CHECK_ERR(ledger_commit(w.ledger), OK);
+        CHECK(wait_for_rows(&w, i));
+        sleep_ms(20);
+    }
+    world_fini(&w);
+}
+
+static void relaxed_commits_wait(void)
+{
+    struct world w;
+
+    world_init(&w);
+    w.options.relaxed = true;
+    REQUIRE(world_open(&w));
+    query_whole(w.ledger);
+    CHECK_ERR(ledger_commit(w.ledger), OK); /* the first goes at once */
+    CHECK(!ledger_is_dirty(w.ledger));
+    query_whole(w.ledger);
+    CHECK_ERR(ledger_commit(w.ledger), OK);
+    CHECK(ledger_is_dirty(w.ledger));
+    sleep_ms(70);
+    CHECK_ERR(ledger_commit(w.ledger), OK);
+    CHECK(!ledger_is_dirty(w.ledger));
+    query_whole(w.ledger);
+    CHECK_ERR(ledger_commit(w.ledger), OK);
+    world_close(&w);
+    CHECK_INT(world_verify(&w).rows, 3);
+    world_fini(&w);
+}
+
+static sqlite3 *lock_database(const struct world *w)
+{
+    char path[300];
+    sqlite3 *db = NULL;
+
+    snprintf(path, sizeof(path), "%s/ledger.db", w->directory);
+    CHECK_INT(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    CHECK_INT(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+static void a_locked_database_stops_nobody(void)
+{
+    struct world w;
+    struct store_health health = { 0 };
+
+    world_init(&w);
+    REQUIRE(world_open(&w));
+    sqlite3 *locker = lock_database(&w);
+    for (int i = 0; i < 300; i++) {
+        for (int n = 0; n < 10; n++)
+            query_whole(w.ledger);
+        CHECK_ERR(ledger_commit(w.ledger), OK);
+        if (i % 3 == 0)
+            sleep_ms(5);
+    }
+    for (int i = 0; i < 1000 && health.import_failures == 0; i++) {
+        sleep_ms(5);
+        store_health_read(w.store, &health);
+    }
+    CHECK(health.import_failures > 0);
+    CHECK_INT(world_sql(&w, "SELECT count(*) FROM queries"), 0);
+    sqlite3_close(locker);
+    CHECK(wait_for_rows(&w, 3000));
+    world_close(&w);
+    struct ledger_check check = world_verify(&w);
+    CHECK(check.rows == 3000 && check.interrupted == 0 && check.mismatches == 0);
+    world_fini(&w);
+}
+
+/* Past the journals' limit commits fail, nothing appended is lost, and it ends when the database is back. */
+static void journals_are_bounded(void)
+{
+    struct world w;
+    int64_t rows = 0;
+    enum err e = OK;
+
+    world_init(&w);
+    w.options.journal_bytes_max = 64 * 1024;
+    REQUIRE(world_open(&w));
+    sqlite3 *locker = lock_database(&w);
+    for (int i = 0; i < 10000 && e == OK; i++, rows++) {
+        query_whole(w.ledger);
+        e = ledger_commit(w.ledger);
+    }
+    CHECK_ERR(e, WEIR_STORE);
+    CHECK(rows > 100 && rows < 1000);
+    CHECK(ledger_is_dirty(w.ledger));
+    sqlite3_close(locker);
+    for (int i = 0; i < 1000 && e != OK; i++) {
+        sleep_ms(5);
+        e = ledger_commit(w.ledger);
+    }
+    CHECK_ERR(e, OK);
+    CHECK(!ledger_is_dirty(w.ledger));
+    world_close(&w);
+    CHECK_INT(world_verify(&w).rows, rows);
+    world_fini(&w);
+}
+
+/* Nothing can be written, ever: new queries are refused at a bound, ends of known ones are still taken. */
+static void memory_is_bounded(void)
+{
+    struct world w;
+    int64_t id;
+    int begun = 0;
+
+    world_init(&w);
+    w.options.journal_bytes_max = 1;
+    REQUIRE(world_open(&w));
+    for (; begun < 100000 && w.ledger; begun++) {
+        query_begin(w.ledger, id = ledger_query_id(w.ledger));
+        if (begun % 1000 == 999)
+            CHECK_ERR(ledger_commit(w.ledger), WEIR_STORE);
+    }
+    id = ledger_query_id(w.ledger);
+    query_end(w.ledger, id);
+    CHECK_ERR(ledger_commit(w.ledger), WEIR_STORE);
+    CHECK(ledger_is_dirty(w.ledger));
+    world_close(&w);
+    CHECK_INT(world_verify(&w).rows, 0);
+    world_fini(&w);
+}
+
+struct lines {
+    struct arena arena;
+    int count;
+    int sound;
+    int64_t calls;
+    str last_tenant;
+    str last_started;
 };
 
-static void place_make(struct place *p)
+static void take_line(void *ctx, str line)
 {
-    snprintf(p->directory, sizeof(p->directory), "/tmp/weir-store-XXXXXX");
-    CHECK(mkdtemp(p->directory) != NULL);
+    struct lines *lines = ctx;
+    struct json v;
+
+    lines->count++;
+    if (json_parse(&lines->arena, line, &v, NULL) != OK)
+        return;
+    lines->sound += json_is(v, JSON_OBJECT) && json_is(json_get(v, STR("calls")), JSON_ARRAY) &&
+                    json_is(json_get(v, STR("hrm_confidence")), JSON_NULL);
+    lines->calls += (int64_t)json_count(json_get(v, STR("calls")));
+    /* The line is the exporter's, so what is kept is copied. */
+    CHECK(json_str(json_get(v, STR("tenant")), &lines->arena, &lines->last_tenant));
+    lines->last_tenant = arena_str(&lines->arena, lines->last_tenant);
+    CHECK(json_str(json_get(v, STR("started")), &lines->arena, &lines->last_started));
+    lines->last_started = arena_str(&lines->arena, lines->last_started);
 }
 
-static void place_remove(const struct place *p)
+static void exports_are_json(void)
 {
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf '%s'", p->directory);
-    CHECK_INT(system(command), 0);
+    struct world w;
+    struct lines lines = { 0 };
+
+    world_init(&w);
+    REQUIRE(world_open(&w));
+    query_whole(w.ledger);
+    int64_t id = ledger_query_id(w.ledger);
+    const struct ledger_query odd = { .id = id,
+                                      .started = 4102444800000042,
+                                      .tenant = STR("a\"b\\c\n\x01\xe2\x82\xac\xff"),
+                                      .reserved = COST_UNPRICED };
+    ledger_begin(w.ledger, &odd);
+    call_begin(w.ledger, id, 1);
+    call_begin(w.ledger, id, 2);
+    call_done(w.ledger, id, 1);
+    query_end(w.ledger, id);
+    world_close(&w);
+
+    arena_init(&lines.arena, 1 << 20);
+    CHECK_ERR(store_export(w.options.directory, INT64_MIN, take_line, &lines, w.why), OK);
+    CHECK(lines.count == 2 && lines.sound == 2 && lines.calls == 3);
+    CHECK_STR(lines.last_tenant, STR("a\"b\\c\n\x01\xe2\x82\xac\xef\xbf\xbd"));
+    CHECK_STR(lines.last_started, STR("2100-01-01T00:00:00.000042Z"));
+    lines.count = 0;
+    CHECK_ERR(store_export(w.options.directory, 4102444800000042, take_line, &lines, w.why), OK);
+    CHECK_INT(lines.count, 1);
+    lines.count = 0;
+    CHECK_ERR(store_export(w.options.directory, 4102444800000043, take_line, &lines, w.why), OK);
+    CHECK_INT(lines.count, 0);
+    CHECK_ERR(store_export(STR("/nonexistent"), 0, take_line, &lines, w.why), WEIR_STORE);
+    arena_fini(&lines.arena);
+    world_fini(&w);
 }
 
-static struct store *open_at(struct place *p)
-{
-    struct store *s = NULL;
-    struct store_options options = { .directory = str_from(p->directory),
-                                     .import_interval = 2 * NSEC_PER_MS,
-                                     .segment_bytes = 4096 };
-    enum err e = store_open(&s, &options, p->why);
-    CHECK_ERR(e, OK);
-    return s;
-}
-
-/* One query with one call of 100 and 10 tokens at 150 and 600: 21,000 nano-dollars. */
-static int64_t add_query(struct ledger *l)
-{
-    int64_t id = ledger_query_id(l);
-    ledger_begin(l, &(struct ledger_query){ .id = id,
-                                            .started = 1,
-                                            .strategy = STR("plain"),
-                                            .requested_model = STR("gpt-4o-mini") });
-    ledger_call_begin(l, &(struct ledger_call){ .query = id,
-                                                .number = 1,
-                                                .role = STR("plain"),
-                                                .model = STR("gpt-4o-mini"),
-                                                .provider = STR("openai"),
-                                                .reserved = 99000 });
-    return id;
-}
-
-static void end_query(struct ledger *l, int64_t id)
-{
-    ledger_call_done(
-        l, &(struct ledger_call_end){ .query = id,
-                                      .number = 1,
-                                      .http_status = 200,
-                                      .attempts = 1,
-                                      .usage = { .input = 100, .output = 10, .is_known = true },
-                                      .cost = 21000,
-                                      .price_input = 150,
-                                      .price_output = 600,
-                                      .price_cached = 75 });
-    ledger_end(l, &(struct ledger_end){ .id = id,
-                                        .http_status = 200,
-                                        .model = STR("gpt-4o-mini"),
-                                        .hrm_confidence = -1,
-                                        .trm_confidence = -1,
-                                        .confidence = 0.5,
-                                        .latency_us = 42 });
-}
-
-static void on_mismatch(void *ctx, str sentence)
+static void quiet(void *ctx, str sentence)
 {
     (void)ctx;
-    fprintf(stderr, "    mismatch: %.*s\n", STR_ARG(sentence));
-}
-
-static struct ledger_check verify(struct place *p)
-{
-    struct ledger_check check = { 0 };
-    CHECK_ERR(store_verify(str_from(p->directory), &check, on_mismatch, NULL, p->why), OK);
-    return check;
-}
-
-static void records_survive_a_round_trip(void)
-{
-    struct buf bytes = { 0 };
-    struct journal_record in = {
-        .kind = JOURNAL_CALL_END,
-        .call_end = { .query = 7,
-                      .number = 3,
-                      .fault = PROVIDER_CUT,
-                      .usage = { .input = 1, .output = 2, .cached = 3, .is_estimated = true },
-                      .cost = COST_UNPRICED,
-                      .price_cached = -1,
-                      .is_simulated = true }
-    };
-    struct journal_record out;
-    size_t used;
-    journal_write(&bytes, &in);
-    REQUIRE(journal_read(buf_str(&bytes), &out, &used) == JOURNAL_RECORD);
-    CHECK_INT(used, bytes.len);
-    CHECK_INT(out.call_end.query, 7);
-    CHECK_INT(out.call_end.number, 3);
-    CHECK_ERR(out.call_end.fault, PROVIDER_CUT);
-    CHECK_INT(out.call_end.usage.cached, 3);
-    CHECK(out.call_end.usage.is_estimated && !out.call_end.usage.is_known &&
-          out.call_end.is_simulated);
-    CHECK(out.call_end.cost == COST_UNPRICED);
-    for (size_t n = 0; n < bytes.len; n++)
-        CHECK(journal_read(str_slice(buf_str(&bytes), 0, n), &out, &used) == JOURNAL_MORE);
-    for (size_t n = 4; n < bytes.len; n++) {
-        bytes.ptr[n] ^= 4;
-        CHECK(journal_read(buf_str(&bytes), &out, &used) == JOURNAL_BROKEN);
-        bytes.ptr[n] ^= 4;
-    }
-    buf_fini(&bytes);
-}
-
-static void ids_grow_and_read_back(void)
-{
-    struct place p;
-    char text[20];
-    int64_t last = 0, back;
-    place_make(&p);
-    for (int run = 0; run < 2; run++) {
-        struct store *s = open_at(&p);
-        struct ledger *l;
-        REQUIRE(ledger_open(&l, s, 3) == OK);
-        for (int i = 0; i < 20000; i++) {
-            int64_t id = ledger_query_id(l);
-            REQUIRE(id > last);
-            last = id;
-        }
-        REQUIRE(ledger_id_parse(ledger_id_format(last, text), &back));
-        CHECK_INT(back, last);
-        end_query(l, add_query(l));
-        last = ledger_query_id(l) - 1;
-        CHECK_ERR(ledger_commit(l), OK);
-        ledger_close(l);
-        store_close(s);
-    }
-    CHECK(!ledger_id_parse(STR("q00000000000000G0"), &back));
-    CHECK(!ledger_id_parse(STR("x0000000000000000"), &back));
-    place_remove(&p);
-}
-
-static void count_line(void *ctx, str line)
-{
-    struct arena arena;
-    struct json v;
-    int64_t cost = 0;
-    arena_init(&arena, 1 << 20);
-    CHECK_ERR(json_parse(&arena, line, &v, NULL), OK);
-    CHECK(json_i64(json_path(v, STR("calls.0.cost_nano_usd")), &cost));
-    CHECK_INT(cost, 21000);
-    (*(int *)ctx)++;
-    arena_fini(&arena);
-}
-
-static void queries_become_rows_over_many_segments(void)
-{
-    struct place p;
-    int lines = 0;
-    place_make(&p);
-    struct store *s = open_at(&p);
-    struct ledger *l;
-    REQUIRE(ledger_open(&l, s, 0) == OK);
-    for (int i = 0; i < 500; i++) {
-        end_query(l, add_query(l));
-        CHECK_ERR(ledger_commit(l), OK);
-    }
-    ledger_close(l);
-    store_close(s);
-    struct ledger_check check = verify(&p);
-    CHECK_INT(check.rows, 500);
-    CHECK_INT(check.calls, 500);
-    CHECK_INT(check.sum_nano_usd, 500 * 21000);
-    CHECK_INT(check.mismatches, 0);
-    CHECK_ERR(store_export(str_from(p.directory), 0, count_line, &lines, p.why), OK);
-    CHECK_INT(lines, 500);
-    place_remove(&p);
-}
-
-/* The child tells each query that it may acknowledge through the pipe; whatever came through must be in the ledger. */
-static void child_main(struct place *p, int out)
-{
-    struct store *s = open_at(p);
-    struct ledger *l;
-    if (ledger_open(&l, s, 0) != OK)
-        _exit(2);
-    for (;;) {
-        int64_t ids[8];
-        for (int i = 0; i < 8; i++)
-            ids[i] = add_query(l);
-        if (ledger_commit(l) != OK)
-            _exit(3);
-        for (int i = 0; i < 8; i++)
-            end_query(l, ids[i]);
-        if (ledger_commit(l) != OK)
-            _exit(4);
-        if (write(out, ids, sizeof(ids)) != (ssize_t)sizeof(ids))
-            _exit(5);
-    }
-}
-
-static int count_ids(const char *directory, const int64_t *ids, size_t n)
-{
-    char path[96];
-    sqlite3 *db;
-    sqlite3_stmt *statement;
-    int found = 0;
-    snprintf(path, sizeof(path), "%s/ledger.db", directory);
-    if (sqlite3_open(path, &db) != SQLITE_OK ||
-        sqlite3_prepare_v2(db,
-                           "SELECT count(*) FROM queries WHERE id = ?1 AND result = 'OK' AND "
-                           "cost_nano_usd = 21000",
-                           -1, &statement, NULL) != SQLITE_OK)
-        return -1;
-    for (size_t i = 0; i < n; i++) {
-        sqlite3_bind_int64(statement, 1, ids[i]);
-        if (sqlite3_step(statement) == SQLITE_ROW)
-            found += sqlite3_column_int(statement, 0);
-        sqlite3_reset(statement);
-    }
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return found;
-}
-
-static void nothing_acknowledged_is_lost_by_kill_9(void)
-{
-    enum { ROUNDS = 30, IDS_MAX = 1 << 16 };
-    static int64_t ids[IDS_MAX];
-    struct place p;
-    struct rng rng;
-    size_t n = 0;
-    rng_init(&rng, 11);
-    place_make(&p);
-    for (int round = 0; round < ROUNDS; round++) {
-        int ends[2];
-        REQUIRE(pipe(ends) == 0);
-        pid_t child = fork();
-        REQUIRE(child >= 0);
-        if (child == 0)
-            child_main(&p, ends[1]);
-        close(ends[1]);
-        usleep(2000 + (useconds_t)rng_below(&rng, 20000));
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
-        while (n + 8 <= IDS_MAX &&
-               read(ends[0], &ids[n], 8 * sizeof(*ids)) == (ssize_t)(8 * sizeof(*ids)))
-            n += 8;
-        close(ends[0]);
-        if (round % 3 == 0)
-            CHECK_INT(verify(&p).mismatches, 0);
-    }
-    struct ledger_check check = verify(&p);
-    CHECK_INT(check.mismatches, 0);
-    CHECK(n > 0);
-    CHECK_INT(count_ids(p.directory, ids, n), (int)n);
-    CHECK(check.rows >= (int64_t)n);
-    place_remove(&p);
-}
-
-static void an_unfinished_query_is_interrupted_at_its_reserve(void)
-{
-    struct place p;
-    place_make(&p);
-    pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        struct store *s = open_at(&p);
-        struct ledger *l;
-        if (ledger_open(&l, s, 0) != OK)
-            _exit(1);
-        add_query(l);
-        _exit(ledger_commit(l) == OK ? 0 : 1);
-    }
-    int status = 1;
-    waitpid(child, &status, 0);
-    CHECK_INT(status, 0);
-    for (int i = 0; i < 2; i++) {
-        struct ledger_check check = verify(&p);
-        CHECK_INT(check.rows, 1);
-        CHECK_INT(check.interrupted, 1);
-        CHECK_INT(check.sum_nano_usd, 99000);
-        CHECK_INT(check.mismatches, 0);
-    }
-    place_remove(&p);
-}
-
-static void serving_goes_on_while_the_database_is_locked(void)
-{
-    struct place p;
-    char path[96];
-    sqlite3 *other;
-    place_make(&p);
-    struct store *s = open_at(&p);
-    struct ledger *l;
-    REQUIRE(ledger_open(&l, s, 0) == OK);
-    snprintf(path, sizeof(path), "%s/ledger.db", p.directory);
-    REQUIRE(sqlite3_open(path, &other) == SQLITE_OK);
-    REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK);
-    for (int i = 0; i < 300; i++) {
-        end_query(l, add_query(l));
-        CHECK_ERR(ledger_commit(l), OK);
-        usleep(100);
-    }
-    sqlite3_exec(other, "COMMIT", NULL, NULL, NULL);
-    sqlite3_close(other);
-    ledger_close(l);
-    store_close(s);
-    CHECK_INT(verify(&p).rows, 300);
-    place_remove(&p);
-}
-
-static void a_full_disk_refuses_and_recovers(void)
-{
-    struct place p;
-    struct rlimit before, small = { .rlim_cur = 4096 };
-    int refused = 0;
-    place_make(&p);
-    struct store *s = NULL;
-    struct store_options options = { .directory = str_from(p.directory),
-                                     .import_interval = 10 * NSEC_PER_SEC };
-    REQUIRE(store_open(&s, &options, p.why) == OK);
-    struct ledger *l;
-    REQUIRE(ledger_open(&l, s, 0) == OK);
-    signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &before);
-    small.rlim_max = before.rlim_max;
-    setrlimit(RLIMIT_FSIZE, &small);
-    for (int i = 0; i < 50; i++) {
-        end_query(l, add_query(l));
-        if (ledger_commit(l) == WEIR_STORE)
-            refused++;
-    }
-    CHECK(refused > 0);
-    setrlimit(RLIMIT_FSIZE, &before);
-    CHECK_ERR(ledger_commit(l), OK);
-    ledger_close(l);
-    store_close(s);
-    struct ledger_check check = verify(&p);
-    CHECK_INT(check.rows, 50);
-    CHECK_INT(check.mismatches, 0);
-    place_remove(&p);
+    (void)sentence;
 }
 
 static void tampering_is_found(void)
 {
-    static const char *const changes[] = {
-        "UPDATE calls SET cost_nano_usd = cost_nano_usd + 1",
-        "UPDATE queries SET cost_nano_usd = 0",
-        "UPDATE queries SET calls = 2",
-        "UPDATE calls SET output_tokens = 11",
-        "DELETE FROM queries",
+    static const struct {
+        const char *sql;
+        int64_t mismatches;
+    } cases[] = {
+        { "UPDATE queries SET arm = 'b'", 0 },
+        { "UPDATE queries SET cost_nano_usd = cost_nano_usd + 1 WHERE rowid = (SELECT min(id) FROM "
+          "queries)",
+          1 },
+        { "UPDATE queries SET calls = 2", 3 },
+        { "UPDATE queries SET input_tokens = 0", 3 },
+        { "UPDATE queries SET output_tokens = 0", 3 },
+        { "DELETE FROM calls WHERE query_id = (SELECT max(id) FROM queries)", 3 },
+        { "DELETE FROM queries WHERE id = (SELECT min(id) FROM queries)", 1 },
+        { "DELETE FROM queries WHERE id = (SELECT max(id) FROM queries)", 1 },
+        { "UPDATE calls SET cost_nano_usd = 0", 6 }, /* the call's own cost, and the query's sum */
+        { "UPDATE calls SET cached_tokens = 39", 3 },
+        { "UPDATE calls SET cached_tokens = 101", 3 },
+        { "UPDATE calls SET price_output_nano_usd = 41", 3 },
+        { "UPDATE calls SET price_input_nano_usd = NULL", 3 }, /* a cost without a price */
+        { "UPDATE calls SET price_cached_nano_usd = NULL", 3 }, /* then input's price holds */
+        { "UPDATE calls SET is_interrupted = 1", 3 }, /* not the reserve */
+        { "UPDATE calls SET cost_nano_usd = NULL", 6 }, /* a price without a cost, the sum */
+        { "UPDATE calls SET cache_write_tokens = 7", 0 }, /* costs 70 less, 7 at 10 */
+        { "UPDATE calls SET cache_write_tokens = 7, price_input_nano_usd = 11", 3 },
+        { "UPDATE calls SET is_usage_known = 0, input_tokens = 0, output_tokens = 0", 6 },
     };
-    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
-        struct place p;
-        char path[96];
-        sqlite3 *db;
-        place_make(&p);
-        struct store *s = open_at(&p);
-        struct ledger *l;
-        REQUIRE(ledger_open(&l, s, 0) == OK);
-        end_query(l, add_query(l));
-        ledger_close(l);
-        store_close(s);
-        CHECK_INT(verify(&p).mismatches, 0);
-        snprintf(path, sizeof(path), "%s/ledger.db", p.directory);
-        REQUIRE(sqlite3_open(path, &db) == SQLITE_OK);
-        REQUIRE(sqlite3_exec(db, changes[i], NULL, NULL, NULL) == SQLITE_OK);
-        sqlite3_close(db);
-        CHECK(verify(&p).mismatches > 0);
-        place_remove(&p);
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world w;
+        struct ledger_check check = { 0 };
+        world_init(&w);
+        REQUIRE(world_open(&w));
+        for (int n = 0; n < 3; n++)
+            query_whole(w.ledger);
+        world_close(&w);
+        CHECK_INT(world_verify(&w).mismatches, 0);
+        CHECK_INT(world_sql(&w, cases[i].sql), 0);
+        CHECK_ERR(store_verify(w.options.directory, &check, quiet, NULL, w.why), OK);
+        if (check.mismatches != cases[i].mismatches)
+            fprintf(stderr, "%s\n", cases[i].sql);
+        CHECK_INT(check.mismatches, cases[i].mismatches);
+        world_fini(&w);
+    }
+    struct ledger_check check = { .rows = 42 };
+    char why[256];
+    CHECK_ERR(store_verify(STR("/nonexistent"), &check, quiet, NULL, why), WEIR_STORE);
+    CHECK_INT(check.rows, 42);
+}
+
+static void segment_names(void)
+{
+    static const struct {
+        str name;
+        bool is_sound;
+        unsigned worker;
+        uint64_t sequence;
+    } cases[] = {
+        { STR("journal-000-0000000001.wj"), true, 0, 1 },
+        { STR("journal-255-18446744073709551615.wj"), true, 255, UINT64_MAX },
+        { STR("journal-256-1.wj"), false, 0, 0 },
+        { STR("journal-1.wj"), false, 0, 0 },
+        { STR("journal-.wj"), false, 0, 0 },
+        { STR("journal-1-.wj"), false, 0, 0 },
+        { STR("journal--1.wj"), false, 0, 0 },
+        { STR("journal-1-1.wj.corrupt"), false, 0, 0 },
+        { STR("ledger.db"), false, 0, 0 },
+        { STR(""), false, 0, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        unsigned worker = 0;
+        uint64_t sequence = 0;
+        CHECK(segment_name_parse(cases[i].name, &worker, &sequence) == cases[i].is_sound);
+        CHECK(worker == cases[i].worker && sequence == cases[i].sequence);
     }
 }
 
-static void a_second_process_is_refused(void)
-{
-    struct place p;
-    struct store *second = NULL;
-    place_make(&p);
-    struct store *s = open_at(&p);
-    struct store_options options = { .directory = str_from(p.directory) };
-    CHECK_ERR(store_open(&second, &options, p.why), WEIR_STORE);
-    CHECK(str_find(str_from(p.why), STR("another weir")) != STR_NPOS);
-    CHECK(verify(&p).is_live);
-    store_close(s);
-    place_remove(&p);
-}
-
-TESTS(TEST(records_survive_a_round_trip), TEST(ids_grow_and_read_back),
-      TEST(queries_become_rows_over_many_segments), TEST(nothing_acknowledged_is_lost_by_kill_9),
-      TEST(an_unfinished_query_is_interrupted_at_its_reserve),
-      TEST(serving_goes_on_while_the_database_is_locked), TEST(a_full_disk_refuses_and_recovers),
-      TEST(tampering_is_found), TEST(a_second_process_is_refused))
+TESTS(TEST(a_query_comes_back), TEST(unpriced_is_null), TEST(calls_without_end_cost_their_reserve),
+      TEST(ids_grow), TEST(ids_have_a_text), TEST(one_process_holds_the_directory),
+      TEST(a_newer_schema_is_refused), TEST(segments_rotate_and_go), TEST(an_idle_store_wakes),
+      TEST(relaxed_commits_wait), TEST(a_locked_database_stops_nobody), TEST(journals_are_bounded),
+      TEST(memory_is_bounded), TEST(exports_are_json), TEST(tampering_is_found),
+      TEST(segment_names))

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store/internal: what the files of edge/store share: the segments of the journals, the importer, the database driver.
+ *
+ * Threads: a ledger (journal.c) is used by its worker only. A segment is written by that worker and read by the importer, up to
+ * `committed`. The importer and the database belong to the store thread (before it starts and after it ends: to store_open()
+ * and store_close()).
+ */
+#ifndef WEIR_EDGE_STORE_INTERNAL_H
+#define WEIR_EDGE_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "edge/store/record.h"
+#include "edge/store/store.h"
+
+#define STORE_PATH_MAX ((size_t)1024)
+#define STORE_WORKERS_MAX 256u
+#define CORRUPT_SUFFIX ".corrupt" /* of a segment that is kept aside */
+
+/* ---- segments: journal-<worker>-<sequence>.wj ---- */
+
+struct segment {
+    struct link link; /* in store->segments, in the order they were opened */
+    unsigned worker;
+    uint64_t sequence;
+    _Atomic uint64_t committed; /* bytes that may be read */
+    _Atomic bool is_closed; /* the worker is done with it */
+    /* The importer's own: */
+    int fd; /* -1: not open */
+    uint64_t limit; /* `committed`, as of the start of the pass */
+    uint64_t imported; /* bytes used up */
+    unsigned pins; /* queries with a record here whose row is not committed to the database yet */
+    bool is_corrupt;
+};
+
+/* ---- rows ---- */
+
+struct row_call {
+    struct ledger_call begin;
+    struct ledger_call_end done; /* of an interrupted call: its cost is the reserve */
+    bool is_done;
+    bool is_interrupted;
+};
+
+struct row_query {
+    struct ledger_query begin;
+    struct ledger_end end;
+    int64_t calls_count; /* as stored with the query */
+    int64_t input_tokens;
+    int64_t output_tokens;
+    nano_usd cost;
+    struct row_call *calls;
+    size_t calls_len;
+};
+
+/* Memory for the calls of a row, used again for the next; free(calls) at the end. */
+struct row_space {
+    struct row_call *calls;
+    size_t cap;
+};
+/* `bytes` are whole sound records of one query, its BEGIN first. Without an END it is interrupted, and so is a call without one. The row
+ * points into the space and the bytes. */
+NODISCARD enum err row_assemble(struct row_space *space, const uint8_t *bytes, size_t len,
+                                struct row_query *out);
+
+/* ---- sqlite.c ---- */
+
+struct database;
+enum database_mode { DATABASE_WRITE, DATABASE_READ };
+
+/* Opens directory/ledger.db, migrated when writing. `out_why` gets a sentence on failure. */
+NODISCARD enum err database_open(struct database **out, str directory, enum database_mode mode,
+                                 bool sync_power, char out_why[256]);
+void database_close(struct database *db); /* NULL is a no-op */
+NODISCARD enum err database_begin(struct database *db);
+/* A query that is there already stays as it is. */
+NODISCARD enum err database_insert(struct database *db, const struct row_query *q);
+NODISCARD enum err database_commit(struct database *db);
+void database_rollback(struct database *db);
+NODISCARD enum err database_id_max(struct database *db, int64_t *out); /* 0 when empty */
+const char *database_message(const struct database *db); /* of the last failure */
+/* Someone else holds the database: the same connection may succeed later. */
+bool database_is_busy(const struct database *db);
+
+/* Walks all queries, oldest first, each with its calls; texts are the walk's until the next row. A call whose query does not exist goes to
+ * on_stray. Both callbacks may be NULL. One consistent view of the database. */
+struct database_visitor {
+    void (*on_query)(void *ctx, const struct row_query *q);
+    void (*on_stray)(void *ctx, const struct row_call *c);
+    void *ctx;
+};
+NODISCARD enum err database_walk(struct database *db, usec_utc since,
+                                 const struct database_visitor *visitor);
+
+/* ---- import.c ---- */
+
+struct importer;
+
+struct importer_counts {
+    uint64_t queries; /* rows handed to the database */
+    uint64_t gaps; /* places where a journal was broken */
+    uint64_t strays; /* records of no open query: of queries imported before */
+    int64_t id_max; /* of all records seen */
+};
+
+NODISCARD enum err importer_open(struct importer **out, struct store *s, bool sync_power,
+                                 char out_why[256]);
+void importer_close(struct importer *imp); /* NULL is a no-op */
+/* One pass over all segments; deletes those that are done with. */
+NODISCARD enum err importer_run(struct importer *imp, char out_why[256]);
+/* Writes every open query as interrupted; for when no record can follow. */
+NODISCARD enum err importer_interrupt(struct importer *imp, char out_why[256]);
+const struct importer_counts *importer_counts(const struct importer *imp);
+
+/* ---- store.c ---- */
+
+struct store {
+    char directory[STORE_PATH_MAX];
+    struct store_options options; /* defaults filled in; its directory is empty, see above */
+    int lock_fd;
+    struct importer *importer;
+    pthread_t thread;
+    bool has_thread;
+    bool has_mutex;
+
+    pthread_mutex_t mutex; /* over all below that is not atomic */
+    pthread_cond_t wake;
+    struct link segments;
+    bool is_stopping;
+    bool is_urgent; /* import now: a worker is at the journals' limit */
+    int64_t id_floor[STORE_WORKERS_MAX]; /* ids of the worker's next ledger are above */
+
+    _Atomic bool is_idle; /* the thread sleeps until a commit wakes it */
+    _Atomic uint64_t journal_bytes; /* of all segments */
+    _Atomic uint64_t next_sequence;
+    _Atomic uint64_t import_failures;
+};
+
+/* Called by ledgers. */
+void store_wake_if_idle(struct store *s);
+void store_wake_urgently(struct store *s);
+void store_segment_add(struct store *s, struct segment *segment);
+/* NULL when there is no memory. */
+struct segment *segment_new(unsigned worker, uint64_t sequence);
+/* False when the name is none of a segment. */
+bool segment_name_parse(str name, unsigned *out_worker, uint64_t *out_sequence);
+/* directory/journal-….wj; false when it is too long. */
+bool segment_path(const struct store *s, const struct segment *segment, const char *suffix,
+                  char out[STORE_PATH_MAX]);
+/* The store without its thread, for `weir ledger verify`: lock, recovery, nothing running. WEIR_OVERLOADED: another process holds the lock. */
+NODISCARD enum err store_recover(struct store **out, const struct store_options *options,
+                                 char out_why[256]);
+void store_free(struct store *s); /* without draining; NULL is a no-op */
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record_test: the journal's bytes: round trips, every prefix, every flipped bit. */
+#include <math.h>
+
+#include "edge/store/internal.h"
+#include "test/check.h"
+
+static struct ledger_query a_query(void)
+{
+    return (struct ledger_query){ .id = INT64_MAX,
+                                  .started = 1767225600000001,
+                                  .tenant = STR("acme"),
+                                  .domain = STR(""),
+                                  .requested_model = STR("weir/auto"),
+                                  .strategy = STR("hrm_trm"),
+                                  .arm = STR("b"),
+                                  .is_stream = true,
+                                  .reserved = COST_UNPRICED };
+}
+
+static struct ledger_call_end a_done(void)
+{
+    return (struct ledger_call_end){ .query = 7,
+                                     .number = UINT32_MAX,
+                                     .fault = PROVIDER_CUT,
+                                     .http_status = 502,
+                                     .attempts = 3,
+                                     .usage = { 100, 20, 50, 10, 5, true, false },
+                                     .cost = 123456789,
+                                     .price_input = 2500,
+                                     .price_output = 10000,
+                                     .price_cached = -1,
+                                     .latency_us = 12345,
+                                     .first_byte_us = 678,
+                                     .is_simulated = true };
+}
+
+static void checksum_is_the_standard_one(void)
+{
+    CHECK(record_crc32c((const uint8_t *)"123456789", 9, 0) == 0xe3069283u);
+    CHECK(record_crc32c((const uint8_t *)"", 0, 0) == 0);
+    /* In two steps as in one. */
+    CHECK(record_crc32c((const uint8_t *)"6789", 4,
+                        record_crc32c((const uint8_t *)"12345", 5, 0)) == 0xe3069283u);
+}
+
+static void begins_round_trip(void)
+{
+    struct ledger_query q = a_query();
+    uint8_t bytes[RECORD_BYTES_MAX];
+    struct record r;
+
+    size_t len = record_put_begin(bytes, &q);
+    CHECK_INT(record_length(bytes), len);
+    REQUIRE(record_decode(bytes, &r));
+    CHECK_INT(r.type, RECORD_BEGIN);
+    CHECK(record_query(&r) == INT64_MAX);
+    CHECK(r.begin.started == q.started && r.begin.reserved == COST_UNPRICED && r.begin.is_stream);
+    CHECK_STR(r.begin.tenant, q.tenant);
+    CHECK_STR(r.begin.domain, q.domain);
+    CHECK_STR(r.begin.requested_model, q.requested_model);
+    CHECK_STR(r.begin.strategy, q.strategy);
+    CHECK_STR(r.begin.arm, q.arm);
+}
+
+static void calls_round_trip(void)
+{
+    struct ledger_call c = { 7, 3, STR("solve"), STR("gpt-4o"), STR("openai"), 42 };
+    struct ledger_call_end d = a_done();
+    uint8_t bytes[RECORD_BYTES_MAX];
+    struct record r;
+
+    record_put_call_begin(bytes, &c);
+    REQUIRE(record_decode(bytes, &r));
+    CHECK(r.type == RECORD_CALL_BEGIN && r.call_begin.query == 7 && r.call_begin.number == 3);
+    CHECK_STR(r.call_begin.role, c.role);
+    CHECK_STR(r.call_begin.model, c.model);
+    CHECK_STR(r.call_begin.provider, c.provider);
+    CHECK_INT(r.call_begin.reserved, 42);
+
+    record_put_call_done(bytes, &d);
+    REQUIRE(record_decode(bytes, &r));
+    CHECK(r.type == RECORD_CALL_DONE && r.call_done.number == UINT32_MAX);
+    CHECK_ERR(r.call_done.fault, PROVIDER_CUT);
+    CHECK(r.call_done.http_status == 502 && r.call_done.attempts == 3);
+    CHECK(r.call_done.usage.input == 100 && r.call_done.usage.output == 20 &&
+          r.call_done.usage.cached == 50 && r.call_done.usage.cache_write == 10 &&
+          r.call_done.usage.reasoning == 5 && r.call_done.usage.is_known &&
+          !r.call_done.usage.is_estimated);
+    CHECK(r.call_done.cost == 123456789 && r.call_done.price_input == 2500 &&
+          r.call_done.price_output == 10000 && r.call_done.price_cached == -1);
+    CHECK(r.call_done.latency_us == 12345 && r.call_done.first_byte_us == 678 &&
+          r.call_done.is_simulated);
+}
+
+static void ends_round_trip(void)
+{
+    struct ledger_end e = { -5, OK, 200, true, STR("m"), 0.25, -1, 1e-300, INT64_MIN };
+    uint8_t bytes[RECORD_BYTES_MAX];
+    struct record r;
+
+    record_put_end(bytes, &e);
+    REQUIRE(record_decode(bytes, &r));
+    CHECK(r.type == RECORD_END && r.end.id == -5 && r.end.http_status == 200);
+    CHECK_ERR(r.end.fault, OK);
+    CHECK(r.end.is_truncated && r.end.latency_us == INT64_MIN);
+    CHECK_NEAR(r.end.hrm_confidence, 0.25, 0);
+    CHECK_NEAR(r.end.trm_confidence, -1, 0);
+    CHECK_NEAR(r.end.confidence, 1e-300, 0);
+    for (int fault = 1; fault < ERR_COUNT; fault++) {
+        e.fault = (enum err)fault;
+        record_put_end(bytes, &e);
+        REQUIRE(record_decode(bytes, &r));
+        CHECK_ERR(r.end.fault, e.fault);
+    }
+}
+
+/* At 200 bytes, and not within a character. */
+static void texts_are_cut(void)
+{
+    char text[300];
+    struct ledger_query q = a_query();
+    uint8_t bytes[RECORD_BYTES_MAX];
+    struct record r;
+
+    memset(text, 'x', sizeof(text));
+    q.tenant = q.domain = q.strategy = q.arm = q.requested_model = (str){ text, sizeof(text) };
+    record_put_begin(bytes, &q);
+    REQUIRE(record_decode(bytes, &r));
+    CHECK_INT(r.begin.arm.len, 200);
+    memcpy(text + 198, "\xe2\x82\xac", 3); /* its last byte would be the 201st */
+    record_put_begin(bytes, &q);
+    REQUIRE(record_decode(bytes, &r));
+    CHECK_INT(r.begin.arm.len, 198);
+    q.tenant.len = 201;
+    record_put_begin(bytes, &q);
+    REQUIRE(record_decode(bytes, &r));
+    CHECK_INT(r.begin.tenant.len, 198);
+}
+
+/* Three records, one of each of these. */
+static size_t three_records(uint8_t *out, size_t starts[4])
+{
+    struct ledger_query q = a_query();
+    struct ledger_call_end d = a_done();
+    struct ledger_end e = { 9, OK, 200, false, STR("m"), 0, 0, 0, 1 };
+
+    starts[0] = 0;
+    starts[1] = record_put_begin(out, &q);
+    starts[2] = starts[1] + record_put_call_done(out + starts[1], &d);
+    starts[3] = starts[2] + record_put_end(out + starts[2], &e);
+    return starts[3];
+}
+
+static void prefixes_give_whole_records_only(void)
+{
+    uint8_t bytes[3 * RECORD_BYTES_MAX];
+    size_t starts[4], size = three_records(bytes, starts);
+
+    for (size_t n = 0; n <= size; n++) {
+        for (int is_final = 0; is_final < 2; is_final++) {
+            struct record_reader reader = { .bytes = bytes, .len = n, .is_final = is_final };
+            struct record r;
+            size_t found = 0, whole = 0;
+            enum record_step step;
+            while (whole < 3 && n >= starts[whole + 1])
+                whole++;
+            while ((step = record_next(&reader, &r)) == RECORD_STEP_FOUND)
+                found++;
+            CHECK_INT(step, RECORD_STEP_MORE);
+            CHECK_INT(found, whole);
+            CHECK_INT(reader.at, is_final ? n : starts[whole]);
+            CHECK_INT(reader.gap_bytes, is_final ? n - starts[whole] : 0);
+        }
+    }
+}
+
+static void flipped_bits_lose_their_record_only(void)
+{
+    uint8_t bytes[3 * RECORD_BYTES_MAX];
+    size_t starts[4], size = three_records(bytes, starts);
+
+    for (size_t bit = 0; bit < size * 8; bit++) {
+        struct record_reader reader = { .bytes = bytes, .len = size, .is_final = true };
+        struct record r;
+        size_t found = 0, gaps = 0, broken = 0;
+        while (bit / 8 >= starts[broken + 1])
+            broken++;
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        for (enum record_step step; (step = record_next(&reader, &r)) != RECORD_STEP_MORE;) {
+            found += step == RECORD_STEP_FOUND;
+            gaps += step == RECORD_STEP_CORRUPT;
+        }
+        CHECK_INT(found, 2);
+        CHECK_INT(gaps, broken == 2 ? 0 : 1);
+        CHECK_INT(reader.gap_bytes, broken == 2 ? starts[3] - starts[2] : 0);
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+/* A payload with a right checksum that no writer writes. */
+static void senseless_payloads_are_refused(void)
+{
+    static const struct {
+        const char *what;
+        size_t len;
+        uint8_t payload[24];
+    } cases[] = {
+        { "nothing", 0, { 0 } },
+        { "an integer of eleven bytes",
+          11,
+          { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1 } },
+        { "an integer past 64 bits", 10, { 255, 255, 255, 255, 255, 255, 255, 255, 255, 2 } },
+        { "a text that is longer than the rest", 3, { 2, 2, 9 } },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        uint8_t bytes[64] = { (uint8_t)cases[i].len, 0, RECORD_CALL_BEGIN, RECORD_VERSION };
+        struct record r;
+        memcpy(bytes + RECORD_HEADER_BYTES, cases[i].payload, cases[i].len);
+        if (record_decode(bytes, &r))
+            check_note(__FILE__, __LINE__, cases[i].what);
+    }
+    /* One byte too many behind a sound payload, and a boolean that is none. */
+    struct ledger_query q = a_query();
+    uint8_t bytes[RECORD_BYTES_MAX];
+    struct record r;
+    size_t len = record_put_begin(bytes, &q);
+    bytes[0]++;
+    CHECK(!record_decode(bytes, &r));
+    bytes[0]--;
+    CHECK(record_decode(bytes, &r));
+    bytes[len - 11] = 2; /* is_stream, before the ten bytes of INT64_MIN */
+    CHECK(!record_decode(bytes, &r));
+}
+
+TESTS(TEST(checksum_is_the_standard_one), TEST(begins_round_trip), TEST(calls_round_trip),
+      TEST(ends_round_trip), TEST(texts_are_cut), TEST(prefixes_give_whole_records_only),
+      TEST(flipped_bits_lose_their_record_only), TEST(senseless_payloads_are_refused))
