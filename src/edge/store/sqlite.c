@@ -262,7 +262,7 @@ static enum err statement_finish(struct database *db, sqlite3_stmt *statement)
 
 static enum err database_do(struct database *db, enum statement which)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     enum err e = database_statement(db, which, &statement);
 
     return e == OK ? statement_finish(db, statement) : e;
@@ -293,7 +293,7 @@ void database_rollback(struct database *db)
 
 enum err database_id_max(struct database *db, int64_t *out)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     enum err e = database_statement(db, STATEMENT_ID_MAX, &statement);
 
     if (e != OK)
@@ -316,7 +316,7 @@ static enum err bound_finish(struct database *db, sqlite3_stmt *statement, int c
 
 enum err database_insert(struct database *db, const struct row_query *q)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     enum err e = database_statement(db, STATEMENT_QUERY, &statement);
 
     if (e == OK)

@@ -255,13 +255,9 @@ static void member_confidence(struct buf *out, const char *name, double v)
         json_write_double(out, v);
 }
 
-static void member_fault(struct buf *out, enum err fault)
+static void member_result(struct buf *out, enum err fault)
 {
-    json_key(out, "fault");
-    if (fault == OK)
-        buf_add(out, STR("null"));
-    else
-        json_write_str(out, str_from(err_info(fault)->name));
+    json_member_str(out, "result", str_from(err_info(fault)->name));
 }
 
 /* RFC 3339 with microseconds. */
@@ -294,8 +290,8 @@ static void write_call(struct buf *out, const struct row_call *c)
     json_member_str(out, "role", c->begin.role);
     json_member_str(out, "model", c->begin.model);
     json_member_str(out, "provider", c->begin.provider);
-    json_member_bool(out, "is_interrupted", c->is_interrupted);
-    member_fault(out, done->fault);
+    json_member_bool(out, "interrupted", c->is_interrupted);
+    member_result(out, done->fault);
     json_member_i64(out, "http_status", done->http_status);
     json_member_i64(out, "attempts", done->attempts);
     json_member_i64(out, "input_tokens", done->usage.input);
@@ -303,8 +299,8 @@ static void write_call(struct buf *out, const struct row_call *c)
     json_member_i64(out, "cached_tokens", done->usage.cached);
     json_member_i64(out, "cache_write_tokens", done->usage.cache_write);
     json_member_i64(out, "reasoning_tokens", done->usage.reasoning);
-    json_member_bool(out, "is_usage_known", done->usage.is_known);
-    json_member_bool(out, "is_usage_estimated", done->usage.is_estimated);
+    json_member_bool(out, "usage_known", done->usage.is_known);
+    json_member_bool(out, "estimated", done->usage.is_estimated);
     member_cost(out, "reserved_nano_usd", c->begin.reserved);
     member_cost(out, "cost_nano_usd", done->cost);
     member_price(out, "price_input_nano_usd", done->price_input);
@@ -312,7 +308,7 @@ static void write_call(struct buf *out, const struct row_call *c)
     member_price(out, "price_cached_nano_usd", done->price_cached);
     json_member_i64(out, "latency_us", done->latency_us);
     json_member_i64(out, "first_byte_us", done->first_byte_us);
-    json_member_bool(out, "is_simulated", done->is_simulated);
+    json_member_bool(out, "simulated", done->is_simulated);
     buf_add_char(out, '}');
 }
 
@@ -331,10 +327,10 @@ static void export_query(void *ctx, const struct row_query *q)
     json_member_str(out, "requested_model", q->begin.requested_model);
     json_member_str(out, "strategy", q->begin.strategy);
     json_member_str(out, "arm", q->begin.arm);
-    json_member_bool(out, "is_stream", q->begin.is_stream);
-    member_fault(out, q->end.fault);
+    json_member_bool(out, "stream", q->begin.is_stream);
+    member_result(out, q->end.fault);
     json_member_i64(out, "http_status", q->end.http_status);
-    json_member_bool(out, "is_truncated", q->end.is_truncated);
+    json_member_bool(out, "truncated", q->end.is_truncated);
     json_member_str(out, "model", q->end.model);
     member_confidence(out, "hrm_confidence", q->end.hrm_confidence);
     member_confidence(out, "trm_confidence", q->end.trm_confidence);
@@ -344,6 +340,7 @@ static void export_query(void *ctx, const struct row_query *q)
     json_member_i64(out, "output_tokens", q->output_tokens);
     member_cost(out, "reserved_nano_usd", q->begin.reserved);
     member_cost(out, "cost_nano_usd", q->cost);
+    json_member_i64(out, "call_count", (int64_t)q->calls_len);
     json_key(out, "calls");
     buf_add_char(out, '[');
     for (size_t i = 0; i < q->calls_len; i++) {
