@@ -108,6 +108,31 @@ def ask(checks, world):
     checks.true("no secret is shown", not harness.has_secret(out + err), out + err)
 
 
+def budgets(checks, world):
+    """Caps hold, and what could be had under them is the answer."""
+    provider = world.upstream("sim", "--time-scale", "0")
+    env = {"WEIR_E2E_PROVIDER_KEY": harness.PROVIDER_KEY}
+    before = provider.counts()["requests"]
+    poor = world.gateway(provider, {"budget": {"usd_max": 777}}, start=False)
+    poor.config.write_text(poor.config.read_text().replace("777", "0.000001"))  # Python would write 1e-06
+    status, out, err = run(world, "ask", "What is 12 * 34?", "--config", poor.config, "--json", env=env)
+    answer = json.loads(out)
+    checks.equal("too few dollars: refused", (status, answer["success"], answer["error"]), (1, False, "POLICY_BUDGET"))
+    checks.equal("too few dollars: no confidence", answer["confidence"]["value"], None)
+    checks.equal("too few dollars: nothing was sent", provider.counts()["requests"], before + 1)
+    checks.equal("too few dollars: its row", [row["result"] for row in poor.rows()], ["POLICY_BUDGET"])
+    short = world.gateway(provider, {"budget": {"calls_max": 1}, "hrm": {"confidence_threshold": 1}, "trm": {"confidence_threshold": 1}},
+                          start=False)
+    status, out, err = run(world, "ask", "What is 12 * 34?", "--config", short.config, "--json", env=env)
+    answer = json.loads(out)
+    checks.equal("one call only", (status, answer["success"], answer["calls"]), (0, True, 1))
+    slow = world.gateway(world.upstream("echo", "--delay-ms", "60000"), {"timeout_seconds": 0.3}, start=False)
+    status, out, err = run(world, "ask", "Hi", "--config", slow.config, "--json", env=env)
+    answer = json.loads(out)
+    checks.equal("no time", (status, answer["error"]), (3, "DEADLINE_EXCEEDED"))
+    checks.equal("ledgers agree with themselves", [gateway.verify()[0] for gateway in (poor, short, slow)], [0, 0, 0])
+
+
 def recorded(checks, world):
     if not RECORDED.is_dir():
         return
@@ -126,7 +151,7 @@ def recorded(checks, world):
 
 
 def main(world, checks):
-    for part in [usage, configuration, prices, ask, recorded]:
+    for part in [usage, configuration, prices, ask, budgets, recorded]:
         part(checks, world)
 
 
