@@ -246,9 +246,12 @@ static enum err segment_list_add(struct segment_list *list, str name)
     struct segment *segment = segment_new(worker, sequence);
     if (!segment)
         return WEIR_NO_MEMORY;
+    if (!segment_path(list->store, segment, "", path) || stat(path, &info) != 0) {
+        bool is_foreign = errno == ENOENT; /* a name that is not written as ours are */
+        free(segment);
+        return is_foreign ? OK : WEIR_IO;
+    }
     list->items[list->len++] = segment;
-    if (!segment_path(list->store, segment, "", path) || stat(path, &info) != 0)
-        return WEIR_IO;
     atomic_store(&segment->committed, (uint64_t)info.st_size);
     atomic_store(&segment->is_closed, true);
     return OK;

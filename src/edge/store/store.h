@@ -132,7 +132,7 @@ struct ledger_check {
 NODISCARD enum err store_verify(str directory, struct ledger_check *out,
                                 void (*on_mismatch)(void *ctx, str sentence), void *ctx,
                                 char out_why[256]);
-/* JSON Lines, a query a line with its calls: {"id","started","tenant",…,"calls":[…]}; oldest first. */
+/* Imports left journals when no server runs, too. JSON Lines, a query a line with its calls: {"id","started","tenant",…,"calls":[…]}; oldest first. */
 NODISCARD enum err store_export(str directory, usec_utc since, void (*on_line)(void *ctx, str line),
                                 void *ctx, char out_why[256]);
 

@@ -189,29 +189,35 @@ static enum err directory_find(str directory, char out[STORE_PATH_MAX], char out
     return WEIR_STORE;
 }
 
+/* Imports the journals that no running server is at. A server may start right after: what is read next is one view all the same. */
+static enum err directory_recover(str directory, bool *out_is_live, char out_why[256])
+{
+    const struct store_options options = { .directory = directory, .sync_power = true };
+    struct store *recovered = NULL;
+    enum err e = store_recover(&recovered, &options, out_why);
+
+    if (e != OK && e != WEIR_OVERLOADED)
+        return e;
+    store_free(recovered);
+    out_why[0] = '\0'; /* broken journals are mismatches, and a running server is no failure */
+    *out_is_live = e == WEIR_OVERLOADED;
+    return OK;
+}
+
 enum err store_verify(str directory, struct ledger_check *out,
                       void (*on_mismatch)(void *ctx, str sentence), void *ctx, char out_why[256])
 {
-    const struct store_options options = { .directory = directory, .sync_power = true };
     struct ledger_check check = { 0 };
     struct verification v = { &check, on_mismatch, ctx };
-    struct store *recovered = NULL;
-    char path[STORE_PATH_MAX], warning[256];
+    char path[STORE_PATH_MAX];
     enum err e = directory_find(directory, path, out_why);
 
-    if (e != OK)
-        return e;
-    out_why[0] = '\0';
-    e = store_recover(&recovered, &options, warning);
-    check.is_live = e == WEIR_OVERLOADED;
-    if (e != OK && !check.is_live) {
-        memcpy(out_why, warning, sizeof(warning));
-        return e;
-    }
-    e = check_files(&v, path, out_why);
+    if (e == OK)
+        e = directory_recover(directory, &check.is_live, out_why);
+    if (e == OK)
+        e = check_files(&v, path, out_why);
     if (e == OK)
         e = check_database(&v, directory, out_why);
-    store_free(recovered);
     if (e == OK)
         *out = check;
     return e;
@@ -336,11 +342,11 @@ static void export_query(void *ctx, const struct row_query *q)
     member_confidence(out, "trm_confidence", q->end.trm_confidence);
     member_confidence(out, "confidence", q->end.confidence);
     json_member_i64(out, "latency_us", q->end.latency_us);
+    json_member_i64(out, "call_count", q->calls_count);
     json_member_i64(out, "input_tokens", q->input_tokens);
     json_member_i64(out, "output_tokens", q->output_tokens);
     member_cost(out, "reserved_nano_usd", q->begin.reserved);
     member_cost(out, "cost_nano_usd", q->cost);
-    json_member_i64(out, "call_count", (int64_t)q->calls_len);
     json_key(out, "calls");
     buf_add_char(out, '[');
     for (size_t i = 0; i < q->calls_len; i++) {
@@ -362,8 +368,11 @@ enum err store_export(str directory, usec_utc since, void (*on_line)(void *ctx, 
     const struct database_visitor visitor = { export_query, NULL, &x };
     struct database *db = NULL;
     char path[STORE_PATH_MAX];
+    bool is_live;
     enum err e = directory_find(directory, path, out_why);
 
+    if (e == OK)
+        e = directory_recover(directory, &is_live, out_why);
     if (e == OK)
         e = database_open(&db, directory, DATABASE_READ, false, out_why);
     if (e != OK)
