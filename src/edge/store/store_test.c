@@ -96,6 +96,25 @@ static void calls_without_end_cost_their_reserve(void)
     world_fini(&w);
 }
 
+static void the_first_end_of_a_call_counts(void)
+{
+    struct world w;
+
+    world_init(&w);
+    REQUIRE(world_open(&w));
+    int64_t id = ledger_query_id(w.ledger);
+    query_begin(w.ledger, id);
+    call_begin(w.ledger, id, 1);
+    call_done(w.ledger, id, 1);
+    const struct ledger_call_end again = { .query = id, .number = 1, .cost = 7 };
+    ledger_call_done(w.ledger, &again);
+    query_end(w.ledger, id);
+    world_close(&w);
+    struct ledger_check check = world_verify(&w);
+    CHECK(check.calls == 1 && check.sum_nano_usd == CALL_COST && check.mismatches == 0);
+    world_fini(&w);
+}
+
 static void ids_grow(void)
 {
     struct world w;
@@ -117,12 +136,13 @@ static void ids_grow(void)
     world_close(&w);
 
     /* As if the clock had been ahead by years when the last query was recorded. */
-    int64_t future = INT64_C(0x3fffffffff) << 21 | 7 << 13 | 8191;
+    int64_t future = INT64_C(0x3ffffffff00) << 21 | 7 << 13 | 5;
     char sql[100];
     snprintf(sql, sizeof(sql), "UPDATE queries SET id = %" PRId64, future);
     CHECK_INT(world_sql(&w, sql), 0);
     REQUIRE(world_open(&w));
-    CHECK(ledger_query_id(w.ledger) > future);
+    int64_t next = ledger_query_id(w.ledger);
+    CHECK(next > future && (next >> 13 & 0xff) == 3);
     world_fini(&w);
 }
 
@@ -336,27 +356,51 @@ static void journals_are_bounded(void)
     world_fini(&w);
 }
 
-/* Nothing can be written, ever: new queries are refused at a bound, ends of known ones are still taken. */
+/* While nothing can be written new queries are refused at a bound; ends of known ones are still taken. */
 static void memory_is_bounded(void)
 {
     struct world w;
-    int64_t id;
-    int begun = 0;
+    enum err e = WEIR_STORE;
+    int64_t first;
 
     world_init(&w);
-    w.options.journal_bytes_max = 1;
+    w.options.journal_bytes_max = 64 * 1024;
     REQUIRE(world_open(&w));
-    for (; begun < 100000 && w.ledger; begun++) {
-        query_begin(w.ledger, id = ledger_query_id(w.ledger));
-        if (begun % 1000 == 999)
+    sqlite3 *locker = lock_database(&w);
+    first = ledger_query_id(w.ledger);
+    query_begin(w.ledger, first);
+    CHECK_ERR(ledger_commit(w.ledger), OK);
+    for (int i = 0; i < 100000; i++) {
+        query_begin(w.ledger, ledger_query_id(w.ledger));
+        if (i % 10000 == 9999)
             CHECK_ERR(ledger_commit(w.ledger), WEIR_STORE);
     }
-    id = ledger_query_id(w.ledger);
-    query_end(w.ledger, id);
+    query_begin(w.ledger, ledger_query_id(w.ledger));
+    query_end(w.ledger, first);
     CHECK_ERR(ledger_commit(w.ledger), WEIR_STORE);
     CHECK(ledger_is_dirty(w.ledger));
+    sqlite3_close(locker);
     world_close(&w);
-    CHECK_INT(world_verify(&w).rows, 0);
+    w.options.journal_bytes_max = 0;
+    CHECK_INT(world_sql(&w, "SELECT count(*) FROM queries"),
+              1); /* what no commit took is nowhere */
+
+    REQUIRE(world_open(&w));
+    w.store->options.journal_bytes_max = 1;
+    first = ledger_query_id(w.ledger);
+    query_begin(w.ledger, first);
+    for (int i = 0; i < 100000; i++)
+        query_begin(w.ledger, ledger_query_id(w.ledger));
+    query_end(w.ledger, first);
+    CHECK_ERR(ledger_commit(w.ledger), WEIR_STORE);
+    w.store->options.journal_bytes_max = UINT64_MAX;
+    e = ledger_commit(w.ledger);
+    CHECK_ERR(e, OK);
+    world_close(&w);
+    struct ledger_check check = world_verify(&w);
+    /* A mebibyte of begins, and that end. */
+    CHECK(check.rows > 10000 && check.rows < 40000);
+    CHECK_INT(world_sql(&w, "SELECT count(*) FROM queries WHERE fault IS NULL"), 1);
     world_fini(&w);
 }
 
@@ -448,6 +492,8 @@ static void tampering_is_found(void)
         { "UPDATE calls SET cost_nano_usd = 0", 6 }, /* the call's own cost, and the query's sum */
         { "UPDATE calls SET cached_tokens = 39", 3 },
         { "UPDATE calls SET cached_tokens = 101", 3 },
+        /* What it would cost, could more be cached than there is. */
+        { "UPDATE calls SET cached_tokens = 110, cost_nano_usd = 1250", 6 },
         { "UPDATE calls SET price_output_nano_usd = 41", 3 },
         { "UPDATE calls SET price_input_nano_usd = NULL", 3 }, /* a cost without a price */
         { "UPDATE calls SET price_cached_nano_usd = NULL", 3 }, /* then input's price holds */
@@ -509,8 +555,8 @@ static void segment_names(void)
 }
 
 TESTS(TEST(a_query_comes_back), TEST(unpriced_is_null), TEST(calls_without_end_cost_their_reserve),
-      TEST(ids_grow), TEST(ids_have_a_text), TEST(one_process_holds_the_directory),
-      TEST(a_newer_schema_is_refused), TEST(segments_rotate_and_go), TEST(an_idle_store_wakes),
-      TEST(relaxed_commits_wait), TEST(a_locked_database_stops_nobody), TEST(journals_are_bounded),
-      TEST(memory_is_bounded), TEST(exports_are_json), TEST(tampering_is_found),
-      TEST(segment_names))
+      TEST(the_first_end_of_a_call_counts), TEST(ids_grow), TEST(ids_have_a_text),
+      TEST(one_process_holds_the_directory), TEST(a_newer_schema_is_refused),
+      TEST(segments_rotate_and_go), TEST(an_idle_store_wakes), TEST(relaxed_commits_wait),
+      TEST(a_locked_database_stops_nobody), TEST(journals_are_bounded), TEST(memory_is_bounded),
+      TEST(exports_are_json), TEST(tampering_is_found), TEST(segment_names))
