@@ -92,8 +92,6 @@ struct chat_chunk {
 };
 NODISCARD enum err chat_chunk_parse(struct arena *arena, str payload, struct chat_chunk *out);
 
-/* An HTTP status and body of a provider, as a fault; OK for 2xx. 401/403 PROVIDER_AUTH, 404 PROVIDER_NO_MODEL, 408/409/425/429, 5xx … */
-enum err chat_fault(int http_status);
 /* The "error.message" of a provider's error body, or empty. */
 str chat_error_message(struct arena *arena, str body);
 

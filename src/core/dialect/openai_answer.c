@@ -185,36 +185,6 @@ enum err chat_chunk_parse(struct arena *arena, str payload, struct chat_chunk *o
     return OK;
 }
 
-enum err chat_fault(int http_status)
-{
-    /* Rows first to last; the first range that holds the status decides. */
-    static const struct {
-        int first;
-        int last;
-        enum err fault;
-    } rows[] = {
-        { 200, 299, OK },
-        { 401, 403,
-          PROVIDER_AUTH }, /* 402: the account has no credit, which no retry mends either */
-        { 404, 404, PROVIDER_NO_MODEL },
-        { 408, 408, PROVIDER_FIRST_BYTE },
-        { 409, 409, PROVIDER_FAILED },
-        { 425, 425, PROVIDER_OVERLOADED },
-        { 429, 429, PROVIDER_RATE_LIMITED },
-        { 400, 499, PROVIDER_REJECTED },
-        { 503, 503, PROVIDER_OVERLOADED },
-        { 504, 504, PROVIDER_FIRST_BYTE },
-        { 529, 529, PROVIDER_OVERLOADED },
-        { 500, 599, PROVIDER_FAILED },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (http_status >= rows[i].first && http_status <= rows[i].last)
-            return rows[i].fault;
-    }
-    return PROVIDER_GARBAGE;
-}
-
 str chat_error_message(struct arena *arena, str body)
 {
     /* OpenAI's form, then those of servers that speak its dialect with an accent. */

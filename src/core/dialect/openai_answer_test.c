@@ -194,40 +194,6 @@ static void chunks_are_read(void)
     }
 }
 
-static void statuses_are_faults(void)
-{
-    static const struct {
-        int status;
-        enum err fault;
-    } rows[] = {
-        { 200, OK },
-        { 204, OK },
-        { 400, PROVIDER_REJECTED },
-        { 401, PROVIDER_AUTH },
-        { 402, PROVIDER_AUTH },
-        { 403, PROVIDER_AUTH },
-        { 404, PROVIDER_NO_MODEL },
-        { 408, PROVIDER_FIRST_BYTE },
-        { 409, PROVIDER_FAILED },
-        { 413, PROVIDER_REJECTED },
-        { 422, PROVIDER_REJECTED },
-        { 425, PROVIDER_OVERLOADED },
-        { 429, PROVIDER_RATE_LIMITED },
-        { 500, PROVIDER_FAILED },
-        { 502, PROVIDER_FAILED },
-        { 503, PROVIDER_OVERLOADED },
-        { 504, PROVIDER_FIRST_BYTE },
-        { 529, PROVIDER_OVERLOADED },
-        { 599, PROVIDER_FAILED },
-        { 0, PROVIDER_GARBAGE },
-        { 199, PROVIDER_GARBAGE },
-        { 302, PROVIDER_GARBAGE },
-        { 600, PROVIDER_GARBAGE },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        CHECK_ERR(chat_fault(rows[i].status), rows[i].fault);
-}
-
 static void error_messages_are_found(void)
 {
     static const struct {
@@ -376,6 +342,5 @@ static void errors_are_written(void)
 }
 
 TESTS(TEST(answers_are_read), TEST(answers_that_are_none), TEST(usages_are_read),
-      TEST(chunks_are_read), TEST(statuses_are_faults), TEST(error_messages_are_found),
-      TEST(calls_are_written), TEST(replies_read_back), TEST(events_read_back),
-      TEST(errors_are_written))
+      TEST(chunks_are_read), TEST(error_messages_are_found), TEST(calls_are_written),
+      TEST(replies_read_back), TEST(events_read_back), TEST(errors_are_written))
