@@ -20,12 +20,14 @@ static void add_confidence(struct buf *out, const char *name, double value)
 
 static void add_cost(struct buf *out, nano_usd cost)
 {
+    char decimal[32];
+
     if (cost == COST_UNPRICED) {
         buf_add(out, STR(",\"cost_usd\":null,\"cost_nano_usd\":null,\"unpriced\":true"));
         return;
     }
-    buf_printf(out, ",\"cost_usd\":%" PRId64 ".%09" PRId64, cost / NANO_PER_USD,
-               cost % NANO_PER_USD);
+    json_key(out, "cost_usd");
+    buf_add(out, cost_decimal(cost, decimal));
     json_member_i64(out, "cost_nano_usd", cost);
 }
 

@@ -11,6 +11,7 @@
 #include "app/engine/engine.h"
 #include "core/dialect/dialect.h"
 #include "core/json/json.h"
+#include "core/money/money.h"
 #include "edge/config/config.h"
 #include "edge/http/server.h"
 #include "edge/store/store.h"
@@ -89,7 +90,7 @@ static bool is_authorised(const struct gateway *g, const struct exchange *x)
 static size_t answer_headers(const struct query *q, struct arena *arena,
                              struct answer_header out[ANSWER_HEADERS_MAX])
 {
-    char id[20];
+    char id[20], cost[32];
     size_t n = 0;
 
     out[n++] = (struct answer_header){ STR("x-weir-query-id"),
@@ -97,13 +98,8 @@ static size_t answer_headers(const struct query *q, struct arena *arena,
     out[n++] = (struct answer_header){ STR("x-weir-model"), q->model };
     if (q->state != QUERY_DONE)
         return n;
-    if (q->cost == COST_UNPRICED)
-        out[n++] = (struct answer_header){ STR("x-weir-cost-usd"), STR("unpriced") };
-    else
-        out[n++] =
-            (struct answer_header){ STR("x-weir-cost-usd"),
-                                    arena_printf(arena, "%" PRId64 ".%09" PRId64,
-                                                 q->cost / NANO_PER_USD, q->cost % NANO_PER_USD) };
+    out[n++] = (struct answer_header){ STR("x-weir-cost-usd"),
+                                       arena_str(arena, cost_decimal(q->cost, cost)) };
     if (q->is_simulated)
         out[n++] = (struct answer_header){ STR("x-weir-simulated"), STR("true") };
     if (q->fault == PROVIDER_RATE_LIMITED && q->retry_after >= 0)
@@ -166,13 +162,12 @@ static void send_plain_stream_end(struct chat *c)
 {
     const struct query *q = &c->query;
     struct buf tail = { 0 };
+    char cost[32];
 
     if (q->fault == OK) {
-        if (q->cost == COST_UNPRICED)
-            buf_add(&tail, STR(": x-weir-cost-usd=unpriced\n\ndata: [DONE]\n\n"));
-        else
-            buf_printf(&tail, ": x-weir-cost-usd=%" PRId64 ".%09" PRId64 "\n\ndata: [DONE]\n\n",
-                       q->cost / NANO_PER_USD, q->cost % NANO_PER_USD);
+        buf_add(&tail, STR(": x-weir-cost-usd="));
+        buf_add(&tail, cost_decimal(q->cost, cost));
+        buf_add(&tail, STR("\n\ndata: [DONE]\n\n"));
     } else { /* an error event and never [DONE] */
         buf_add(&tail, STR("data: "));
         chat_error_write(&tail, q->fault, str_from(err_info(q->fault)->text), STR(""));

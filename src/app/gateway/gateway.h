@@ -6,7 +6,7 @@
  * A caller may rely on: every request is answered in OpenAI's shapes, errors too; a client that goes away
  * cancels its query.
  *
- * May include: base, core/json, core/dialect, core/http, edge/world, edge/config, edge/store, edge/http,
+ * May include: base, core/json, core/money, core/dialect, core/http, edge/world, edge/config, edge/store, edge/http,
  * edge/telemetry, app/engine.
  */
 #ifndef WEIR_APP_GATEWAY_GATEWAY_H

@@ -206,14 +206,26 @@ void usage_add(struct usage *sum, const struct usage *part)
     sum->is_estimated = sum->is_estimated || part->is_estimated;
 }
 
+/* The sign, a prefix, and dollars with all nine decimals. */
+static str cost_write(nano_usd cost, const char *prefix, char out[32])
+{
+    int64_t size = cost < 0 ? -cost : cost;
+    int n = snprintf(out, 32, "%s%s%" PRId64 ".%09" PRId64, cost < 0 ? "-" : "", prefix,
+                     size / NANO_PER_USD, size % NANO_PER_USD);
+
+    return (str){ out, (size_t)n };
+}
+
+str cost_decimal(nano_usd cost, char out[32])
+{
+    return cost == COST_UNPRICED ? STR("unpriced") : cost_write(cost, "", out);
+}
+
 str cost_format(nano_usd cost, char out[32])
 {
     if (cost == COST_UNPRICED)
         return STR("unpriced");
-    int64_t size = cost < 0 ? -cost : cost;
-    int n = snprintf(out, 32, "%s$%" PRId64 ".%09" PRId64, cost < 0 ? "-" : "", size / NANO_PER_USD,
-                     size % NANO_PER_USD);
-    size_t len = (size_t)n;
+    size_t len = cost_write(cost, "$", out).len;
 
     for (int left = USD_DECIMALS; left > SHOWN_DECIMALS_MIN && out[len - 1] == '0'; left--)
         len--;

@@ -58,5 +58,7 @@ nano_usd cost_add(nano_usd a, nano_usd b);
 void usage_add(struct usage *sum, const struct usage *part);
 /* "$0.000123456", "$0.002000": exact, nine decimals without the zeros behind the sixth; or "unpriced". out: 32 bytes. */
 str cost_format(nano_usd cost, char out[32]);
+/* For programs: dollars with nine decimals, "0.000123456", or "unpriced". out: 32 bytes. */
+str cost_decimal(nano_usd cost, char out[32]);
 
 #endif

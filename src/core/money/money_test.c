@@ -235,7 +235,18 @@ static void costs_are_written_exactly(void)
     }
 }
 
-TESTS(TEST(prices_are_parsed_exactly), TEST(dollars_are_parsed_to_the_nano),
-      TEST(a_parsed_decimal_prints_back), TEST(costs_match_golden_rows),
-      TEST(the_row_of_the_day_holds), TEST(bad_tables_are_refused),
+static void costs_for_programs_have_all_decimals(void)
+{
+    char text[32];
+
+    CHECK_STR(cost_decimal(0, text), STR("0.000000000"));
+    CHECK_STR(cost_decimal(55350, text), STR("0.000055350"));
+    CHECK_STR(cost_decimal(-1, text), STR("-0.000000001"));
+    CHECK_STR(cost_decimal(INT64_MAX, text), STR("9223372036.854775807"));
+    CHECK_STR(cost_decimal(COST_UNPRICED, text), STR("unpriced"));
+}
+
+TESTS(TEST(costs_for_programs_have_all_decimals), TEST(prices_are_parsed_exactly),
+      TEST(dollars_are_parsed_to_the_nano), TEST(a_parsed_decimal_prints_back),
+      TEST(costs_match_golden_rows), TEST(the_row_of_the_day_holds), TEST(bad_tables_are_refused),
       TEST(sums_saturate_and_unpriced_is_contagious), TEST(costs_are_written_exactly))
