@@ -61,8 +61,8 @@ static void on_drain_poll(struct timer *t)
 
     if (busy > 0 && !w->is_cutting && world_now(w->stack.world) >= w->drain_until) {
         w->is_cutting = true;
-        LOG(&w->serve->log, LOG_WARNING, "drain timed out, cutting what is left",
-            LOG_TEXT("worker", STR("")));
+        LOG(&w->serve->log, LOG_WARNING, "cutting what is left",
+            LOG_TEXT("reason", STR("the drain timed out")));
         engine_stop(w->stack.engine);
     }
     if (busy > 0) {
