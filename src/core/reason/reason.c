@@ -42,10 +42,16 @@ static const struct rule rules[STATE_COUNT] = {
     [STATE_DONE] = { NULL, 0 },
 };
 
-static const char *const strategy_names[REASON_STRATEGY_COUNT] = { [REASON_DIRECT] = "direct",
-                                                                   [REASON_HRM] = "hrm",
-                                                                   [REASON_TRM] = "trm",
-                                                                   [REASON_HRM_TRM] = "hrm_trm" };
+static const char *const strategy_names[REASON_STRATEGY_COUNT] = {
+    [REASON_DIRECT] = "direct",
+    [REASON_HRM] = "hrm",
+    [REASON_TRM] = "trm",
+    [REASON_HRM_TRM] = "hrm_trm",
+    [REASON_SELF_CONSISTENCY] = "self_consistency",
+    [REASON_CASCADE] = "cascade",
+    [REASON_MCTS] = "mcts",
+    [REASON_FULL_STACK] = "full_stack",
+};
 
 /* ---- schemas of replies, in the strict subset: every member required, nothing else allowed ---- */
 
@@ -373,6 +379,8 @@ enum err reason_open(struct reason **out, struct arena *arena, enum reason_strat
 
     if (e != OK)
         return e;
+    if (strategy > REASON_HRM_TRM)
+        return WEIR_NOT_SUPPORTED;
     e = verifier_check(&question->verifier, STR("0"), arena, &verdict, &why);
     if (e != OK)
         return e;

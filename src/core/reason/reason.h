@@ -4,13 +4,15 @@
  * outside its arena. Its owner asks which model calls to make now, performs them, and tells the
  * outcomes in any order, each once or twice (the second is ignored). At any moment it has a best answer.
  *
- *     direct, hrm (plan, solve, check, synthesise), trm (refine on outside feedback), hrm_trm
+ *     direct, hrm (plan, solve, check, synthesise), trm (refine on outside feedback), hrm_trm,
+ *     self_consistency (samples of two formats until the vote is settled), cascade (a stronger model where
+ *     cheap ones disagree), mcts (tree search over steps), full_stack (hrm_trm and what its result calls for)
  *
  * A caller may rely on: reason_ask() never exceeds the budget that it is given (calls and, by
  * max_tokens, output tokens); every machine ends after finitely many tells whatever the model says; a
  * failed call never yields a confidence.
  *
- * May include: base, core/json.
+ * May include: base, core/json, core/stats, core/calibration, core/search.
  */
 #ifndef WEIR_CORE_REASON_REASON_H
 #define WEIR_CORE_REASON_REASON_H
@@ -23,9 +25,14 @@ enum reason_strategy {
     REASON_HRM,
     REASON_TRM,
     REASON_HRM_TRM,
+    REASON_SELF_CONSISTENCY,
+    REASON_CASCADE,
+    REASON_MCTS,
+    REASON_FULL_STACK,
     REASON_STRATEGY_COUNT
 };
-const char *reason_strategy_name(enum reason_strategy s); /* "direct", "hrm", "trm", "hrm_trm" */
+const char *
+reason_strategy_name(enum reason_strategy s); /* "direct", "hrm", …, "self_consistency" */
 bool reason_strategy_find(str name, enum reason_strategy *out);
 
 /* ---- prompts: versioned data files, one role each (config/prompts/ROLE.txt), {question}-style slots ---- */
@@ -120,9 +127,18 @@ struct reason_budget {
 
 #define REASON_CALLS_AT_ONCE 8
 
+/* Which of the query's models a call goes to; the owner knows their names. */
+enum reason_model_class {
+    REASON_MODEL_MAIN, /* the query's own, usually a cheap one */
+    REASON_MODEL_PEER, /* another cheap one, of another family: its errors are its own */
+    REASON_MODEL_STRONG,
+    REASON_MODEL_CLASS_COUNT
+};
+
 struct reason_call {
     uint32_t id; /* unique within the machine */
     enum reason_role role;
+    enum reason_model_class model;
     str label; /* for the trace: "plan", "solve q2 (try 1)" */
     uint32_t parent; /* id of the call that caused it; 0 for none (ids start at 1) */
     const struct reason_message *messages;

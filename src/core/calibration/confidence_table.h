@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * confidence_table: calibrated confidence per (domain, model, strategy), shrunk to the global map, and which thresholds
+ * it may be trusted with. Immutable once made; a value of a configuration.
+ *
+ * A caller may rely on: an answer counts as calibrated only where labels were held out; a key without labels of its
+ * own falls back to (any domain, model, strategy), then to the global map; a threshold is met only by the rule: the
+ * one-sided 95 % lower bound of the accuracy among the accepted held-out items is at least the threshold.
+ *
+ * May include: base, core/json, core/stats.
+ */
+#ifndef WEIR_CORE_CALIBRATION_CONFIDENCE_TABLE_H
+#define WEIR_CORE_CALIBRATION_CONFIDENCE_TABLE_H
+
+#include "base/arena.h"
+#include "base/base.h"
+#include "core/json/json.h"
+#include "core/stats/calibration.h"
+
+struct confidence_table;
+
+struct confidence_key { /* any of them may be empty: unknown */
+    str domain;
+    str model;
+    str strategy;
+};
+
+struct confidence {
+    double value; /* [0, 1]; negative: there is none */
+    bool is_calibrated; /* value is a calibrated probability, made from held-out labels */
+};
+
+/* raw < 0 gives {raw, false}. table may be NULL: {raw, false}. */
+struct confidence confidence_calibrate(const struct confidence_table *table, const struct confidence_key *key, double raw);
+/* Is a calibrated value at or above the threshold, and does the rule above allow this threshold for this key? */
+bool confidence_meets(const struct confidence_table *table, const struct confidence_key *key, struct confidence c,
+                      double threshold);
+
+struct confidence_row {
+    struct confidence_key key;
+    double raw;
+    bool is_right;
+};
+/* Fits: cross-fitted (folds by row order after a seeded shuffle), so that its own metrics are held out. Everything lives in the arena. */
+NODISCARD enum err confidence_table_make(struct arena *arena, const struct confidence_row *rows, size_t n, uint64_t seed,
+                                         const struct confidence_table **out);
+
+struct confidence_report {
+    struct confidence_key key; /* all empty: the global map */
+    struct calibration_metrics before; /* of the raw values */
+    struct calibration_metrics after; /* held out */
+};
+size_t confidence_table_count(const struct confidence_table *table);
+const struct confidence_report *confidence_table_report(const struct confidence_table *table, size_t i);
+
+/* JSON both ways: the "confidence" member of a router's model file. CALLER_BAD_REQUEST with a sentence in *out_what. */
+void confidence_table_write(const struct confidence_table *table, struct buf *out);
+NODISCARD enum err confidence_table_read(struct arena *arena, struct json value, const struct confidence_table **out,
+                                         str *out_what);
+
+#endif
