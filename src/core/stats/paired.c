@@ -83,7 +83,8 @@ static double tango_deviation(const struct tango *t, double delta)
 
 #define BISECTION_STEPS 80
 
-/* The delta at which the score is z; it falls from -1 to 1. */
+/* The delta at which the score is z; it falls from -1 to 1. Where both sides are 0, at the observed difference of pairs that do
+ * not differ at all, the bound lies on the side of z's sign. */
 static double tango_bound(const struct tango *t, double z)
 {
     double lo = -1, hi = 1;
@@ -91,7 +92,8 @@ static double tango_bound(const struct tango *t, double z)
     for (int i = 0; i < BISECTION_STEPS; i++) {
         double middle = lo + (hi - lo) / 2;
         double excess = t->only_b - t->only_a - t->n * middle;
-        if (excess > z * tango_deviation(t, middle))
+        double wanted = z * tango_deviation(t, middle);
+        if (excess > wanted || (excess == wanted && z < 0))
             lo = middle;
         else
             hi = middle;
