@@ -4,9 +4,12 @@
  * it is on rows that it has not seen.
  *
  * The head is logistic, on gain: strong right and weak wrong. Its L2 weight is chosen by inner cross-validation over a
- * small grid that begins with infinity, which is the table of rates by domain; its calibration is fitted on out-of-fold
- * scores. All figures of the report come from folds that were held out from everything that produced them: weights, domain rates,
- * the choice of the L2 weight, and calibration. Rows of one id are in one fold.
+ * small grid; its calibration is fitted on out-of-fold scores. Beside it stands the table of rates by domain, which is
+ * the same head with an infinite L2 weight: whichever has the higher held-out APGR becomes the model.
+ *
+ * All figures of the report come from folds that were held out from everything that produced them: weights, domain rates,
+ * the choice of the L2 weight, and calibration. Only the choice between the two is made on the figures that are reported,
+ * so that the chosen one's is a little optimistic; both are there to be compared. Rows of one id are in one fold.
  *
  * May include: base, core/json, core/stats, core/calibration.
  */
@@ -66,12 +69,16 @@ enum route_contender {
     ROUTE_BY_CHANCE, /* all alike: in expectation 1/2 */
     ROUTE_CONTENDER_COUNT
 };
-const char *route_contender_name(enum route_contender c); /* "learned", "domain_table", "seed_v1", … "random" */
+const char *
+route_contender_name(enum route_contender c); /* "learned", "domain_table", "seed_v1", … "random" */
 
 struct route_train_report {
-    struct router_metrics metrics[ROUTE_CONTENDER_COUNT]; /* learned and domain table: out of fold */
-    struct router_intervals intervals[ROUTE_CONTENDER_COUNT]; /* against the domain table; when rounds > 0 */
-    struct calibration_metrics gain_before; /* the logistic function's own probabilities, out of fold */
+    struct router_metrics
+        metrics[ROUTE_CONTENDER_COUNT]; /* learned and domain table: out of fold */
+    struct router_intervals
+        intervals[ROUTE_CONTENDER_COUNT]; /* against the domain table; when rounds > 0 */
+    struct calibration_metrics
+        gain_before; /* the logistic function's own probabilities, out of fold */
     struct calibration_metrics gain_after; /* calibrated, held out */
     double lambda; /* of the gain head; infinite: the table of rates */
     double lambda_weak;
