@@ -14,12 +14,13 @@
 
 static const struct cli_command *const commands[] = { &command_serve,  &command_ask,
                                                       &command_check,  &command_price,
-                                                      &command_ledger, &command_upstream };
+                                                      &command_ledger, &command_upstream,
+                                                      &command_score,  &command_train };
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
-static const char *const not_yet[] = { "smoke",      "score",  "eval",   "train",  "rollout",
-                                       "experiment", "bucket", "alert",  "report", "simulate",
-                                       "replay",     "stats",  "tokens", "key",    "top" };
+static const char *const not_yet[] = { "smoke",  "eval",   "rollout",  "experiment", "bucket",
+                                       "alert",  "report", "simulate", "replay",     "stats",
+                                       "tokens", "key",    "top" };
 
 static size_t option_count(const struct cli_command *command)
 {
