@@ -28,6 +28,7 @@ static const struct {
     [ROLE_SYNTHESIS] = { "synthesis", SLOT(SLOT_QUESTION) | SLOT(SLOT_CONTEXT),                      SLOT(SLOT_FORMAT) },
     [ROLE_PROGRAM]   = { "program",   SLOT(SLOT_QUESTION),                                           SLOT(SLOT_FORMAT) },
     [ROLE_REFINE]    = { "refine",    SLOT(SLOT_QUESTION) | SLOT(SLOT_ANSWER) | SLOT(SLOT_FEEDBACK), SLOT(SLOT_FORMAT) },
+    [ROLE_STEP]      = { "step",      SLOT(SLOT_QUESTION) | SLOT(SLOT_CONTEXT),                      SLOT(SLOT_FORMAT) },
 };
 /* clang-format on */
 

@@ -75,7 +75,13 @@ static void names_are_found(void)
             reason_strategy_find(str_from(reason_strategy_name((enum reason_strategy)i)), &found));
         CHECK_INT(found, i);
     }
-    CHECK(!reason_strategy_find(STR("mcts"), &found));
+    CHECK(!reason_strategy_find(STR("guess"), &found));
+    for (size_t i = 0; i < REASON_POLICY_COUNT; i++) {
+        enum reason_policy policy = REASON_POLICY_COUNT;
+        CHECK(reason_policy_find(str_from(reason_policy_name((enum reason_policy)i)), &policy));
+        CHECK_INT(policy, i);
+    }
+    CHECK(!reason_policy_find(STR("ucb2"), &(enum reason_policy){ 0 }));
 }
 
 TESTS(TEST(builtin_prompts_are_well_formed), TEST(renders_once), TEST(schemas_are_json),

@@ -88,11 +88,21 @@ static const struct {
                                              "answer") "," NUMBER("confidence"),
                                          "\"program\",\"expression\",\"answer\",\"confidence\"") },
     [ROLE_REFINE] = { "answer", ANSWER_SCHEMA },
+    [ROLE_STEP] = { "proposals", SCHEMA("\"proposals\":{\"type\":\"array\",\"items\":" SCHEMA(
+                                            TEXT("step") "," TEXT("answer") "," NUMBER("value"),
+                                            "\"step\",\"answer\",\"value\"") "}",
+                                        "\"proposals\"") },
 };
 static const char split_schema[] =
     SCHEMA(TEXT("steps") "," TEXT("expression") "," TEXT("answer") "," NUMBER(
                "confidence") "," SUBQUESTIONS,
            "\"steps\",\"expression\",\"answer\",\"confidence\",\"subquestions\"");
+
+static const char *const policy_names[REASON_POLICY_COUNT] = {
+    [REASON_POLICY_UCB1] = "ucb1",
+    [REASON_POLICY_PUCT] = "puct",
+    [REASON_POLICY_AB_MCTS] = "ab_mcts",
+};
 
 const char *reason_strategy_name(enum reason_strategy s)
 {
@@ -105,6 +115,22 @@ bool reason_strategy_find(str name, enum reason_strategy *out)
         if (!str_eq(name, str_from(strategy_names[i])))
             continue;
         *out = (enum reason_strategy)i;
+        return true;
+    }
+    return false;
+}
+
+const char *reason_policy_name(enum reason_policy p)
+{
+    return policy_names[p];
+}
+
+bool reason_policy_find(str name, enum reason_policy *out)
+{
+    for (size_t i = 0; i < REASON_POLICY_COUNT; i++) {
+        if (!str_eq(name, str_from(policy_names[i])))
+            continue;
+        *out = (enum reason_policy)i;
         return true;
     }
     return false;
@@ -342,6 +368,10 @@ static str format_of(struct arena *arena, const struct verifier *v)
     switch (v->kind) {
     case VERIFY_NONE:
     case VERIFY_EXACT:
+    case VERIFY_NUMBER:
+    case VERIFY_GAME24:
+    case VERIFY_SCHEDULE:
+    case VERIFY_RUBRIC:
         break;
     case VERIFY_ARITHMETIC:
         return STR("The final answer must be one number.");
@@ -512,6 +542,7 @@ struct reason_best reason_best(const struct reason *r)
                                 .trm_confidence =
                                     r->stage == STAGE_TRM ? c->confidence : r->trm_confidence,
                                 .confidence = c->confidence,
+                                .raw_confidence = c->confidence,
                                 .fault = has_answer ? OK : r->fault,
                                 .rounds = r->rounds,
                                 .halt = r->halt };
