@@ -362,29 +362,6 @@ static bool messages_copy(struct reason *r, const struct reason_question *questi
     return true;
 }
 
-/* What the verifier lets the model know of the answer's form; never the answer. */
-static str format_of(struct arena *arena, const struct verifier *v)
-{
-    switch (v->kind) {
-    case VERIFY_NONE:
-    case VERIFY_EXACT:
-    case VERIFY_NUMBER:
-    case VERIFY_GAME24:
-    case VERIFY_SCHEDULE:
-    case VERIFY_RUBRIC:
-        break;
-    case VERIFY_ARITHMETIC:
-        return STR("The final answer must be one number.");
-    case VERIFY_REGEX:
-        return arena_printf(arena, "The final answer must match the pattern %.*s as a whole.",
-                            STR_ARG(v->spec));
-    case VERIFY_JSON_SCHEMA:
-        return arena_printf(arena, "The final answer must be JSON that fits this JSON Schema: %.*s",
-                            STR_ARG(v->spec));
-    }
-    return (str){ 0 };
-}
-
 static enum err question_check(const struct reason_question *question)
 {
     const struct reason_message *last = NULL;
@@ -424,7 +401,7 @@ enum err reason_open(struct reason **out, struct arena *arena, enum reason_strat
         r->config.prompts = reason_prompts_builtin();
     r->verifier =
         (struct verifier){ question->verifier.kind, arena_str(arena, question->verifier.spec) };
-    r->format = format_of(arena, &r->verifier);
+    r->format = verifier_format(arena, &r->verifier);
     r->hrm_confidence = NOT_AVAILABLE;
     r->trm_confidence = NOT_AVAILABLE;
     r->halt = "under way";

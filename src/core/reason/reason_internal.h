@@ -59,6 +59,10 @@ struct reply reply_parse(struct arena *arena, const struct reason_outcome *outco
 /* The "answer" of a JSON object in the text, also of a broken or unfinished one. */
 bool reply_answer(struct arena *arena, str text, str *out);
 
+/* ---- verifiers ---- */
+/* What a verifier lets the model know of the answer's form, in the arena; never the answer. May be empty. */
+str verifier_format(struct arena *arena, const struct verifier *v);
+
 /* ---- confidence ---- */
 /* The raw combination of signals; own_share is the answer's own vote share. NOT_AVAILABLE when nothing is known. */
 double confidence_combine(const struct signals *signals, double own_share);
