@@ -74,7 +74,7 @@ static str without_version(str text)
     if (!str_starts(text, STR("# version:")))
         return text;
     size_t line = str_find_char(text, '\n');
-    return line == STR_NPOS ? (str){ 0 } : str_slice(text, line + 1, text.len);
+    return str_slice(text, line == STR_NPOS ? text.len : line + 1, text.len);
 }
 
 static enum err text_check(struct arena *arena, enum reason_role role, str text, str *out_what)
