@@ -23,6 +23,9 @@ static void builtin_prompts_are_well_formed(void)
     texts[ROLE_CHECK] = STR("{question}");
     CHECK_ERR(reason_prompts_init(&a, texts, &prompts, &what), WEIR_CONFIG);
     CHECK_STR(what, STR("prompt check: the slot {answer} is missing"));
+    texts[ROLE_CHECK] = STR("# version: 2"); /* and nothing else */
+    CHECK_ERR(reason_prompts_init(&a, texts, &prompts, &what), WEIR_CONFIG);
+    CHECK_STR(what, STR("prompt check: the slot {question} is missing"));
     texts[ROLE_CHECK] = STR("{question} {answer} {secret}");
     CHECK_ERR(reason_prompts_init(&a, texts, &prompts, &what), WEIR_CONFIG);
     CHECK_STR(what, STR("prompt check: {secret} is not a slot of it"));
