@@ -6,7 +6,7 @@
  * cannot be reached; 70 a defect of ours. People's output goes to stdout, progress and logs to stderr.
  *
  * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, edge/world, edge/config, edge/store,
- * edge/upstream, edge/http, edge/telemetry, app/engine, app/gateway, app/provider.
+ * edge/upstream, edge/http, edge/telemetry, app/engine, app/gateway, app/provider, app/eval.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H
@@ -23,7 +23,7 @@ enum {
     EXIT_DEFECT = 70
 };
 
-#define CLI_OPTIONS_MAX 24
+#define CLI_OPTIONS_MAX 32
 #define CLI_WORDS_MAX 16
 
 struct cli_option {
@@ -58,8 +58,8 @@ int cli_usage_error(const char *command, const char *fmt, ...) PRINTF_LIKE(2, 3)
 bool cli_integer(const struct cli_args *args, const char *command, const char *option, int64_t min,
                  int64_t max, int64_t *out);
 
-extern const struct cli_command command_ask, command_check, command_ledger, command_price,
-    command_serve, command_stats, command_upstream;
+extern const struct cli_command command_ask, command_check, command_eval, command_ledger,
+    command_price, command_serve, command_stats, command_upstream;
 
 struct config;
 struct config_issue;
