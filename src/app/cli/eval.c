@@ -8,7 +8,6 @@
 
 #include "app/cli/progress.h"
 #include "app/eval/eval.h"
-#include "core/json/json.h"
 #include "edge/config/config.h"
 #include "edge/world/log.h"
 #include "edge/world/world.h"
@@ -212,10 +211,14 @@ static void results_print(const struct command *c)
     struct eval_style style = { .has_colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
     struct buf out = { .max = (size_t)256 << 20 };
 
-    if (cli_has(c->args, "json"))
-        eval_write_json(c->eval, &out);
-    else
+    if (!cli_has(c->args, "json")) {
         eval_write_text(c->eval, &style, &out);
+    } else {
+        eval_write_json(c->eval, &out);
+        if (eval_is_refused(c->eval))
+            fprintf(stderr, "weir eval: the result is refused:\n%.*s",
+                    STR_ARG(eval_refusals(c->eval)));
+    }
     fwrite(out.ptr, 1, out.len, stdout);
     buf_fini(&out);
 }
@@ -226,7 +229,7 @@ static int results(struct command *c)
     int status = EXIT_DONE;
     enum err fault = eval_report(c->eval);
 
-    if (fault == OK)
+    if (fault == OK && !eval_refuses_to_run(c->eval))
         fault = eval_write_files(c->eval, &problems);
     if (fault != OK) {
         status = problems_print(fault, &problems);
@@ -272,22 +275,6 @@ static int perform(struct command *c)
     return results(c);
 }
 
-/* Refused before anything is asked: the same members, and nothing in them. */
-static int refuse(const struct command *c, str why)
-{
-    struct buf out = { 0 };
-
-    fprintf(stderr, "weir eval: refused: %.*s\n", STR_ARG(why));
-    if (cli_has(c->args, "json")) {
-        buf_add(&out, STR("{\"refused\":["));
-        json_write_str(&out, why);
-        buf_add(&out, STR("],\"cells\":[],\"comparisons\":[],\"frontier\":[]}\n"));
-        fwrite(out.ptr, 1, out.len, stdout);
-        buf_fini(&out);
-    }
-    return EXIT_CHECK_FAILED;
-}
-
 static int run(const struct cli_args *args)
 {
     struct command c = { .args = args, .log = { LOG_WARNING, STDERR_FILENO } };
@@ -304,10 +291,8 @@ static int run(const struct cli_args *args)
     enum err fault = eval_open(&c.eval, &c.options, &problems);
     if (fault != OK)
         status = problems_print(fault, &problems);
-    else if (eval_refusal(c.eval).len > 0)
-        status = refuse(&c, eval_refusal(c.eval));
     else
-        status = perform(&c);
+        status = eval_refuses_to_run(c.eval) ? results(&c) : perform(&c);
     buf_fini(&problems);
     eval_close(c.eval);
     config_close(c.config);

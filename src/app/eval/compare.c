@@ -100,15 +100,16 @@ static void compare_clustered(const struct eval *e, const struct common *c,
 {
     double se = 0;
     struct interval one_sided = stats_clustered_mean(c->diffs, c->count, 2 * EVAL_ALPHA, &se);
+    struct interval diff = stats_clustered_mean(c->diffs, c->count, EVAL_ALPHA, &se);
 
     pair->is_clustered = true;
-    if (se <= 0) { /* no variance: as if each question had been run once */
+    if (!isfinite(se) || se <= 0) { /* no variance: as if each question had been run once */
         compare_once(e, c, pair);
         return;
     }
-    pair->diff = stats_clustered_mean(c->diffs, c->count, EVAL_ALPHA, &se);
-    pair->lower_one_sided = one_sided.lower;
-    pair->upper_one_sided = one_sided.upper;
+    pair->diff = (struct interval){ diff.estimate, fmax(diff.lower, -1), fmin(diff.upper, 1) };
+    pair->lower_one_sided = fmax(one_sided.lower, -1);
+    pair->upper_one_sided = fmin(one_sided.upper, 1);
     pair->resolvable = fmin(RESOLVABLE_SE * se, 1);
     pair->p = t_two_sided(pair->diff.estimate / se, (double)c->count - 1);
     if (pair->diff.lower > 0)

@@ -61,8 +61,8 @@ NODISCARD enum err eval_open(struct eval **out, const struct eval_options *optio
                              struct buf *problems);
 void eval_close(struct eval *e); /* NULL is a no-op */
 
-/* Why its results would be refused before anything was asked (a simulated provider); empty: they would not be. */
-str eval_refusal(const struct eval *e);
+/* Would its results be refused whatever they are, because the provider is simulated? The report then says so. */
+bool eval_refuses_to_run(const struct eval *e);
 
 /* What is ahead, at the price table. */
 struct eval_forecast {
@@ -99,6 +99,7 @@ NODISCARD enum err eval_run(struct eval *e, const struct eval_watcher *watcher,
 /* What came out; computed from what was run so far. */
 NODISCARD enum err eval_report(struct eval *e);
 bool eval_is_refused(const struct eval *e);
+str eval_refusals(const struct eval *e); /* a sentence a line; also those that were allowed */
 bool eval_meets_expectation(const struct eval *e); /* true when nothing was expected */
 bool eval_is_unreachable(const struct eval *e); /* not one run was answered: the provider's fault */
 

@@ -276,6 +276,7 @@ struct eval {
 
 /* A job's source is done with it (run.c). */
 void eval_run_done(void *ctx, struct eval_job *job);
+bool eval_provider_is_simulated(const struct eval *e);
 /* Shall this place be run (again)? */
 bool eval_run_is_due(const struct eval *e, const struct eval_run *run);
 

@@ -25,7 +25,7 @@ __attribute__((unused)) static bool rig_folder_make(char folder[RIG_PATH_MAX])
 
 __attribute__((unused)) static void rig_folder_remove(const char *folder)
 {
-    char path[RIG_PATH_MAX * 3];
+    char path[RIG_PATH_MAX * 4];
     DIR *dir = opendir(folder);
 
     for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
@@ -44,7 +44,7 @@ __attribute__((unused)) static void rig_folder_remove(const char *folder)
 
 __attribute__((unused)) static bool rig_write(const char *folder, const char *name, str content)
 {
-    char path[RIG_PATH_MAX * 2];
+    char path[RIG_PATH_MAX * 4];
 
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     FILE *file = fopen(path, "we");
@@ -57,7 +57,7 @@ __attribute__((unused)) static bool rig_write(const char *folder, const char *na
 /* Appends the file's content to out. */
 __attribute__((unused)) static bool rig_read(const char *folder, const char *name, struct buf *out)
 {
-    char path[RIG_PATH_MAX * 2], why[256];
+    char path[RIG_PATH_MAX * 4], why[256];
 
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     return file_load(str_from(path), out, why) == OK;
@@ -69,6 +69,7 @@ struct rig {
     struct eval eval;
     struct eval_source source;
     struct eval_source_kind kind;
+    struct config config;
 };
 
 /* n questions a to z, the first half in domain "x", the rest in "y"; the key of the i-th is i. */
@@ -81,7 +82,9 @@ __attribute__((unused)) static bool rig_open(struct rig *rig, size_t n, const ch
     *rig = (struct rig){ .kind = { .name = "configured", .is_live = true, .has_latency = true } };
     rig->source.kind = &rig->kind;
     e->source = &rig->source;
-    e->options = (struct eval_options){ .cells = str_from(cells), .margin = 0.02, .budget = -1 };
+    e->options = (struct eval_options){
+        .cells = str_from(cells), .margin = 0.02, .budget = -1, .config = &rig->config
+    };
     arena_init(&e->arena, (size_t)64 << 20);
     for (size_t i = 0; i < n; i++)
         buf_printf(&e->text,

@@ -221,17 +221,19 @@ static bool model_is_simulated(const struct config *config, str name)
     return provider && provider->is_simulated;
 }
 
-str eval_refusal(const struct eval *e)
+bool eval_provider_is_simulated(const struct eval *e)
 {
     bool is_simulated = e->source->kind->is_simulated;
 
     for (size_t i = 0; i < e->plan.cell_count && e->source->kind->is_live; i++)
         is_simulated =
             is_simulated || model_is_simulated(e->options.config, e->plan.cells[i].model);
-    if (!is_simulated || e->options.allows_simulated)
-        return (str){ 0 };
-    return STR("the provider is simulated: nothing is measured; --allow-simulated runs it all the "
-               "same, labelled");
+    return is_simulated;
+}
+
+bool eval_refuses_to_run(const struct eval *e)
+{
+    return eval_provider_is_simulated(e) && !e->options.allows_simulated;
 }
 
 /* What the cell's own runs cost, when there are enough of them. */

@@ -87,7 +87,7 @@ void eval_refusals_find(const struct eval *e, struct eval_report *r)
 {
     for (size_t i = 0; i < e->plan.cell_count; i++)
         refuse_cell(e, r, i);
-    if (r->is_simulated || e->source->kind->is_simulated)
+    r->is_simulated = r->is_simulated || eval_provider_is_simulated(e);
+    if (r->is_simulated)
         buf_add(&r->refusals, STR("the provider is simulated: nothing was measured\n"));
-    r->is_simulated = r->is_simulated || e->source->kind->is_simulated;
 }

@@ -133,12 +133,13 @@ static struct interval success_of(const struct eval *e, const struct eval_cell_r
 {
     double se = 0;
 
-    if (e->runs.per_cell == 1)
+    if (e->runs.per_cell == 1 || row->questions == 0)
         return stats_rate_exact(row->right, row->n, EVAL_ALPHA);
     struct interval clustered =
         stats_clustered_mean(clusters, (size_t)row->questions, EVAL_ALPHA, &se);
-    if (se > 0 || row->questions == 0)
-        return clustered;
+    if (isfinite(se) && se > 0)
+        return (struct interval){ clustered.estimate, fmax(clustered.lower, 0),
+                                  fmin(clustered.upper, 1) };
     int64_t right = llround(clustered.estimate * (double)row->questions);
     struct interval exact = stats_rate_exact(right, row->questions, EVAL_ALPHA);
     return (struct interval){ clustered.estimate, exact.lower, exact.upper };
@@ -271,6 +272,11 @@ enum err eval_report(struct eval *e)
 bool eval_is_refused(const struct eval *e)
 {
     return e->report->is_refused;
+}
+
+str eval_refusals(const struct eval *e)
+{
+    return buf_str(&e->report->refusals);
 }
 
 /* Non-inferior by its definition, whatever the verdict is called; a difference is of b against a. */

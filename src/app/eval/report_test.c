@@ -175,11 +175,11 @@ static void uses_common_questions_only(void)
     rig_close(&rig);
 }
 
-static void an_empty_evaluation_says_nothing(void)
+static void nothing_is_said(size_t runs)
 {
     struct rig rig;
 
-    REQUIRE(rig_open(&rig, 4, "a/direct,b/direct", 1));
+    REQUIRE(rig_open(&rig, 4, "a/direct,b/direct", runs));
     REQUIRE(eval_report(&rig.eval) == OK);
     CHECK_INT(eval_row_overall(&rig.eval, 0)->n, 0);
     CHECK_NEAR(eval_row_overall(&rig.eval, 0)->success.lower, 0, 0);
@@ -189,6 +189,12 @@ static void an_empty_evaluation_says_nothing(void)
     CHECK_INT(rig.eval.report->refusals.len, 0);
     CHECK(!eval_is_unreachable(&rig.eval));
     rig_close(&rig);
+}
+
+static void an_empty_evaluation_says_nothing(void)
+{
+    nothing_is_said(1);
+    nothing_is_said(2);
 }
 
 /* Three runs a question that always agree are no more than one: the interval must not shrink. */
@@ -247,6 +253,30 @@ static void no_variance_is_no_certainty(void)
     CHECK(pair_of(&rig, 0, EVAL_OVERALL)->diff.upper > 0.1);
     CHECK_NEAR(pair_of(&rig, 0, EVAL_OVERALL)->p, 1, 0);
     rig_close(&rig);
+}
+
+/* One question with several runs, and few that differ: intervals stay within what can be. */
+static void few_questions_have_wide_intervals(void)
+{
+    for (size_t n = 1; n <= 3; n++) {
+        struct rig rig;
+        REQUIRE(rig_open(&rig, n, "a/direct,b/direct", 2));
+        for (size_t q = 0; q < n; q++) {
+            for (size_t i = 0; i < 2; i++) {
+                rig_run(&rig, q, 0, i, q == 0);
+                rig_run(&rig, q, 1, i, q == 0 && i == 0);
+            }
+        }
+        REQUIRE(eval_report(&rig.eval) == OK);
+        const struct eval_cell_row *row = eval_row_overall(&rig.eval, 0);
+        const struct eval_pair_row *pair = pair_of(&rig, 0, EVAL_OVERALL);
+        CHECK(row->success.lower >= 0 && row->success.upper <= 1);
+        CHECK(row->success.upper - row->success.lower > 0.5);
+        CHECK(pair->diff.lower >= -1 && pair->diff.upper <= 1);
+        CHECK(pair->lower_one_sided >= -1 && pair->upper_one_sided <= 1);
+        CHECK_INT(pair->verdict, STATS_INCONCLUSIVE);
+        rig_close(&rig);
+    }
 }
 
 static void finds_the_frontier(void)
@@ -480,8 +510,9 @@ static void counts_labels(void)
 TESTS(TEST(counts_cells), TEST(shows_the_maximum_of_few), TEST(knows_what_has_no_price),
       TEST(compares_pairs), TEST(the_cost_s_interval_covers_it), TEST(uses_common_questions_only),
       TEST(an_empty_evaluation_says_nothing), TEST(clusters_runs_by_question),
-      TEST(no_variance_is_no_certainty), TEST(finds_the_frontier), TEST(measures_confidence),
-      TEST(refuses_latencies_without_variance), TEST(refuses_one_answer_to_everything),
-      TEST(refuses_constant_confidence), TEST(refuses_simulated_answers), TEST(checks_expectations),
+      TEST(no_variance_is_no_certainty), TEST(few_questions_have_wide_intervals),
+      TEST(finds_the_frontier), TEST(measures_confidence), TEST(refuses_latencies_without_variance),
+      TEST(refuses_one_answer_to_everything), TEST(refuses_constant_confidence),
+      TEST(refuses_simulated_answers), TEST(checks_expectations),
       TEST(a_small_loss_within_the_margin_is_non_inferior), TEST(knows_an_unreachable_provider),
       TEST(counts_labels))

@@ -246,7 +246,7 @@ static void write_labels(const struct eval *e, const struct medium *m)
         label(m, "SIMULATED", "these figures say nothing about any real model");
     while (refusals.len > 0 && str_next(&refusals, '\n', &sentence) && sentence.len > 0)
         label(m, "NOT MEASURED", "%.*s", STR_ARG(sentence));
-    if (r->is_partial)
+    if (r->is_partial && !r->is_refused)
         label(m, "PARTIAL",
               "runs are missing (%s); comparisons use the questions that both cells have answered",
               e->end == EVAL_OUT_OF_BUDGET ? "the budget would have been exceeded"
