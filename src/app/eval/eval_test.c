@@ -155,7 +155,7 @@ static void resumes_to_the_same_bytes(void)
     REQUIRE(rig_read(b.out, "runs.jsonl", &runs));
     size_t lines = 0;
     for (size_t at = 0; at <= runs.len; at++) {
-        if (at > 0 && runs.ptr[at - 1] != '\n' && at % 97 != 0)
+        if (at > 0 && runs.ptr[at - 1] != '\n' && at % 701 != 0)
             continue; /* every end of a line, and some places within one */
         REQUIRE(rig_write(b.out, "runs.jsonl", str_slice(buf_str(&runs), 0, at)));
         b.shown = 0;

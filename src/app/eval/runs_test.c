@@ -32,6 +32,16 @@ static struct eval_outcome outcome_draw(struct rng *rng)
     };
 }
 
+static bool is_same(const struct eval_run *a, const struct eval_run *b)
+{
+    return a->is_done == b->is_done && a->is_right == b->is_right &&
+           a->is_simulated == b->is_simulated && a->label == b->label && a->fault == b->fault &&
+           a->calls == b->calls && a->answer == b->answer && a->cost == b->cost &&
+           a->tokens_input == b->tokens_input && a->tokens_output == b->tokens_output &&
+           a->latency_us == b->latency_us && a->raw_confidence == b->raw_confidence &&
+           a->confidence == b->confidence && str_eq(a->disputed, b->disputed);
+}
+
 /* A run in memory and a run read back from its line are the same, so that resumed tables are. */
 static void lines_come_back(void)
 {
@@ -53,11 +63,9 @@ static void lines_come_back(void)
         REQUIRE(eval_run_read(&rig.eval.arena, str_trim(buf_str(&line)), &rig.eval.questions,
                               &rig.eval.plan, &back, &got) == OK);
         CHECK(back.question == place.question && back.cell == place.cell && back.run == place.run);
-        CHECK_STR(got.disputed, want.disputed);
         CHECK((want.disputed.ptr != NULL) == (outcome.label != EVAL_LABEL_NONE &&
                                               (outcome.label == EVAL_LABEL_RIGHT) != is_right));
-        want.disputed = got.disputed = (str){ 0 };
-        CHECK(memcmp(&got, &want, sizeof(got)) == 0);
+        CHECK(is_same(&got, &want));
         buf_fini(&line);
     }
     rig_close(&rig);

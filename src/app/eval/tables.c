@@ -219,7 +219,9 @@ static void write_frontier(const struct eval *e, const struct medium *m)
     const struct eval_report *r = e->report;
     struct eval_table t;
 
-    heading(m, "Frontier of cost and success (overall)");
+    heading(m, "Frontier of cost and success (overall)%s",
+            r->frontier_count < e->plan.cell_count ? "; what has no price or no run is left out"
+                                                   : "");
     if (eval_table_init(&t, columns, ARRAY_LEN(columns), r->frontier_count) == OK) {
         for (size_t i = 0; i < r->frontier_count; i++) {
             const struct eval_cell_row *row = &r->cells[r->frontier[i]];
