@@ -147,7 +147,8 @@ void engine_refused(struct engine *e, enum err fault, str requested_model)
                               .http_status = err_info(fault)->http_status,
                               .hrm_confidence = -1,
                               .trm_confidence = -1,
-                              .confidence = -1 };
+                              .confidence = -1,
+                              .raw = LEDGER_RAW_NONE };
 
     ledger_begin(e->ledger, &begin);
     ledger_end(e->ledger, &end);

@@ -276,6 +276,7 @@ static void calls_cut(struct query *q)
 static void record_end(struct query *q)
 {
     bool tracks = q->engine->config->monitoring.track_confidence;
+    struct ledger_raw raw = { q->best.hrm_confidence, q->best.trm_confidence, q->best.confidence };
     struct ledger_end row = { .id = q->id,
                               .fault = q->fault,
                               .http_status = err_info(q->fault)->http_status,
@@ -284,7 +285,8 @@ static void record_end(struct query *q)
                               .hrm_confidence = tracks ? q->best.hrm_confidence : -1,
                               .trm_confidence = tracks ? q->best.trm_confidence : -1,
                               .confidence = tracks ? q->best.confidence : -1,
-                              .latency_us = q->took / NSEC_PER_USEC };
+                              .latency_us = q->took / NSEC_PER_USEC,
+                              .raw = tracks ? raw : LEDGER_RAW_NONE };
 
     ledger_end(q->engine->ledger, &row);
 }
