@@ -330,8 +330,8 @@ static void the_shipped_files_load(void)
 
 static void prompts_come_from_a_directory(void)
 {
-    static const char *const roles[] = { "direct",    "plan",    "solve", "check",
-                                         "synthesis", "program", "refine" };
+    static const char *const roles[] = { "direct",    "plan",    "solve",  "check",
+                                         "synthesis", "program", "refine", "step" };
     struct nest nest = { 0 };
     char path[160], source[64], from[96];
 
