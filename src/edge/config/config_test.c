@@ -504,7 +504,7 @@ static void the_table_is_sound_and_documented(void)
 static void ranges_are_parsed(void)
 {
     static const char *const bad[] = {
-        "[0, 1", "0, 1]", "[0; 1]", "[a, 1]", "[0, b]", "", "(0, 1"
+        "[0, 10", "0, 1]", "[0; 1]", "[a, 1]", "[0, b]", "", "(0, 1"
     };
     struct key_range range = { 0 };
 
