@@ -105,6 +105,10 @@ enum err engine_open(struct engine **out, const struct engine_options *options)
     link_init(&e->idle_calls);
     arena_init(&e->arena, (size_t)1 << 20);
     e->reason_config = config_reason(e->config);
+    if (e->config->route.fallback) {
+        e->reason_fallback = config_reason(e->config->route.fallback);
+        e->reason_fallback.confidences = e->reason_config.confidences;
+    }
     enum err fault = endpoints_open(e);
     if (fault != OK) {
         arena_fini(&e->arena);

@@ -13,7 +13,7 @@
  *   - one ledger row a query, whatever happens to it; a failed query has no confidence;
  *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
- * May include: base, core/json, core/money, core/http, core/dialect, core/reason, edge/world, edge/config,
+ * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, edge/world, edge/config,
  * edge/store, edge/upstream, edge/telemetry.
  */
 #ifndef WEIR_APP_ENGINE_ENGINE_H
@@ -25,6 +25,7 @@
 #include "core/dialect/dialect.h"
 #include "core/money/money.h"
 #include "core/reason/reason.h"
+#include "core/route/route.h"
 
 struct config;
 struct engine;
@@ -52,15 +53,64 @@ void engine_stop(struct engine *e); /* cuts every query: each ends with WEIR_STO
 /* What to run: a plain call that relays the client's body, or a strategy. */
 struct route {
     bool is_plain;
+    bool is_auto; /* the strategy is decided at admission; until then it is the configured one */
     enum reason_strategy strategy; /* when not plain */
     str model; /* a configured model */
     const struct config *profile; /* whose settings a strategy runs under */
     const char *reason; /* why, for people */
 };
 
-/* A requested model name ('gpt-4o-mini', 'weir/auto', 'weir/direct', …) as a route.
- * CALLER_UNKNOWN_MODEL, WEIR_NOT_SUPPORTED ('weir/full_stack'). */
+/* A requested model name ('gpt-4o-mini', 'weir/auto', 'weir/direct', …) as a route. CALLER_UNKNOWN_MODEL. */
 NODISCARD enum err route_find(const struct config *config, str requested_model, struct route *out);
+
+#define DECISION_REASONS_MAX 8
+
+/* A strategy on a model, as a decision sees it. */
+struct decision_arm {
+    str strategy;
+    str model;
+    double propensity; /* with which the decision takes it */
+    double quality; /* estimated P(right); negative: unknown */
+    nano_usd cost; /* estimated; COST_UNPRICED: unknown */
+};
+
+/* Why a strategy's query runs as it does. */
+struct decision {
+    str scorer; /* "named", "none", "seed_v1", "words_v1", "learned_v1" */
+    double score; /* negative: none */
+    double propensity; /* P(this arm was chosen); negative: unknown, it was the client's choice */
+    double epsilon;
+    bool is_explored;
+    double quality; /* estimated P(right); negative: unknown */
+    nano_usd cost; /* estimated; COST_UNPRICED: unknown */
+    str reasons[DECISION_REASONS_MAX]; /* the first says what was chosen */
+    size_t reason_count;
+    struct decision_arm arms[ROUTE_CANDIDATES_MAX]; /* all that there was to choose from */
+    size_t arm_count;
+    /* For the ledger: */
+    double domain_probability; /* of a guessed domain; negative: the request named it */
+    int seed_score, words_score; /* hundredths */
+    str features; /* packed */
+};
+#define DECISION_NONE                                                                              \
+    ((struct decision){ .score = -1,                                                               \
+                        .propensity = -1,                                                          \
+                        .quality = -1,                                                             \
+                        .cost = COST_UNPRICED,                                                     \
+                        .domain_probability = -1 })
+
+/* What a decision is made from. */
+struct route_known {
+    str question; /* may be empty: then no reason names a word of it */
+    str domain;
+    const struct route_features *features; /* NULL: unknown */
+    int seed_score, words_score; /* hundredths; negative: unknown */
+    uint64_t seed; /* of what is drawn: the query's id */
+};
+/* Decides weir/auto: sets the route's strategy, model and profile. False, with nothing decided, when the scorer needs what is not known. Texts
+ * live in the arena, the configuration or the question. */
+bool route_choose(const struct config *config, const struct route_known *known, struct arena *arena,
+                  struct route *route, struct decision *out);
 
 /* One call of a query, as it is shown in a trace. */
 struct call_trace {
@@ -84,7 +134,7 @@ struct query {
     struct route route;
     str requested_model;
     str tenant;
-    str domain;
+    str domain; /* empty: guessed from a strategy's question */
     const struct chat_request *chat; /* the client's request; its messages are the question */
     struct verifier verifier;
     str model_override; /* a strategy on another model than the route's; empty: none */
@@ -98,6 +148,7 @@ struct query {
 
     /* Readable in on_finish. */
     int64_t id;
+    struct decision *decision; /* of a strategy; NULL: of a plain query */
     enum err fault;
     str fault_message; /* for people; may be empty */
     nsec retry_after; /* that a rate-limiting provider asked for; negative: none */

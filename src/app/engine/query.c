@@ -114,10 +114,12 @@ static enum err strategy_open(struct query *q)
     struct reason_question question = {
         .messages = messages, .message_count = n, .domain = q->domain, .verifier = q->verifier
     };
-    struct reason_config config = q->engine->reason_config;
-    const struct config_model *model = config_model_find(q->engine->config, q->model);
+    struct engine *e = q->engine;
+    struct reason_config config =
+        q->route.profile == e->config ? e->reason_config : e->reason_fallback;
+    const struct config_model *model = config_model_find(e->config, q->model);
     const struct config_provider *provider =
-        model ? config_provider_find(q->engine->config, model->provider) : NULL;
+        model ? config_provider_find(e->config, model->provider) : NULL;
     if (!provider)
         return CALLER_UNKNOWN_MODEL;
     config.use_json_schema = provider->has_json_schema;
@@ -147,7 +149,15 @@ static void record_begin(struct query *q)
 
 static enum query_state step_admit(struct query *q)
 {
+    bool is_decided = !q->route.is_plain && !q->is_audit;
+
+    if (is_decided)
+        fail(q, query_decide(q));
     record_begin(q);
+    if (q->fault != OK)
+        return QUERY_SETTLE;
+    if (is_decided)
+        query_record_route(q);
     if (q->route.is_plain)
         plain_call(q);
     else
@@ -425,6 +435,8 @@ void query_start(struct engine *e, struct query *q)
     q->started_wall = world_wall();
     q->deadline = q->started + e->config->timeout;
     q->model = q->model_override.len > 0 ? q->model_override : q->route.model;
+    if (q->route.is_plain && q->domain.len == 0)
+        q->domain = STR("generic"); /* of what is only relayed nothing is guessed */
     q->trace_end = &q->trace;
     q->retry_after = -1;
     link_init(&q->link);

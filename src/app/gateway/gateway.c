@@ -238,7 +238,6 @@ static enum err extension_read(struct chat *c, struct chat_error *error)
     struct json weir = json_get(c->request.root, STR("weir"));
     str header = exchange_header(c->exchange, STR("x-weir-domain"));
 
-    q->domain = STR("generic");
     if (!json_str(json_get(c->request.metadata, STR("domain")), q->arena, &q->domain) &&
         header.len > 0)
         q->domain = header;

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/route/route.h"
+
 /* ---- what must hold between keys ---- */
 
 struct config_place place_in(const struct config_build *build, const struct yaml_node *node)
@@ -110,6 +112,8 @@ static bool hash_compute(struct config_snapshot *snapshot)
     }
     for (size_t i = 0; i < c->prices.count; i++)
         record_print(RECORD_PRICE, &c->prices.rows[i], &text);
+    if (c->route.model)
+        buf_printf(&text, "route model %016" PRIx64 "\n", snapshot->route_model_hash);
     if (c->route.fallback)
         buf_printf(&text, "fallback %016" PRIx64 "\n", c->route.fallback->hash);
     if (c->prompts)
@@ -290,6 +294,7 @@ struct reason_config config_reason(const struct config *c)
         .max_tokens = (uint32_t)c->budget.output_tokens_max,
         .use_json_schema = provider && provider->has_json_schema,
         .prompts = c->prompts,
+        .confidences = route_model_confidence(c->route.model),
         .model = c->model,
     };
 }

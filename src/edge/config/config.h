@@ -6,7 +6,7 @@
  * A caller may rely on: a snapshot never changes after config_load(); every key has its default when a file does not set it;
  * errors say file, line, column and the nearest known key; secrets come only as env:NAME or file:PATH and are never printed.
  *
- * May include: base, core/money, core/reason.
+ * May include: base, core/money, core/reason, core/route.
  */
 #ifndef WEIR_EDGE_CONFIG_CONFIG_H
 #define WEIR_EDGE_CONFIG_CONFIG_H
@@ -15,6 +15,8 @@
 #include "base/base.h"
 #include "core/money/money.h"
 #include "core/reason/reason.h"
+
+struct route_model;
 
 struct config_provider {
     str name; /* "openai" */
@@ -68,8 +70,9 @@ struct config {
         double epsilon;
         double audit_share;
         nano_usd value; /* of a right answer, from route.value_usd */
-        const struct config
-            *fallback; /* the profile above the threshold; NULL: none. Its models are among ours */
+        /* The profile above the threshold; NULL: none. Its models are among ours. */
+        const struct config *fallback;
+        const struct route_model *model; /* trained; NULL: none */
     } route;
     nsec timeout; /* timeout_seconds */
     int64_t max_retries;

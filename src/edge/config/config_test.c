@@ -49,6 +49,11 @@ static const struct {
     { "cascade: {peer_model: zzz}", "1:23 cascade.peer_model: no model is called 'zzz'" },
     { "route: {scorer: seed}", "1:17 route.scorer must be one of none, seed_v1, words_v1, "
                                "learned_v1, got 'seed'" },
+    { "route: {scorer: learned_v1}", "1:17 route.scorer learned_v1 needs route.model, a file that "
+                                     "`weir train --out FILE` writes" },
+    { "route: {model: /nowhere.json}",
+      "1:16 route.model cannot be read from '/nowhere.json': No such "
+      "file or directory; `weir train --out FILE` writes one" },
     { "route: {threshold: 1.1}", "1:20 route.threshold must be in [0, 1], got 1.1" },
     { "route: {epsilon: 0.51}", "1:18 route.epsilon must be in [0, 0.5], got 0.51" },
     { "route: {audit_share: 0.21}", "1:22 route.audit_share must be in [0, 0.2], got 0.21" },

@@ -140,6 +140,7 @@ struct config_snapshot {
     struct config_secrets keys;
     str extends, prices_file, prompts_directory, fallback_file, route_model_file;
     struct config *fallback; /* of route.fallback; NULL: none */
+    uint64_t route_model_hash; /* of the text of route.model */
     struct config_model *models; /* the config's, with room for CONFIG_MODELS_HIDDEN_MAX more */
 };
 
@@ -150,8 +151,7 @@ struct config_build {
     const struct config_file *file; /* the one that was named */
     struct yaml_node *root;
     bool may_read_files;
-    bool
-        is_profile; /* named by route.fallback: its own route.fallback and route.model are ignored */
+    bool is_profile; /* named by route.fallback: its own `route` is ignored */
 };
 
 /* One value on its way into its field. */
@@ -193,7 +193,7 @@ void record_load(struct config_build *build, const struct record *record,
 NODISCARD enum err tree_load(struct config_build *build, str text);
 /* Providers, models, prices and prompts; the root's own record must have been read. */
 void parts_load(struct config_build *build);
-/* What `route` names: the fallback's snapshot, and its models among ours; models must have been read. */
+/* What `route` names: the trained model, the fallback's snapshot, and its models among ours; models must have been read. */
 void profile_load(struct config_build *build);
 /* What must hold between `route`, `cascade`, `strategy` and the models. */
 void profile_check(struct config_build *build);

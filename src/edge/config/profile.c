@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * profile: what `route` brings in: the fallback, a whole snapshot of its own within this one, and its models among ours; and
- * what must hold between `route`, `cascade`, `strategy` and the models.
+ * profile: what `route` brings in: the trained model; the fallback, a whole snapshot of its own within this one, and its models
+ * among ours; and what must hold between `route`, `cascade`, `strategy` and the models.
  *
  * The engine calls models by this configuration alone, so whatever the fallback calls must be the same here.
  */
 #include "edge/config/internal.h"
+
+#include "core/route/route.h"
 
 static const struct yaml_node *route_node(const struct config_build *build, str name)
 {
@@ -93,11 +95,44 @@ static void fallback_load(struct config_build *build)
     buf_fini(&content);
 }
 
+/* ---- the trained model ---- */
+
+static void route_model_load(struct config_build *build)
+{
+    struct config_snapshot *snapshot = build->snapshot;
+    const struct yaml_node *node = route_node(build, STR("model"));
+    struct buf content = { .max = ROUTE_MODEL_BYTES_MAX + ((size_t)64 << 10) };
+    str path = path_beside(&build->scratch, node->file, snapshot->route_model_file);
+    struct config_place place = place_of(node);
+    const char *why = "files are not read here";
+    str what = { 0 };
+
+    if (build->may_read_files)
+        why = file_read(path, ROUTE_MODEL_BYTES_MAX, &content, NULL);
+    if (why) {
+        issue_add(build->issues, &place,
+                  "route.model cannot be read from '%.*s': %s; `weir train --out FILE` writes one",
+                  STR_ARG(issue_text(&build->scratch, path)), why);
+    } else if (route_model_read(&snapshot->config.arena, buf_str(&content),
+                                &snapshot->config.route.model, &what) == OK) {
+        snapshot->route_model_hash = str_hash(buf_str(&content));
+    } else {
+        issue_add(build->issues, &place,
+                  "route.model is not what `weir train` of this version writes: %.*s",
+                  STR_ARG(issue_text(&build->scratch, what)));
+    }
+    buf_fini(&content);
+}
+
 void profile_load(struct config_build *build)
 {
     struct config_snapshot *snapshot = build->snapshot;
 
-    if (build->is_profile || snapshot->fallback_file.len == 0 || !snapshot->models)
+    if (build->is_profile)
+        return;
+    if (snapshot->route_model_file.len > 0)
+        route_model_load(build);
+    if (snapshot->fallback_file.len == 0 || !snapshot->models)
         return;
     fallback_load(build);
     const struct config *profile = snapshot->config.route.fallback;
@@ -165,6 +200,12 @@ static void route_check(struct config_build *build)
         warn(build, scorer,
              "route.scorer has nothing to choose from: set route.fallback; scores are only "
              "recorded");
+    if (str_eq(c->route.scorer, STR("learned_v1")) && build->snapshot->route_model_file.len == 0) {
+        struct config_place place = place_in(build, scorer);
+        issue_add(build->issues, &place,
+                  "route.scorer learned_v1 needs route.model, a file that `weir train --out FILE` "
+                  "writes");
+    }
     if (c->route.audit_share > 0 && c->cascade.strong_model.len == 0)
         warn(build, audit, "route.audit_share has nobody to ask: set cascade.strong_model");
 }

@@ -32,7 +32,7 @@ static void member_cost(struct buf *out, const char *name, nano_usd v)
     member_or_null(out, name, v, v == COST_UNPRICED);
 }
 
-static void member_price(struct buf *out, const char *name, nano_usd v)
+static void member_natural(struct buf *out, const char *name, int64_t v)
 {
     member_or_null(out, name, v, v < 0);
 }
@@ -104,9 +104,9 @@ static void write_call(struct buf *out, const struct row_call *c)
     json_member_bool(out, "estimated", done->usage.is_estimated);
     member_cost(out, "reserved_nano_usd", c->begin.reserved);
     member_cost(out, "cost_nano_usd", done->cost);
-    member_price(out, "price_input_nano_usd", done->price_input);
-    member_price(out, "price_output_nano_usd", done->price_output);
-    member_price(out, "price_cached_nano_usd", done->price_cached);
+    member_natural(out, "price_input_nano_usd", done->price_input);
+    member_natural(out, "price_output_nano_usd", done->price_output);
+    member_natural(out, "price_cached_nano_usd", done->price_cached);
     json_member_i64(out, "latency_us", done->latency_us);
     json_member_i64(out, "first_byte_us", done->first_byte_us);
     json_member_bool(out, "simulated", done->is_simulated);
@@ -126,6 +126,8 @@ static void write_route(struct buf *out, const struct row_query *q)
     buf_add_char(out, '{');
     json_member_str(out, "scorer", r->scorer);
     member_share(out, "score", r->score);
+    member_natural(out, "seed_score_hundredths", r->seed_score);
+    member_natural(out, "words_score_hundredths", r->words_score);
     json_member_str(out, "strategy", r->strategy);
     json_member_str(out, "model", r->model);
     member_share(out, "propensity", r->propensity);

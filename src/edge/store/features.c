@@ -15,6 +15,7 @@ _Static_assert(2 + MASK_BYTES + ROUTE_DENSE * sizeof(float) + GRAM_VARINT_BYTES 
                    LEDGER_FEATURES_MAX,
                "any features fit");
 _Static_assert(ROUTE_DENSE <= UINT8_MAX, "their count fits a byte");
+_Static_assert(ROUTE_GRAMS % 64 == 0, "a set of buckets is whole words");
 
 static uint8_t *put_varint(uint8_t *at, unsigned v)
 {
@@ -24,11 +25,29 @@ static uint8_t *put_varint(uint8_t *at, unsigned v)
     return at;
 }
 
+/* The members of a set of buckets, lowest first. */
+static uint8_t *put_buckets(uint8_t *at, const uint64_t taken[ROUTE_GRAMS / 64])
+{
+    unsigned count = 0, least = 0; /* that the next one can be */
+
+    for (size_t i = 0; i < ROUTE_GRAMS / 64; i++)
+        count += (unsigned)__builtin_popcountll(taken[i]);
+    at = put_varint(at, count);
+    for (unsigned i = 0; i < ROUTE_GRAMS / 64; i++) {
+        for (uint64_t left = taken[i]; left != 0; left &= left - 1) {
+            unsigned bucket = i * 64 + (unsigned)__builtin_ctzll(left);
+            at = put_varint(at, bucket - least);
+            least = bucket + 1;
+        }
+    }
+    return at;
+}
+
 size_t features_pack(uint8_t out[LEDGER_FEATURES_MAX], const struct route_features *features)
 {
     uint8_t *mask = out + 2;
     uint8_t *at = mask + MASK_BYTES;
-    unsigned least = 0; /* that the next gram can be */
+    uint64_t taken[ROUTE_GRAMS / 64] = { 0 };
 
     out[0] = FEATURES_VERSION;
     out[1] = ROUTE_DENSE;
@@ -42,14 +61,12 @@ size_t features_pack(uint8_t out[LEDGER_FEATURES_MAX], const struct route_featur
         at += sizeof(value);
     }
     assert(features->gram_count <= ROUTE_GRAMS_MAX);
-    at = put_varint(at, features->gram_count);
     for (size_t i = 0; i < features->gram_count; i++) {
-        unsigned gram = features->grams[i];
-        assert(gram >= least && gram < ROUTE_GRAMS);
-        at = put_varint(at, gram - least);
-        least = gram + 1;
+        unsigned bucket = features->grams[i].bucket;
+        assert(bucket < ROUTE_GRAMS);
+        taken[bucket / 64] |= UINT64_C(1) << bucket % 64;
     }
-    return (size_t)(at - out);
+    return (size_t)(put_buckets(at, taken) - out);
 }
 
 struct unpack {
@@ -107,7 +124,7 @@ static void get_grams(struct unpack *u, struct route_features *out)
     for (unsigned i = 0; i < count && !u->failed; i++) {
         unsigned gram = least + get_varint(u);
         u->failed = u->failed || gram >= ROUTE_GRAMS;
-        out->grams[i] = (uint16_t)gram;
+        out->grams[i] = (struct route_gram){ .bucket = (uint16_t)gram };
         least = gram + 1;
     }
 }

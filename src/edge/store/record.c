@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* A route is the longest: its features, five texts, two integers, five doubles, two lengths and a byte. */
-_Static_assert(RECORD_HEADER_BYTES + LEDGER_FEATURES_MAX + 5 * (1 + RECORD_TEXT_MAX) + 2 * 10 +
+/* A route is the longest: its features, five texts, four integers, five doubles, two lengths and a byte. */
+_Static_assert(RECORD_HEADER_BYTES + LEDGER_FEATURES_MAX + 5 * (1 + RECORD_TEXT_MAX) + 4 * 10 +
                        5 * 8 + 3 <=
                    RECORD_BYTES_MAX,
                "every record fits");
@@ -215,6 +215,8 @@ size_t record_put_route(uint8_t *out, const struct ledger_route *r)
     put_i64(&p, r->query);
     put_text(&p, r->scorer);
     put_double(&p, r->score);
+    put_i64(&p, r->seed_score);
+    put_i64(&p, r->words_score);
     put_text(&p, r->strategy);
     put_text(&p, r->model);
     put_double(&p, r->propensity);
@@ -454,6 +456,8 @@ static void get_route(struct get *g, struct ledger_route *r)
     r->query = get_i64(g);
     r->scorer = get_text(g);
     r->score = get_double(g);
+    r->seed_score = get_int(g);
+    r->words_score = get_int(g);
     r->strategy = get_text(g);
     r->model = get_text(g);
     r->propensity = get_double(g);

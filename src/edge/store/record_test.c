@@ -182,6 +182,8 @@ static void routes_round_trip(void)
     struct ledger_route route = { .query = 9,
                                   .scorer = STR("learned_v1"),
                                   .score = 0.125,
+                                  .seed_score = 100,
+                                  .words_score = -1,
                                   .strategy = STR("cascade"),
                                   .model = STR("gpt-4o-mini"),
                                   .propensity = 0.975,
@@ -208,6 +210,7 @@ static void routes_round_trip(void)
     CHECK_STR(r.route.reasons, route.reasons);
     CHECK_STR(r.route.features, route.features);
     CHECK_NEAR(r.route.score, 0.125, 0);
+    CHECK(r.route.seed_score == 100 && r.route.words_score == -1);
     CHECK_NEAR(r.route.propensity, 0.975, 0);
     CHECK_NEAR(r.route.epsilon, 0.05, 0);
     CHECK_NEAR(r.route.domain_probability, -1, 0);

@@ -45,7 +45,8 @@ static void bind_cost(struct binder *b, nano_usd v)
         bind_int(b, v);
 }
 
-static void bind_price(struct binder *b, nano_usd v)
+/* Prices and scores: a negative one is none. */
+static void bind_natural(struct binder *b, int64_t v)
 {
     if (v < 0)
         bind_null(b);
@@ -141,9 +142,9 @@ int rows_bind_call(sqlite3_stmt *statement, const struct row_call *c)
     bind_int(b, c->done.usage.is_known);
     bind_int(b, c->done.usage.is_estimated);
     bind_cost(b, c->done.cost);
-    bind_price(b, c->done.price_input);
-    bind_price(b, c->done.price_output);
-    bind_price(b, c->done.price_cached);
+    bind_natural(b, c->done.price_input);
+    bind_natural(b, c->done.price_output);
+    bind_natural(b, c->done.price_cached);
     bind_int(b, c->done.latency_us);
     bind_int(b, c->done.first_byte_us);
     bind_int(b, c->done.is_simulated);
@@ -158,6 +159,8 @@ int rows_bind_route(sqlite3_stmt *statement, const struct ledger_route *r)
     bind_int(b, r->query);
     bind_text(b, r->scorer);
     bind_share(b, r->score);
+    bind_natural(b, r->seed_score);
+    bind_natural(b, r->words_score);
     bind_text(b, r->strategy);
     bind_text(b, r->model);
     bind_share(b, r->propensity);
@@ -334,6 +337,8 @@ void rows_read_route(sqlite3_stmt *statement, struct arena *arena, struct ledger
     r->query = column_int(&c);
     r->scorer = arena_str(arena, column_text(&c));
     r->score = column_share(&c);
+    r->seed_score = (int)column_int_or(&c, -1);
+    r->words_score = (int)column_int_or(&c, -1);
     r->strategy = arena_str(arena, column_text(&c));
     r->model = arena_str(arena, column_text(&c));
     r->propensity = column_share(&c);

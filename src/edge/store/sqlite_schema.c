@@ -72,6 +72,8 @@ static const char *const migrations[] = {
     " query_id INTEGER PRIMARY KEY,"
     " scorer TEXT NOT NULL,"
     " score REAL," /* NULL: none */
+    " seed_score INTEGER," /* hundredths */
+    " words_score INTEGER,"
     " strategy TEXT NOT NULL,"
     " model TEXT NOT NULL,"
     " propensity REAL," /* NULL: unknown */

@@ -130,6 +130,8 @@ struct ledger_route {
     int64_t query;
     str scorer; /* "none", "seed_v1", "words_v1", "learned_v1"; "named": the request named the strategy */
     double score; /* negative: none */
+    int seed_score; /* what seed_v1 and words_v1 score, whoever decided; hundredths, negative: unknown */
+    int words_score;
     str strategy; /* the arm that was chosen: this and the model */
     str model;
     double propensity; /* P(this arm was chosen), (0, 1]; negative: unknown */

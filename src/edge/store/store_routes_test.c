@@ -66,7 +66,7 @@ static void a_route_and_its_label_come_back(void)
 {
     struct world w;
     uint8_t packed[LEDGER_FEATURES_MAX];
-    struct route_features features = { .gram_count = 2, .grams = { 3, 4000 } };
+    struct route_features features = { .gram_count = 2, .grams = { { 4000 }, { 3 } } };
 
     features.dense[7] = 0.5f;
     world_init(&w);
@@ -78,6 +78,8 @@ static void a_route_and_its_label_come_back(void)
         .query = id,
         .scorer = STR("learned_v1"),
         .score = -1,
+        .seed_score = -1,
+        .words_score = 40,
         .strategy = STR("cascade"),
         .model = STR("gpt-4o-mini"),
         .propensity = 0.5,
@@ -108,11 +110,12 @@ static void a_route_and_its_label_come_back(void)
     CHECK_NEAR(s.route.propensity, 0.5, 0);
     CHECK_NEAR(s.route.epsilon, 0.25, 0);
     CHECK_NEAR(s.route.score, -1, 0);
+    CHECK(s.route.seed_score == -1 && s.route.words_score == 40);
     CHECK_NEAR(s.route.quality, -1, 0);
     CHECK_NEAR(s.route.domain_probability, -1, 0);
     CHECK(s.route.is_explored && s.route.cost == COST_UNPRICED);
     CHECK_NEAR((double)s.features.dense[7], 0.5, 0);
-    CHECK(s.features.gram_count == 2 && s.features.grams[1] == 4000);
+    CHECK(s.features.gram_count == 2 && s.features.grams[1].bucket == 4000);
     REQUIRE(s.last.label_count == 1);
     CHECK(s.labels[0].source == LABEL_FEEDBACK && s.labels[0].labelled == 77);
     CHECK_NEAR(s.labels[0].value, 1, 0);
@@ -346,6 +349,8 @@ static void exports_show_routes_and_labels(void)
     } cases[] = {
         { "route.scorer", "\"seed_v1\"" },
         { "route.score", "0.85" },
+        { "route.seed_score_hundredths", "85" },
+        { "route.words_score_hundredths", "null" },
         { "route.strategy", "\"full_stack\"" },
         { "route.model", "\"gpt-4o\"" },
         { "route.propensity", "0.925" },

@@ -151,6 +151,8 @@ __attribute__((unused)) static void query_route(struct ledger *l, int64_t id)
     const struct ledger_route r = { .query = id,
                                     .scorer = STR("seed_v1"),
                                     .score = 0.85,
+                                    .seed_score = 85,
+                                    .words_score = -1,
                                     .strategy = STR("full_stack"),
                                     .model = STR("gpt-4o"),
                                     .propensity = 0.925,
