@@ -139,9 +139,58 @@ def ask(checks, world, provider):
     checks.true("strategies are listed", told.returncode == 2 and "self_consistency, cascade, mcts, full_stack" in told.stderr, told.stderr)
 
 
+def replay(checks, world, provider):
+    """Traffic that went one way is decided again under a configuration that is not in use."""
+    gateway = world.gateway(provider)
+    answers = [gateway.chat("weir/auto", question, {"x-weir-domain": "generic"}) for question in [HARD, HARD, MIDDLING, "Hi there", "What is 1 + 1?"]]
+    gateway.chat("weir/direct", HARD)  # by name: nothing to decide
+    gateway.chat(MODEL, HARD)  # not routed at all
+    for answer in answers:
+        gateway.request("POST", "/v1/feedback", {"query_id": answer.id, "correct": True})
+    candidate = routed(world, provider, {"scorer": "seed_v1"})
+    candidate.stop()
+    words = routed(world, provider, {"scorer": "words_v1", "threshold": 0})
+    words.stop()
+
+    def run(*options):
+        return subprocess.run([world.weir, "replay", "--config", gateway.config, *map(str, options)], capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL, env={"WEIR_E2E_PROVIDER_KEY": PROVIDER_KEY})
+    checks.true("it reads beside a running server", harness.wait_until(
+        lambda: json.loads(run("--with", candidate.config, "--json").stdout)["labelled"] == 5), run("--with", candidate.config, "--json"))
+    gateway.stop()
+    rows = {row["id"]: row for row in gateway.rows()}
+    report = json.loads(run("--with", candidate.config, "--json").stdout)
+    checks.equal("counts", [report[name] for name in ("queries", "named", "undecided", "decided", "changed", "labelled", "without_propensity", "unsupported")],
+                 [6, 1, 0, 5, 2, 5, 0, 2])
+    checks.equal("arms", sorted((arm["strategy"], arm["model"], arm["before"], arm["after"]) for arm in report["arms"]),
+                 [("hrm", STRONG, 0, 2), ("hrm_trm", MODEL, 5, 3)])
+    checks.equal("nobody knows what the other arm costs", report["cost_unknown"], 2)
+    mean = sum(rows[answer.id]["cost_nano_usd"] for answer in answers) / 5
+    checks.true("the rest at its mean", abs(report["cost_before_nano_usd"] - 3 * mean) < 1 and report["cost_after_nano_usd"] == report["cost_before_nano_usd"], report)
+    checks.equal("success where the log supports it", (report["success"]["n"], report["success"]["ips"]["estimate"], report["success"]["logged"]), (3, 1, 1))
+    same = json.loads(run("--with", gateway.config, "--json").stdout)
+    checks.equal("the same configuration changes nothing", (same["changed"], same["unsupported"], same["success"]["n"]), (0, 0, 5))
+    all_of_it = json.loads(run("--with", words.config, "--json").stdout)
+    checks.equal("threshold 0: all", (all_of_it["changed"], all_of_it["unsupported"], all_of_it["success"]), (5, 5, None))
+    told = run("--with", candidate.config)
+    for part in ["6 routed queries: 5 decided again, 1 named by clients", "2 would go another way", "hrm_trm", "2 would go where the log never explored",
+                 "as it was", "doubly robust"]:
+        checks.true(f"people read: {part}", part in told.stdout, told.stdout)
+    checks.equal("since tomorrow: nothing", json.loads(run("--with", candidate.config, "--since", "2999-01-01", "--json").stdout)["queries"], 0)
+    for since in ["7d", "12h", "30m", "2020-01-01", "2020-01-01T00:00:00Z"]:
+        checks.equal(f"since {since}", json.loads(run("--with", candidate.config, "--since", since, "--json").stdout)["queries"], 6)
+    bad = world.path("bad.yaml")
+    bad.write_text("route: {scorer: oracle}\n")
+    for options, status, part in [([], 2, "--with FILE is needed"), (["--with", bad], 2, "route.scorer must be one of"), (["--with", "/nowhere.yaml"], 2, "cannot be read"),
+                                  (["--with", candidate.config, "--since", "yesterday"], 2, "--since must be"),
+                                  (["--with", candidate.config, "--ledger", "/nowhere"], 3, "there is no ledger")]:
+        told = run(*options)
+        checks.true(f"replay {' '.join(map(str, options))[:40]}", told.returncode == status and part in told.stderr and told.stdout == "", told.stderr)
+
+
 def main(world, checks):
     provider = world.upstream("sim", "--time-scale", "0")
-    for part in [rules, nothing_to_decide, domains, ask]:
+    for part in [rules, nothing_to_decide, domains, ask, replay]:
         part(checks, world, provider)
 
 

@@ -6,7 +6,7 @@
  * Here is what serving needs: scorers, features, the domain of a question, the trained model and its file, the
  * decision. Training is in route_train.h; how good a router is, before and after it has run, in route_metrics.h.
  *
- * May include: base, core/json, core/stats, core/calibration.
+ * May include: base, core/json, core/money, core/stats, core/calibration.
  */
 #ifndef WEIR_CORE_ROUTE_ROUTE_H
 #define WEIR_CORE_ROUTE_ROUTE_H
@@ -138,6 +138,9 @@ struct route_candidate {
     str model;
     nano_usd cost_estimate; /* of one query, when the model file knows nothing better; COST_UNPRICED: not known */
 };
+/* The arms that the model was trained on, whatever the domain; how many were written, at most max. Texts are the model's. */
+size_t route_model_arms(const struct route_model *model, struct route_candidate *out, size_t max);
+
 struct route_options {
     nano_usd value_nano_usd; /* what one right answer is worth, >= 0 */
     nano_usd cost_cap_nano_usd; /* no candidate that is expected to cost more is taken; negative: no cap */
