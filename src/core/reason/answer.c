@@ -206,6 +206,11 @@ static str squeeze(struct arena *arena, str s)
     return str_trim((str){ out, n });
 }
 
+str text_canonical(struct arena *arena, str text)
+{
+    return drop_final_marks(squeeze(arena, text));
+}
+
 static str drop_articles(str s)
 {
     for (size_t i = 0; i < ARRAY_LEN(articles); i++) {
@@ -274,10 +279,13 @@ str answer_canonical(struct arena *arena, str answer)
 
 bool answer_agrees(struct arena *arena, str a, str b)
 {
+    return forms_agree(arena, answer_canonical(arena, a), answer_canonical(arena, b));
+}
+
+bool forms_agree(struct arena *arena, str a, str b)
+{
     struct quantity left, right;
 
-    a = answer_canonical(arena, a);
-    b = answer_canonical(arena, b);
     if (a.len == 0 || b.len == 0)
         return false;
     if (str_eq(a, b))

@@ -71,9 +71,14 @@ NODISCARD bool literal_canonical(struct arena *arena, str text, str *out);
 /* Without what people put around an answer: \boxed{…}, $…$, quotes, "Answer:", "x = ", final marks. */
 str answer_unwrap(str answer);
 
+/* Lower case, white space single or (in formulas) dropped, no final marks: when two pieces of prose are the same. */
+str text_canonical(struct arena *arena, str text);
+
 /* ---- comparisons beyond equal bytes, for checks only ---- */
 /* Equal canonical forms, or equal numbers of which one has no unit. Two answers to one question. */
 bool answer_agrees(struct arena *arena, str a, str b);
+/* The same of two canonical forms. */
+bool forms_agree(struct arena *arena, str a, str b);
 /* Does an answer state this exact value: equal, rounded, or (written with %) a hundredth of it? */
 bool answer_states(struct arena *arena, str answer, struct rational exact);
 

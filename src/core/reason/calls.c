@@ -48,8 +48,9 @@ static const struct {
                                          "\"program\",\"expression\",\"answer\",\"confidence\"") },
     [ROLE_REFINE] = { "answer", ANSWER_SCHEMA },
     [ROLE_STEP] = { "proposals", SCHEMA("\"proposals\":{\"type\":\"array\",\"items\":" SCHEMA(
-                                            TEXT("step") "," TEXT("answer") "," NUMBER("value"),
-                                            "\"step\",\"answer\",\"value\"") "}",
+                                            TEXT("step") "," TEXT("state") "," TEXT(
+                                                "answer") "," NUMBER("value"),
+                                            "\"step\",\"state\",\"answer\",\"value\"") "}",
                                         "\"proposals\"") },
 };
 static const char split_schema[] =
@@ -91,6 +92,17 @@ struct call_slot *reason_slot(const struct reason *r, uint32_t id)
     assert(id > 0);
     assert(id <= r->slot_count);
     return &r->chunks[(id - 1) / SLOTS_PER_CHUNK][(id - 1) % SLOTS_PER_CHUNK];
+}
+
+size_t calls_limit(const struct reason *r)
+{
+    size_t search = (size_t)r->config.mcts.simulation_budget + 1;
+
+    if (r->strategy == REASON_MCTS)
+        return search;
+    if (r->strategy != REASON_FULL_STACK || !r->has_chosen)
+        return CALLS_MAX;
+    return r->slot_count + CALLS_MAX + search;
 }
 
 /* Room for one more slot. */

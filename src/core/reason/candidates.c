@@ -6,21 +6,40 @@
 
 /* Below this many answers a share says nothing. */
 #define VOTES_MIN 3
+#define COMPARABLE_BYTES_MAX 64
 
-void candidate_vote(struct reason *r, str answer)
+/* ---- votes ---- */
+
+/* Of the first vote that agrees; votes.distinct when none does. */
+static size_t vote_find(const struct reason *r, str canonical)
 {
-    if (r->vote_count < ARRAY_LEN(r->votes))
-        r->votes[r->vote_count++] = answer_canonical(r->arena, answer);
+    size_t i = 0;
+
+    while (i < r->votes.distinct && !forms_agree(r->arena, r->votes.at[i].canonical, canonical))
+        i++;
+    return i;
 }
 
-static size_t votes_for(const struct reason *r, str canonical)
+void candidate_vote(struct reason *r, str canonical)
 {
-    size_t n = 0;
+    size_t i = vote_find(r, canonical);
 
-    for (size_t i = 0; i < r->vote_count; i++)
-        n += str_eq(r->votes[i], canonical);
-    return n;
+    r->votes.total++;
+    if (i == VOTES_MAX)
+        return;
+    if (i == r->votes.distinct)
+        r->votes.at[r->votes.distinct++] = (struct vote){ .canonical = canonical };
+    r->votes.at[i].count++;
 }
+
+size_t votes_for(const struct reason *r, str canonical)
+{
+    size_t i = vote_find(r, canonical);
+
+    return i < r->votes.distinct ? r->votes.at[i].count : 0;
+}
+
+/* ---- candidates ---- */
 
 struct signals candidate_signals(const struct reason *r, const struct candidate *c)
 {
@@ -32,23 +51,15 @@ struct signals candidate_signals(const struct reason *r, const struct candidate 
                          .verifier = NOT_AVAILABLE,
                          .stability = NOT_AVAILABLE };
     size_t first = 0, second = 0;
-    str leader = { 0 };
 
-    for (size_t i = 0; i < r->vote_count; i++) {
-        size_t n = votes_for(r, r->votes[i]);
-        if (n > first) {
-            first = n;
-            leader = r->votes[i];
-        }
+    for (size_t i = 0; i < r->votes.distinct; i++) {
+        size_t n = r->votes.at[i].count;
+        second = n > first ? first : n > second ? n : second;
+        first = n > first ? n : first;
     }
-    for (size_t i = 0; i < r->vote_count; i++) {
-        size_t n = votes_for(r, r->votes[i]);
-        if (n > second && !str_eq(r->votes[i], leader))
-            second = n;
-    }
-    if (r->vote_count > 1) {
-        s.vote_share = (double)first / (double)r->vote_count;
-        s.margin = (double)(first - second) / (double)r->vote_count;
+    if (r->votes.total > 1) {
+        s.vote_share = (double)first / (double)r->votes.total;
+        s.margin = (double)(first - second) / (double)r->votes.total;
     }
     if (c->verdict != VERDICT_UNKNOWN)
         s.verifier = c->verdict == VERDICT_PASS ? 1.0 : 0.0;
@@ -62,23 +73,31 @@ void candidate_rate(struct reason *r, struct candidate *c)
     struct signals s = candidate_signals(r, c);
     double share = NOT_AVAILABLE;
 
-    if (r->vote_count >= VOTES_MIN)
-        share = (double)votes_for(r, c->canonical) / (double)r->vote_count;
+    if (r->votes.total >= VOTES_MIN)
+        share = (double)votes_for(r, c->canonical) / (double)r->votes.total;
     c->confidence = confidence_combine(&s, share);
+}
+
+struct candidate candidate_judge(struct reason *r, str answer, double stated)
+{
+    struct candidate c = { .answer = answer,
+                           .canonical = answer_canonical(r->arena, answer),
+                           .stated = stated,
+                           .worst_sub = NOT_AVAILABLE,
+                           .agreement = NOT_AVAILABLE,
+                           .confidence = NOT_AVAILABLE };
+
+    /* The spec was tried when the machine opened, so that only memory can fail: no verdict then. */
+    IGNORE(verifier_check(&r->verifier, c.answer, r->arena, &c.verdict, &c.why));
+    return c;
 }
 
 struct candidate candidate_make(struct reason *r, const struct reply *reply, double worst_sub)
 {
-    struct candidate c = { .answer = reply->answer,
-                           .stated = reply->stated,
-                           .worst_sub = worst_sub,
-                           .agreement = NOT_AVAILABLE,
-                           .confidence = NOT_AVAILABLE };
+    struct candidate c = candidate_judge(r, reply->answer, reply->stated);
 
-    c.canonical = answer_canonical(r->arena, c.answer);
-    /* The spec was tried when the machine opened, so that only memory can fail: no verdict then. */
-    IGNORE(verifier_check(&r->verifier, c.answer, r->arena, &c.verdict, &c.why));
-    candidate_vote(r, c.answer);
+    c.worst_sub = worst_sub;
+    candidate_vote(r, c.canonical);
     candidate_rate(r, &c);
     return c;
 }
@@ -92,4 +111,40 @@ void candidate_offer(struct reason *r, const struct candidate *c)
         candidate_rate(r, &r->best);
     if (r->best.answer.len == 0 || c->confidence >= r->best.confidence)
         r->best = *c;
+}
+
+/* ---- opinions in a program-like format ---- */
+
+bool form_is_comparable(str canonical)
+{
+    return canonical.len > 0 && canonical.len <= COMPARABLE_BYTES_MAX;
+}
+
+/* "6*7 = 42" is 6*7. */
+static str left_side(str expression)
+{
+    size_t at = str_find_char(expression, '=');
+
+    return at == STR_NPOS ? expression : str_trim(str_slice(expression, 0, at));
+}
+
+struct opinion opinion_read(struct arena *arena, const struct reply *reply)
+{
+    struct opinion opinion = { .answer = reply->answer };
+
+    if (reply->fault != OK)
+        return (struct opinion){ 0 };
+    opinion.has_value = reply->expression.len > 0 &&
+                        arithmetic_evaluate(left_side(reply->expression), NULL, &opinion.value);
+    if (opinion.has_value && !answer_states(arena, reply->answer, opinion.value))
+        opinion.answer = rational_text(arena, opinion.value);
+    bool is_said = reply->is_json || reply->stated >= 0.0 || opinion.has_value;
+    return is_said ? opinion : (struct opinion){ 0 };
+}
+
+bool opinion_agrees(struct arena *arena, const struct opinion *opinion, str answer)
+{
+    if (opinion->has_value && answer_states(arena, answer, opinion->value))
+        return true;
+    return answer_agrees(arena, answer, opinion->answer);
 }

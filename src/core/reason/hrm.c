@@ -28,7 +28,8 @@ static enum state hrm_give_up(struct reason *r, enum err fault, const char *halt
 static bool is_confident(const struct reason *r, const struct candidate *c)
 {
     return c->verdict == VERDICT_PASS ||
-           (c->verdict != VERDICT_FAIL && c->confidence >= r->config.hrm.confidence_threshold);
+           (c->verdict != VERDICT_FAIL &&
+            confidence_is_met(r, c->confidence, r->config.hrm.confidence_threshold));
 }
 
 static bool has_cycle_left(const struct reason *r)
@@ -187,6 +188,7 @@ static void solve_told(struct reason *r, int index, uint32_t id, const struct re
     struct rational value;
 
     n->cause = id;
+    /* Calibrations know whole questions only: of a part, the model's own number has to do. */
     bool is_unsure = reply->stated < r->config.hrm.confidence_threshold;
     if (reply->fault == OK && is_unsure && plan_split(r, index, reply, id) > 0) {
         n->answer = reply->answer;
