@@ -1,6 +1,6 @@
 # Two commands for newcomers: `make demo` and `make test`. Both install what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-sanitize test demo bench check format fuzz clean
+.PHONY: help setup build build-sanitize install test demo bench check format fuzz clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
@@ -16,6 +16,10 @@ build-sanitize: setup ## the same with clang's address and undefined sanitizers,
 	@test -d build/sanitize || CC=clang meson setup build/sanitize -Ddebug=true -Doptimization=1 \
 	  -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 	@ninja -C build/sanitize
+
+install: build ## the release binary, its manual page and completions into PREFIX (/usr/local), below DESTDIR
+	@meson configure build/release -Dprefix=$(or $(PREFIX),/usr/local)
+	@meson install -C build/release --quiet
 
 test: build build-sanitize ## every test, in both builds; ends with 'N passed, N failed'
 	@tools/run-tests build/release build/sanitize

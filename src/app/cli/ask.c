@@ -255,8 +255,8 @@ static int run(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    { "domain", "D", "tactical, cybersecurity, stem, generic, or one of your own" },
-    { "strategy", "S", "auto (as configured), direct, hrm, trm, hrm_trm" },
+    { "domain", "tactical|cybersecurity|stem|generic|D", "what it is about; D: one of your own" },
+    { "strategy", "auto|direct|hrm|trm|hrm_trm", "how it is answered; auto: as configured" },
     { "model", "M", "another configured model" },
     { "trace", NULL, "also print the tree of calls" },
     { "ledger", "DIR", "the ledger's directory (ledger.directory)" },
