@@ -445,7 +445,7 @@ def generic_make_24(prompt):
 
     solutions = sorted(set(ways([(fractions.Fraction(n), str(n)) for n in numbers])))
     SPECIFIED["generic-make-24"] = " ".join(map(str, numbers))
-    wrong = ["5*5-2/10*5", "24", "5*5-2+10-5-5", "2+5+5+10", "10+5+5+2*2", "(5-2/10)*5 = 24", "5*(5-2/10", "5+5+10+2+2", ""]
+    wrong = ["5*5-2/10*5", "24", "5*5-2+10-5-5", "2+5+5+10", "10+5+5+2*2", "5*(5-2/10", "5+5+10+2+2", ""]
     return solutions, wrong
 
 
@@ -508,7 +508,7 @@ def generic_mnemonic(prompt):
         return ("".join(word[:1] for word in words).upper() == "SLANT" and lengths[0] >= 6 and lengths[1:3] == [5, 4]
                 and lengths[4] >= 7 and words[3].endswith("g") and all(re.fullmatch("[A-Z]?[a-z]*", word) for word in words))
 
-    wrong = ["Stop look assess notify treat", "Sleepy lions also nodding tonight.", "Sleepy lions also nod tonight",
+    wrong = ["Stop look assess notify treat", "Sleepy lions, also nodding tonight", "Sleepy lions also nod tonight",
              "Sleepy lions nodding also tonight", "Sleepy lion also nodding tonight", "Sleepy lions always nodding tonight",
              "Sleepy  lions also nodding tonight", "SLEEPY lions also nodding tonight", "Sleepy lions also nodding today",
              "Slow lions also nodding tonight", "Sleepy lions also nodding tonight again"]

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""config/questions/scenarios.jsonl: its form, and every key, recomputed. Last line: 'N passed, N failed'.
+"""config/questions/scenarios.jsonl: its form, and every key, recomputed: scenarios_test.py [WEIR]
 
 Each scenario has a solver (scenarios_solvers.py) that gives right answers and tempting wrong ones; the scenario's check must
-take every right one and no wrong one. What a check takes is said here a second time, in accepts(), independently of core/reason.
+take every right one and no wrong one. What a check takes is said here a second time, in accepts(), independently of core/reason;
+then `weir eval` judges the same answers. Last line: 'N passed, N failed'.
 """
 import ast
 import fractions
@@ -12,7 +13,9 @@ import json
 import operator
 import pathlib
 import re
+import subprocess
 import sys
+import tempfile
 
 from scenarios_solvers import SOLVERS, SPECIFIED
 
@@ -159,16 +162,59 @@ def solution_faults(scenario):
         yield scenario["verifier"]["spec"] == SPECIFIED[name], f"{name}: the verifier and the prompt differ"
 
 
+# ---- weir's own judgement ----
+
+def recording(folder, scenarios, are_right):
+    """What a model would have been recorded to say that gives all right answers, or all wrong ones: plain, and as JSON."""
+    questions, answers = [], []
+    for scenario in scenarios:
+        for n, answer in enumerate(SOLVERS[scenario["id"]](scenario["prompt"])[0 if are_right else 1]):
+            value = json.loads(answer) if answer[:1] in ("[", "{") else answer
+            for form, output in (("plain", answer), ("json", json.dumps({"steps": "so", "answer": value}))):
+                name = f"{scenario['id']}-{n}-{form}"
+                questions.append({**scenario, "id": name, "prompt": f"{scenario['prompt']} ({n}, {form})"})
+                answers.append({"id": name, "output": output, "final": answer, "correct": are_right, "prompt_tokens": 300,
+                                "completion_tokens": 30})
+    (folder / "answers").mkdir(parents=True)
+    for path, rows in (("questions.jsonl", questions), ("answers/gpt-4o.jsonl", answers)):
+        (folder / path).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return len(questions)
+
+
+def judgements(weir, scenarios):
+    for are_right in (True, False):
+        with tempfile.TemporaryDirectory(prefix="weir-scenarios-") as directory:
+            folder = pathlib.Path(directory, "recorded")
+            count = recording(folder, scenarios, are_right)
+            words = ["--questions", folder / "questions.jsonl", "--provider", f"recorded:{folder}", "--cells", "gpt-4o/direct",
+                     "--allow-simulated", "--json"]
+            done = subprocess.run([weir, "eval", *words], capture_output=True, text=True, check=False, cwd=directory,
+                                  stdin=subprocess.DEVNULL)
+            cells = json.loads(done.stdout)["cells"] if done.returncode in (0, 1) and done.stdout else []
+            overall = [(cell["n"], cell["success"]) for cell in cells if cell["domain"] == "overall"]
+            wanted = [(count, float(are_right))]
+            yield overall == wanted, f"weir eval: got {overall}, want {wanted}: {done.stderr}"
+
+
+def can_evaluate(weir):
+    return subprocess.run([weir, "eval", "--help"], capture_output=True, check=False).returncode == 0
+
+
 def main():
     text = FILE.read_text(encoding="utf-8")
     scenarios = [json.loads(line, object_pairs_hook=refuse_twice) for line in text.splitlines()]
     checks = [(text.endswith("\n") and "\n\n" not in text, "lines end with a newline, none is empty"), *form_faults(scenarios)]
     checks += [check for scenario in scenarios for check in solution_faults(scenario)]
+    is_skipped = len(sys.argv) < 2 or not can_evaluate(sys.argv[1])
+    if is_skipped:
+        print("skipped: no weir that can evaluate was named")
+    else:
+        checks += judgements(pathlib.Path(sys.argv[1]).resolve(), scenarios)
     for passed, what in checks:
         if not passed:
             print(f"FAILED {what}", file=sys.stderr)
     failed = sum(not passed for passed, _ in checks)
-    print(f"{len(checks) - failed} passed, {failed} failed")
+    print(f"{len(checks) - failed} passed, {failed} failed{', 1 skipped' if is_skipped else ''}")
     return failed > 0
 
 

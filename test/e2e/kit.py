@@ -40,7 +40,7 @@ def commands_of(weir):
         _, text, _ = run(weir, name, "--help")
         words = re.fullmatch(rf"weir {name}(.*?)(?: \[options\])?", text.splitlines()[0])[1].strip()
         options = dict(re.findall(r"^  --([a-z0-9-]+)(?: (\S+))?", text.split("Example:")[0], re.M))
-        commands[name] = {"options": options, "words": words, "example": text.split("Example:\n  ")[1].rstrip("\n")}
+        commands[name] = {"options": options, "words": words, "example": text.split("Example:\n")[1].rstrip("\n")}
     return commands
 
 
@@ -191,7 +191,8 @@ def manual(checks, world, commands):
         checks.equal(f"man: options of {name}", options, command["options"])
         form = f"weir {name} {command['words']}".strip() + (" [options]" if command["options"] else "")
         checks.equal(f"man: words of {name}", section.split("\n")[1], form)
-        checks.true(f"man: example of {name}", f".EX\n{command['example']}\n.EE" in section, section[-300:])
+        example = re.sub("^  ", "", command["example"], flags=re.M)
+        checks.true(f"man: example of {name}", f".EX\n{example}\n.EE" in section, section[-300:])
     exits = re.search(r"^\.SH EXIT STATUS$(.*?)^\.SH ", plain, re.M | re.S)[1]
     source = (ROOT / "src/app/cli/cli.h").read_text()
     checks.equal("man: exit codes", re.findall(r"^\.TP\n(\d+)$", exits, re.M), re.findall(r"EXIT_[A-Z_]+ = (\d+)", source))

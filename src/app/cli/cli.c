@@ -15,8 +15,6 @@ static const struct cli_command *const commands[] = { &command_serve,  &command_
                                                       &command_ledger, &command_upstream,
                                                       &command_man,    &command_completion };
 
-#define HELP_COLUMN 26
-
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = { "smoke",      "score",  "eval",   "train",  "rollout",
                                        "experiment", "bucket", "alert",  "report", "simulate",
@@ -87,6 +85,8 @@ bool cli_integer(const struct cli_args *args, const char *command, const char *o
     *out = value;
     return true;
 }
+
+#define HELP_COLUMN 26
 
 static void help_command(const struct cli_command *command)
 {

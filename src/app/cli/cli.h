@@ -15,6 +15,8 @@
 
 #include "base/base.h"
 
+#define WEIR_VERSION "0.1.0"
+
 enum {
     EXIT_DONE = 0,
     EXIT_CHECK_FAILED = 1,
@@ -22,8 +24,6 @@ enum {
     EXIT_UNREACHABLE = 3,
     EXIT_DEFECT = 70
 };
-
-#define WEIR_VERSION "0.1.0"
 
 #define CLI_OPTIONS_MAX 16
 #define CLI_WORDS_MAX 16

@@ -41,6 +41,7 @@ static const struct entry environment[] = {
                         "provider itself. A configuration names any other variable as env:NAME." },
     { "http_proxy, https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY",
       "Proxies for calls to providers. This machine is never reached through one." },
+    { "NO_COLOR", "When it is set, nothing is coloured." },
     { "no_proxy, NO_PROXY", "Hosts that are reached without a proxy." },
 };
 
@@ -120,13 +121,14 @@ static void print_option(const struct cli_option *option)
     print_filled(option->help);
 }
 
+/* The help shows an example two columns in, and a further line of it brings those two itself. */
 static void print_example(const char *example)
 {
     str rest = str_from(example), line;
 
     printf(".PP\nExample:\n.PP\n.RS 4\n.EX\n");
     while (str_next(&rest, '\n', &line)) {
-        print_text(str_trim(line), true);
+        print_text(str_starts(line, STR("  ")) ? str_slice(line, 2, line.len) : line, true);
         putchar('\n');
     }
     printf(".EE\n.RE\n");
