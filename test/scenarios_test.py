@@ -20,6 +20,7 @@ import tempfile
 from scenarios_solvers import SOLVERS, SPECIFIED
 
 FILE = pathlib.Path(__file__).resolve().parent.parent / "config/questions/scenarios.jsonl"
+DOCUMENT = FILE.parents[2] / "docs/questions.md"
 COUNTS = {"tactical": 3, "cybersecurity": 3, "stem": 12, "generic": 5}
 TEXTS = {"id", "domain", "theme", "prompt"}
 SPECS = {"arithmetic": str, "regex": str, "game24": str, "number": dict, "schedule": dict, "rubric": dict}
@@ -124,6 +125,7 @@ def refuse_twice(pairs):
 
 
 def form_faults(scenarios):
+    document = DOCUMENT.read_text(encoding="utf-8")
     ids = [scenario.get("id") for scenario in scenarios]
     domains = [scenario.get("domain") for scenario in scenarios]
     yield len(set(ids)) == len(ids), "ids are unique"
@@ -138,6 +140,8 @@ def form_faults(scenarios):
         yield all(isinstance(text, str) and text.strip() == text != "" for text in texts), f"{name}: members are text"
         yield len(scenario["prompt"].split()) in WORDS, f"{name}: {len(scenario['prompt'].split())} words"
         yield scenario["prompt"].splitlines()[-1].startswith("Final answer: "), f"{name}: says what form the answer has"
+        row = f"| {name} | {scenario['domain']} | {scenario['theme']} | `{verifier['kind'] if verifier else 'answer'}`: "
+        yield f"\n{row}" in document, f"{name}: no such row in {DOCUMENT.name}"
         if verifier:
             fits = set(verifier) == {"kind", "spec"} and isinstance(verifier["spec"], SPECS[verifier["kind"]])
             yield fits, f"{name}: {verifier}"
