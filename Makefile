@@ -37,7 +37,7 @@ eval-scenarios: build ## 23 scenarios x 5 configurations = 115 runs; PROVIDER=si
 	@build/release/weir eval --questions config/questions/scenarios.jsonl --cells $(SCENARIO_CELLS) \
 	  --out build/eval-scenarios $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(filter sim,$(PROVIDER)),--allow-simulated)
 
-check: setup ## format, includes, cppcheck
+check: setup ## format, includes, scripts and data files, cppcheck
 	@tools/check
 
 format: setup ## formats our C
