@@ -31,10 +31,11 @@ struct confidence {
 };
 
 /* raw < 0 gives {raw, false}. table may be NULL: {raw, false}. */
-struct confidence confidence_calibrate(const struct confidence_table *table, const struct confidence_key *key, double raw);
+struct confidence confidence_calibrate(const struct confidence_table *table,
+                                       const struct confidence_key *key, double raw);
 /* Is a calibrated value at or above the threshold, and does the rule above allow this threshold for this key? */
-bool confidence_meets(const struct confidence_table *table, const struct confidence_key *key, struct confidence c,
-                      double threshold);
+bool confidence_meets(const struct confidence_table *table, const struct confidence_key *key,
+                      struct confidence c, double threshold);
 
 struct confidence_row {
     struct confidence_key key;
@@ -42,7 +43,8 @@ struct confidence_row {
     bool is_right;
 };
 /* Fits: cross-fitted (folds by row order after a seeded shuffle), so that its own metrics are held out. Everything lives in the arena. */
-NODISCARD enum err confidence_table_make(struct arena *arena, const struct confidence_row *rows, size_t n, uint64_t seed,
+NODISCARD enum err confidence_table_make(struct arena *arena, const struct confidence_row *rows,
+                                         size_t n, uint64_t seed,
                                          const struct confidence_table **out);
 
 struct confidence_report {
@@ -51,11 +53,12 @@ struct confidence_report {
     struct calibration_metrics after; /* held out */
 };
 size_t confidence_table_count(const struct confidence_table *table);
-const struct confidence_report *confidence_table_report(const struct confidence_table *table, size_t i);
+const struct confidence_report *confidence_table_report(const struct confidence_table *table,
+                                                        size_t i);
 
 /* JSON both ways: the "confidence" member of a router's model file. CALLER_BAD_REQUEST with a sentence in *out_what. */
 void confidence_table_write(const struct confidence_table *table, struct buf *out);
-NODISCARD enum err confidence_table_read(struct arena *arena, struct json value, const struct confidence_table **out,
-                                         str *out_what);
+NODISCARD enum err confidence_table_read(struct arena *arena, struct json value,
+                                         const struct confidence_table **out, str *out_what);
 
 #endif

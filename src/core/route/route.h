@@ -50,7 +50,8 @@ struct route_features {
     uint16_t gram_count;
 };
 const char *route_feature_name(size_t dense_index);
-void route_features_read(struct route_features *out, str question, const struct route_context *context);
+void route_features_read(struct route_features *out, str question,
+                         const struct route_context *context);
 
 struct route_model; /* weights, domain priors, calibration: immutable, in an arena */
 
@@ -61,11 +62,13 @@ struct route_reason { /* a signed contribution to the log odds, largest first */
 #define ROUTE_REASONS_MAX 5
 struct learned_score {
     double gain; /* calibrated P(the strong model is right and the weak one wrong) */
-    double weak_success; /* P(the weak model is right), from the domain prior and the same features */
+    double
+        weak_success; /* P(the weak model is right), from the domain prior and the same features */
     struct route_reason reasons[ROUTE_REASONS_MAX];
     size_t reason_count;
 };
-void route_score_learned(const struct route_model *m, const struct route_features *f, str domain, struct learned_score *out);
+void route_score_learned(const struct route_model *m, const struct route_features *f, str domain,
+                         struct learned_score *out);
 
 /* ---- domains ---- */
 struct domain_guess {
