@@ -21,6 +21,7 @@ struct world {
     struct alert_reading readings[4]; /* by series */
     struct alert_reading recent[4]; /* what a window of at most 30 min reads, for burn rates */
     bool is_absent[4];
+    bool are_domains; /* the series are domains of one arm */
     size_t series;
     int transitions;
     enum alert_state last_from, last_to;
@@ -35,8 +36,11 @@ static size_t world_series(void *ctx, unsigned by, struct alert_labels *out, siz
     struct world *w = ctx;
 
     CHECK(by != 0);
-    for (size_t i = 0; i < w->series && i < max; i++)
-        out[i] = (struct alert_labels){ .arm = str_from(arms[i]) };
+    for (size_t i = 0; i < w->series && i < max; i++) {
+        str name = str_from(arms[i]);
+        out[i] = w->are_domains ? (struct alert_labels){ .domain = name }
+                                : (struct alert_labels){ .arm = name };
+    }
     return w->series;
 }
 
@@ -48,7 +52,7 @@ static bool world_read(void *ctx, enum alert_metric metric, const struct alert_l
 
     (void)metric;
     for (size_t i = 0; i < w->series; i++) {
-        if (str_eq(labels->arm, str_from(arms[i])))
+        if (str_eq(w->are_domains ? labels->domain : labels->arm, str_from(arms[i])))
             at = i;
     }
     if (w->is_absent[at])
@@ -224,15 +228,20 @@ static void no_data_is_no_success(void)
     tick(&w, START + MIN(3));
     tick(&w, START + MIN(17));
     CHECK_INT(alert_count(w.m, ALERT_FIRING), 1);
+    w.is_absent[0] = false; /* one reading, and the silence begins anew */
+    tick(&w, START + MIN(17));
+    w.is_absent[0] = true;
     tick(&w, START + MIN(18));
+    CHECK_INT(alert_count(w.m, ALERT_FIRING), 1);
+    tick(&w, START + MIN(33));
     CHECK_INT(w.last_to, ALERT_INACTIVE);
     CHECK(w.last_for_want_of_data);
     /* A series that is no longer listed is the same as one without readings. */
     w.is_absent[0] = false;
-    tick(&w, START + MIN(20));
+    tick(&w, START + MIN(34));
     CHECK_INT(w.last_to, ALERT_PENDING);
     w.series = 0;
-    tick(&w, START + MIN(21));
+    tick(&w, START + MIN(35));
     CHECK_INT(w.last_to, ALERT_INACTIVE);
     world_close(&w);
 }
@@ -271,10 +280,11 @@ static void a_clock_that_steps_back_delays(void)
     struct world w;
 
     world_open(&w, &success_rule, 1);
-    set(&w, 0.5);
     tick(&w, START);
+    set(&w, 0.5);
     tick(&w, START - HOUR(5));
     CHECK_INT(w.last_to, ALERT_PENDING);
+    CHECK_INT(w.last_at, START);
     tick(&w, START + MIN(2));
     CHECK_INT(w.last_to, ALERT_FIRING);
     CHECK_INT(w.last_at, START + MIN(2));
@@ -411,6 +421,55 @@ static void changes_wait_for_the_interval(void)
     CHECK_INT(deliver(&w, START + SEC(600), &firing, &resolved),
               1); /* mail, which heard of no end, 570 s ago */
     CHECK_INT(deliver(&w, START + SEC(633), &firing, &resolved), 2);
+    world_close(&w);
+}
+
+static void what_joins_a_group_is_told_with_it(void)
+{
+    struct alert_rule rule = success_rule;
+    struct world w;
+    size_t firing, resolved;
+
+    rule.pending = 0;
+    rule.by = ALERT_BY_DOMAIN;
+    world_open(&w, &rule, 1);
+    w.are_domains = true;
+    w.series = 2;
+    w.readings[1] = w.readings[0];
+    set(&w, 0.5);
+    tick(&w, START);
+    CHECK_INT(deliver(&w, START + SEC(30), &firing, &resolved), 3);
+    CHECK_INT(firing, 3);
+    w.readings[1].value = 0.5;
+    tick(&w, START + SEC(40));
+    CHECK_INT(deliver(&w, START + SEC(329), &firing, &resolved), 0);
+    CHECK_INT(deliver(&w, START + SEC(330), &firing, &resolved), 3);
+    CHECK_INT(firing, 6);
+    world_close(&w);
+}
+
+static void clearing_begins_anew_with_each_firing(void)
+{
+    struct alert_rule rule = success_rule;
+    struct world w;
+    size_t firing, resolved;
+
+    rule.pending = 0;
+    world_open(&w, &rule, 1);
+    set(&w, 0.5);
+    tick(&w, START);
+    CHECK_INT(deliver(&w, START + SEC(30), &firing, &resolved), 3);
+    set(&w, 0.99);
+    tick(&w, START + SEC(40));
+    tick(&w, START + SEC(340)); /* over, and not told yet: the instance is kept */
+    set(&w, 0.5);
+    tick(&w, START + SEC(341));
+    CHECK_INT(alert_count(w.m, ALERT_FIRING), 1);
+    set(&w, 0.99);
+    tick(&w, START + SEC(400));
+    CHECK_INT(alert_count(w.m, ALERT_FIRING), 1);
+    tick(&w, START + SEC(700));
+    CHECK_INT(alert_count(w.m, ALERT_FIRING), 0);
     world_close(&w);
 }
 
@@ -746,6 +805,7 @@ TESTS(TEST(fires_after_pending_and_ends_after_keep_firing),
       TEST(shipped_rules_are_sound_and_others_are_refused), TEST(names_are_found_both_ways),
       TEST(messages_keep_the_group_s_times), TEST(an_end_is_not_told_to_whom_the_beginning_was_not),
       TEST(changes_wait_for_the_interval), TEST(severities_choose_receivers),
+      TEST(what_joins_a_group_is_told_with_it), TEST(clearing_begins_anew_with_each_firing),
       TEST(a_silence_mutes_until_it_ends), TEST(silences_are_checked_and_end_early),
       TEST(a_rollback_mutes_its_arm_s_warnings), TEST(a_restart_neither_repeats_nor_loses),
       TEST(broken_states_change_nothing), TEST(what_the_configuration_no_longer_has_is_dropped),
