@@ -37,9 +37,11 @@ static size_t world_series(void *ctx, unsigned by, struct alert_labels *out, siz
 
     CHECK(by != 0);
     for (size_t i = 0; i < w->series && i < max; i++) {
-        str name = str_from(arms[i]);
-        out[i] = w->are_domains ? (struct alert_labels){ .domain = name }
-                                : (struct alert_labels){ .arm = name };
+        out[i] = (struct alert_labels){ 0 };
+        if (w->are_domains)
+            out[i].domain = str_from(arms[i]);
+        else
+            out[i].arm = str_from(arms[i]);
     }
     return w->series;
 }
@@ -589,6 +591,19 @@ static void a_rollback_mutes_its_arm_s_warnings(void)
     CHECK_INT(deliver(&w, START + MIN(1), &firing, &resolved), 5);
     CHECK_INT(firing,
               5); /* critical to three, the canary's warning to two, baseline's warning to nobody */
+    world_close(&w);
+
+    /* Two that would each mute the other are both heard. */
+    static const struct alert_inhibition mutual = { .source = { "severity", "critical", false },
+                                                    .target = { "alertname", "*", false } };
+    rules[1].severity = ALERT_CRITICAL;
+    world_open(&w, rules, 2);
+    w.policy.inhibitions = &mutual;
+    w.policy.inhibition_count = 1;
+    REQUIRE(alert_open(&w.m, &w.arena, &w.policy) == OK);
+    set(&w, 0.5);
+    tick(&w, START);
+    CHECK_INT(deliver(&w, START + MIN(1), &firing, &resolved), 6);
     world_close(&w);
 }
 
