@@ -206,6 +206,7 @@ size_t alert_count(const struct alert_machine *m, enum alert_state state);
 const struct alert_instance *alert_at(const struct alert_machine *m, size_t i);
 const struct alert_rule *alert_rule_of(const struct alert_machine *m,
                                        const struct alert_instance *i);
+str alert_receiver_name(const struct alert_machine *m, size_t receiver);
 /* Series that could not be watched because ALERT_INSTANCES_MAX others were, since the start. */
 uint64_t alert_overflow(const struct alert_machine *m);
 

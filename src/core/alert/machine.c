@@ -315,6 +315,11 @@ const struct alert_rule *alert_rule_of(const struct alert_machine *m,
     return &m->policy.rules[i->rule];
 }
 
+str alert_receiver_name(const struct alert_machine *m, size_t receiver)
+{
+    return m->policy.receivers[receiver].name;
+}
+
 uint64_t alert_overflow(const struct alert_machine *m)
 {
     return m->overflow;
