@@ -33,8 +33,10 @@ struct fit {
 };
 
 /* Chooses by n; scratch is used and given back by the caller's fini. items are not changed. No labels: FIT_NONE. */
-NODISCARD enum err fit_make(struct fit *out, const struct labelled *items, size_t n, struct arena *scratch);
-double fit_apply(const struct fit *fit, double score); /* [0, 1]; FIT_NONE gives the score clamped */
+NODISCARD enum err fit_make(struct fit *out, const struct labelled *items, size_t n,
+                            struct arena *scratch);
+double fit_apply(const struct fit *fit,
+                 double score); /* [0, 1]; FIT_NONE gives the score clamped */
 
 /* ---- how good probabilities are ---- */
 #define CALIBRATION_BINS 15
@@ -54,14 +56,16 @@ struct calibration_metrics {
     struct reliability_bin bins[CALIBRATION_BINS];
     size_t bin_count;
 };
-NODISCARD enum err calibration_measure(struct calibration_metrics *out, const struct labelled *items, size_t n,
+NODISCARD enum err calibration_measure(struct calibration_metrics *out,
+                                       const struct labelled *items, size_t n,
                                        struct arena *scratch);
 /* Bootstrap interval of the ECE: seeded, rounds resamples. */
 struct interval_pair {
     double lower, upper;
 };
-NODISCARD enum err calibration_ece_interval(struct interval_pair *out, const struct labelled *items, size_t n,
-                                            int rounds, uint64_t seed, struct arena *scratch);
+NODISCARD enum err calibration_ece_interval(struct interval_pair *out, const struct labelled *items,
+                                            size_t n, int rounds, uint64_t seed,
+                                            struct arena *scratch);
 
 /* Accepting what has at least this confidence: how many, how many right, and the one-sided 95 % lower bound
  * (Clopper–Pearson) of their accuracy. A threshold is met only when that bound is at least the threshold. */

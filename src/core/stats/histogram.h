@@ -15,7 +15,8 @@
 #define HISTOGRAM_BUCKETS 1024 /* 32 octaves: 1 µs to over 1 h when values are microseconds */
 
 struct histogram {
-    uint64_t counts[HISTOGRAM_BUCKETS]; /* bucket i holds (base^i, base^(i+1)], base = 2^(1/32); 0 also what is at most 1 */
+    uint64_t counts
+        [HISTOGRAM_BUCKETS]; /* bucket i holds (base^i, base^(i+1)], base = 2^(1/32); 0 also what is at most 1 */
     uint64_t n;
     double sum;
     double min, max; /* meaningful when n > 0 */
@@ -36,10 +37,12 @@ struct quantile histogram_quantile(const struct histogram *h, double q);
 
 /* ---- windows: sums over the last while ---- */
 #define WINDOW_SLOTS_MAX 60
-#define WINDOW_SUMS 4 /* as many sums as a metric needs: n, sum, sum of squares, events over a limit */
+#define WINDOW_SUMS                                                                                \
+    4 /* as many sums as a metric needs: n, sum, sum of squares, events over a limit */
 
 struct window_slot {
-    int64_t epoch; /* now / width when it was last written; a slot of another epoch counts as zero */
+    int64_t
+        epoch; /* now / width when it was last written; a slot of another epoch counts as zero */
     double sums[WINDOW_SUMS];
 };
 struct window {

@@ -29,7 +29,8 @@ enum stats_verdict {
     STATS_INCONCLUSIVE,
     STATS_INFERIOR, /* the whole interval is on the bad side of 0 */
 };
-const char *stats_verdict_name(enum stats_verdict v); /* "superior", "non_inferior", "inconclusive", "inferior" */
+const char *stats_verdict_name(
+    enum stats_verdict v); /* "superior", "non_inferior", "inconclusive", "inferior" */
 
 /* ---- special functions, for this module and its neighbours ---- */
 double stats_normal_cdf(double z);
@@ -87,9 +88,11 @@ struct comparison {
     struct interval diff; /* b minus a */
     double se;
     double p; /* two-sided, always valid */
-    bool is_valid; /* at least 100 per arm and both have a variance: before that nothing may be decided */
+    bool
+        is_valid; /* at least 100 per arm and both have a variance: before that nothing may be decided */
 };
-struct comparison stats_compare(const struct moments *a, const struct moments *b, const struct compare_options *options);
+struct comparison stats_compare(const struct moments *a, const struct moments *b,
+                                const struct compare_options *options);
 
 /* The normal mixture behind it (Howard et al. 2021): rho for a v_opt, log martingale, boundary. */
 double stats_mixture_rho(double v_opt, double alpha);
@@ -101,7 +104,8 @@ double stats_mixture_bound(double v, double rho, double alpha);
 struct interval stats_rate_sequence(int64_t k, int64_t n, double t_opt, double alpha);
 /* Fixed n, for one look. */
 struct interval stats_rate_wilson(int64_t k, int64_t n, double alpha);
-struct interval stats_rate_exact(int64_t k, int64_t n, double alpha); /* Clopper–Pearson, two-sided */
+struct interval stats_rate_exact(int64_t k, int64_t n,
+                                 double alpha); /* Clopper–Pearson, two-sided */
 /* The one-sided lower bound at confidence 1 - alpha (Clopper–Pearson). */
 double stats_rate_lower(int64_t k, int64_t n, double alpha);
 
@@ -124,7 +128,8 @@ struct paired {
     double lower_one_sided; /* at 1 - alpha */
     double upper_one_sided;
     double mcnemar_p; /* exact, two-sided */
-    double resolvable; /* the margin that n pairs at this discordance resolve, power .8, one-sided alpha .05 */
+    double
+        resolvable; /* the margin that n pairs at this discordance resolve, power .8, one-sided alpha .05 */
     bool is_equivalent; /* TOST at the margin */
     enum stats_verdict verdict; /* of b against a at the margin */
 };
@@ -140,7 +145,8 @@ struct cluster { /* one question */
     double sum;
 };
 /* Mean over all values with the cluster-robust standard error and its t interval (clusters - 1 degrees of freedom). */
-struct interval stats_clustered_mean(const struct cluster *clusters, size_t count, double alpha, double *out_se);
+struct interval stats_clustered_mean(const struct cluster *clusters, size_t count, double alpha,
+                                     double *out_se);
 
 /* Holm's adjusted p-values, in place; order kept. n <= 4096. */
 void stats_holm(double *p, size_t n);
@@ -152,8 +158,10 @@ struct arm_moments {
     int64_t n;
 };
 /* Optimal shares, each at least floor; sums to 1. */
-void stats_allocation(const struct arm_moments *arms, size_t count, double floor, double *out_shares);
+void stats_allocation(const struct arm_moments *arms, size_t count, double floor,
+                      double *out_shares);
 /* May it stop: is the best arm known, up to tolerance epsilon, with error at most delta? */
-bool stats_allocation_stops(const struct arm_moments *arms, size_t count, double epsilon, double delta);
+bool stats_allocation_stops(const struct arm_moments *arms, size_t count, double epsilon,
+                            double delta);
 
 #endif
