@@ -28,6 +28,32 @@ const char *
 wire_kind_name(enum wire_kind k); /* "slack", "pagerduty", "webhook", "alertmanager", "email" */
 bool wire_kind_find(str name, enum wire_kind *out);
 
+/* ---- channels ---- */
+#define WIRE_RECIPIENTS_MAX 16
+#define WIRE_SECRETS_MAX 4
+#define WIRE_SECRET_BYTES_MAX ((size_t)128)
+
+/* Where messages go. */
+struct wire_channel {
+    str name;
+    enum wire_kind kind;
+    str url; /* Slack's is a secret itself; PagerDuty's may be empty: the public one */
+    str secrets
+        [WIRE_SECRETS_MAX]; /* PagerDuty: the routing key; webhook: "whsec_…" keys, all sign while rotating */
+    size_t secret_count;
+    str from; /* e-mail */
+    str to[WIRE_RECIPIENTS_MAX];
+    size_t to_count;
+    str user, password; /* e-mail; may be empty */
+    enum alert_severity severity_min;
+    bool sends_resolved;
+};
+/* NULL when the channel can be used, else what it lacks, in words without secrets. */
+const char *wire_channel_fault(const struct wire_channel *c);
+/* The bytes behind "whsec_" and base64; 0 when it is no such secret or longer than the limit. */
+size_t wire_secret_decode(str secret, uint8_t out[WIRE_SECRET_BYTES_MAX]);
+
+/* ---- notices ---- */
 #define WIRE_NOTICE_ALERTS_MAX ALERT_MESSAGE_ALERTS_MAX
 
 /* One alert of a notice. Text lives as long as the notice. */

@@ -6,6 +6,7 @@
 
 #include "test/check.h"
 
+#define SECRET "whsec_MDEyMzQ1Njc4OWFiY2RlZg==" /* 0123456789abcdef */
 #define NOW INT64_C(1795400710800001) /* 2026-11-23T02:25:10.800001Z */
 
 static struct wire_notice notice(void)
@@ -221,6 +222,36 @@ static void a_routing_key_goes_in_front_when_it_leaves(void)
     buf_fini(&out);
 }
 
+static void channels_say_what_they_lack(void)
+{
+    struct wire_channel c = { .name = STR("c"), .kind = WIRE_SLACK };
+
+    CHECK(wire_channel_fault(&c));
+    c.url = STR("https://hooks.example/x");
+    CHECK(!wire_channel_fault(&c));
+    c.kind = WIRE_PAGERDUTY;
+    CHECK(wire_channel_fault(&c));
+    c.secrets[0] = STR("0123456789abcdef0123456789abcdef");
+    c.secret_count = 1;
+    CHECK(!wire_channel_fault(&c));
+    c.kind = WIRE_WEBHOOK;
+    CHECK(wire_channel_fault(&c)); /* no whsec_ */
+    c.secrets[0] = STR("whsec_c2hvcnQ=");
+    CHECK(wire_channel_fault(&c));
+    c.secrets[0] = STR("whsec_MDEyMzQ1Njc4OWFiY2RlZ!==");
+    CHECK(wire_channel_fault(&c));
+    c.secrets[0] = STR(SECRET);
+    CHECK(!wire_channel_fault(&c));
+    c.kind = WIRE_EMAIL;
+    CHECK(wire_channel_fault(&c));
+    c.url = STR("smtp://127.0.0.1:25");
+    CHECK(wire_channel_fault(&c));
+    c.from = STR("weir@example.org");
+    c.to[0] = STR("ops@example.org");
+    c.to_count = 1;
+    CHECK(!wire_channel_fault(&c));
+}
+
 static void answers_mean_what_the_services_say(void)
 {
     static const struct {
@@ -264,4 +295,5 @@ static void answers_mean_what_the_services_say(void)
 
 TESTS(TEST(bodies_have_the_documented_shapes), TEST(a_webhook_is_alertmanager_s_version_4),
       TEST(hostile_labels_and_long_texts_stay_within_limits), TEST(cuts_keep_characters_whole),
-      TEST(a_routing_key_goes_in_front_when_it_leaves), TEST(answers_mean_what_the_services_say))
+      TEST(a_routing_key_goes_in_front_when_it_leaves), TEST(channels_say_what_they_lack),
+      TEST(answers_mean_what_the_services_say))

@@ -21,7 +21,7 @@
 
 struct channel {
     struct notify *owner;
-    const struct notify_channel *config;
+    const struct wire_channel *config;
     struct control_store *store;
     pthread_t thread;
     bool has_thread;
@@ -134,8 +134,8 @@ static void *channel_run(void *ctx)
 
 /* ---- opening ---- */
 
-static enum err channel_open(struct channel *c, struct notify *n,
-                             const struct notify_channel *config, char out_why[256])
+static enum err channel_open(struct channel *c, struct notify *n, const struct wire_channel *config,
+                             char out_why[256])
 {
     *c = (struct channel){ .owner = n, .config = config };
     rng_init(&c->rng, n->options.seed ^ str_hash(config->name));

@@ -19,30 +19,10 @@ struct log;
 struct notify;
 
 #define NOTIFY_CHANNELS_MAX ALERT_RECEIVERS_MAX
-#define NOTIFY_RECIPIENTS_MAX 16
-#define NOTIFY_SECRETS_MAX 4
-
-/* Texts must outlive the notifier. */
-struct notify_channel {
-    str name;
-    enum wire_kind kind;
-    str url; /* Slack's is a secret itself; PagerDuty's default is the public one when empty */
-    str secrets
-        [NOTIFY_SECRETS_MAX]; /* PagerDuty: the routing key; webhook: "whsec_…" keys, all sign while rotating */
-    size_t secret_count;
-    str from; /* e-mail */
-    str to[NOTIFY_RECIPIENTS_MAX];
-    size_t to_count;
-    str user, password; /* e-mail; may be empty */
-    enum alert_severity severity_min;
-    bool sends_resolved;
-};
-/* NULL when the channel can be used, else what it lacks, in words without secrets. */
-const char *notify_channel_fault(const struct notify_channel *c);
 
 struct notify_options {
     str directory; /* of control.db, which exists */
-    const struct notify_channel *channels;
+    const struct wire_channel *channels; /* sound, and outliving the notifier */
     size_t channel_count;
     const struct log *log;
     nsec timeout; /* of one attempt; 0: 10 s */
@@ -56,7 +36,7 @@ void notify_wake(struct notify *n); /* something was added to the outbox; from a
 void notify_close(struct notify *n); /* waits for attempts under way; NULL is a no-op */
 
 /* One attempt, now, without an outbox. *out_status: of the answer, 0: none; out_why: a sentence, empty when it was delivered. */
-enum wire_result notify_send(const struct notify_channel *c, str key, str body, usec_utc now,
+enum wire_result notify_send(const struct wire_channel *c, str key, str body, usec_utc now,
                              nsec timeout, nsec *out_retry_after, char out_why[256]);
 
 #endif

@@ -11,96 +11,6 @@
 #include "edge/upstream/post.h"
 
 #define PAGERDUTY_URL "https://events.pagerduty.com/v2/enqueue"
-#define PAGERDUTY_KEY_BYTES 32
-#define SECRET_BYTES_MAX 128
-#define BASE64_BYTES(n) (((n) + 2) / 3 * 4)
-
-/* ---- what a channel needs ---- */
-
-static bool is_http(str url)
-{
-    return str_starts(url, STR("http://")) || str_starts(url, STR("https://"));
-}
-
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* The bytes behind "whsec_"; 0 when it is no such secret. */
-static size_t secret_decode(str secret, uint8_t out[SECRET_BYTES_MAX])
-{
-    uint32_t bits = 0;
-    size_t n = 0;
-    int held = 0;
-
-    if (!str_starts(secret, STR("whsec_")))
-        return 0;
-    secret = str_slice(secret, STR("whsec_").len, secret.len);
-    while (str_ends(secret, STR("=")))
-        secret.len--;
-    for (size_t i = 0; i < secret.len; i++) {
-        int value = base64_value(secret.ptr[i]);
-        if (value < 0)
-            return 0;
-        bits = bits << 6 | (uint32_t)value;
-        held += 6;
-        if (held < 8)
-            continue;
-        held -= 8;
-        if (n == SECRET_BYTES_MAX)
-            return 0;
-        out[n++] = (uint8_t)(bits >> held);
-    }
-    return n;
-}
-
-static const char *webhook_fault(const struct notify_channel *c)
-{
-    uint8_t bytes[SECRET_BYTES_MAX];
-
-    if (!is_http(c->url))
-        return "a webhook needs a url that begins with http:// or https://";
-    if (c->secret_count == 0)
-        return "a webhook needs a secret: whsec_ and base64 of at least 16 bytes";
-    for (size_t i = 0; i < c->secret_count; i++) {
-        if (secret_decode(c->secrets[i], bytes) < 16)
-            return "a webhook's secret is whsec_ and base64 of 16 to 128 bytes";
-    }
-    explicit_bzero(bytes, sizeof(bytes));
-    return NULL;
-}
-
-const char *notify_channel_fault(const struct notify_channel *c)
-{
-    switch (c->kind) {
-    case WIRE_SLACK:
-        return is_http(c->url) ? NULL : "slack needs the url of an incoming webhook";
-    case WIRE_PAGERDUTY:
-        if (c->url.len > 0 && !is_http(c->url))
-            return "pagerduty's url begins with https://";
-        return c->secret_count == 1 && c->secrets[0].len == PAGERDUTY_KEY_BYTES
-                   ? NULL
-                   : "pagerduty needs a routing key of 32 characters as its secret";
-    case WIRE_WEBHOOK:
-        return webhook_fault(c);
-    case WIRE_ALERTMANAGER:
-        return is_http(c->url) ? NULL : "alertmanager needs a url such as http://127.0.0.1:9093";
-    case WIRE_EMAIL:
-        if (!str_starts(c->url, STR("smtp://")) && !str_starts(c->url, STR("smtps://")))
-            return "email needs a url such as smtp://mail.example.org:587";
-        return c->from.len > 0 && c->to_count > 0 ? NULL : "email needs from and to";
-    case WIRE_KIND_COUNT:
-        break;
-    }
-    return "unknown kind";
-}
 
 /* ---- signatures ---- */
 
@@ -150,14 +60,14 @@ static void base64_add(struct buf *out, const uint8_t *bytes, size_t n)
 }
 
 /* "v1,… v1,…", one for each secret. */
-static void sign(struct buf *out, const struct notify_channel *c, str key, usec_utc now, str body)
+static void sign(struct buf *out, const struct wire_channel *c, str key, usec_utc now, str body)
 {
     struct buf text = { 0 };
 
     wire_webhook_signed(&text, key, now, body);
     for (size_t i = 0; i < c->secret_count; i++) {
-        uint8_t secret[SECRET_BYTES_MAX], digest[SHA256_BYTES];
-        hmac_sha256(secret, secret_decode(c->secrets[i], secret), buf_str(&text), digest);
+        uint8_t secret[WIRE_SECRET_BYTES_MAX], digest[SHA256_BYTES];
+        hmac_sha256(secret, wire_secret_decode(c->secrets[i], secret), buf_str(&text), digest);
         buf_add(out, i > 0 ? STR(" v1,") : STR("v1,"));
         base64_add(out, digest, sizeof(digest));
         explicit_bzero(secret, sizeof(secret));
@@ -188,7 +98,7 @@ static void add_header(struct post_request *request, str name, str value)
     request->headers[request->header_count++] = (struct post_header){ name, value };
 }
 
-static void pack_webhook(struct parcel *p, const struct notify_channel *c, str key, str body,
+static void pack_webhook(struct parcel *p, const struct wire_channel *c, str key, str body,
                          usec_utc now)
 {
     sign(&p->signature, c, key, now, body);
@@ -198,7 +108,7 @@ static void pack_webhook(struct parcel *p, const struct notify_channel *c, str k
     add_header(&p->request, STR("webhook-signature"), buf_str(&p->signature));
 }
 
-static void pack_email(struct parcel *p, const struct notify_channel *c, str body)
+static void pack_email(struct parcel *p, const struct wire_channel *c, str body)
 {
     buf_printf(&p->body, "From: %.*s\r\nTo: ", STR_ARG(c->from));
     for (size_t i = 0; i < c->to_count; i++) {
@@ -216,7 +126,7 @@ static void pack_email(struct parcel *p, const struct notify_channel *c, str bod
     p->request.body = buf_str(&p->body);
 }
 
-static bool pack(struct parcel *p, const struct notify_channel *c, str key, str body, usec_utc now)
+static bool pack(struct parcel *p, const struct wire_channel *c, str key, str body, usec_utc now)
 {
     p->request.url = c->url;
     p->request.body = body;
@@ -259,7 +169,7 @@ static void explain(char out[256], const struct post_answer *answer)
     out[n] = '\0';
 }
 
-enum wire_result notify_send(const struct notify_channel *c, str key, str body, usec_utc now,
+enum wire_result notify_send(const struct wire_channel *c, str key, str body, usec_utc now,
                              nsec timeout, nsec *out_retry_after, char out_why[256])
 {
     struct parcel p = { .request.timeout = timeout };
