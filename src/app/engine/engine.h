@@ -10,7 +10,8 @@
  *   - no callback runs inside a function of this header;
  *   - every started query ends exactly once, in on_finish, also when it was cancelled; the owner may free it there;
  *   - the intent is committed before the first upstream call is sent, the outcome before on_finish;
- *   - one ledger row a query, whatever happens to it; a failed query has no confidence.
+ *   - one ledger row a query, whatever happens to it; a failed query has no confidence;
+ *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
  * May include: base, core/json, core/money, core/http, core/dialect, core/reason, edge/world, edge/config,
  * edge/store, edge/upstream, edge/telemetry.
@@ -53,6 +54,7 @@ struct route {
     bool is_plain;
     enum reason_strategy strategy; /* when not plain */
     str model; /* a configured model */
+    const struct config *profile; /* whose settings a strategy runs under */
     const char *reason; /* why, for people */
 };
 
@@ -86,6 +88,8 @@ struct query {
     const struct chat_request *chat; /* the client's request; its messages are the question */
     struct verifier verifier;
     str model_override; /* a strategy on another model than the route's; empty: none */
+    bool
+        may_be_audited; /* once answered, the strong model may be asked the same; see route.audit_share */
     void *ctx;
     void (*on_head)(struct query *q, int http_status); /* a plain stream begins */
     void (*on_event)(struct query *q,
@@ -125,6 +129,7 @@ struct query {
     bool is_cancelled;
     enum err cut; /* why it was cancelled */
     bool has_head;
+    bool is_audit; /* the engine's own question to the strong model */
 };
 
 void query_start(struct engine *e, struct query *q);
@@ -133,6 +138,20 @@ void query_cancel(
 
 /* A request that was refused before it could be a query (bad JSON, unknown model, …) has its ledger row all the same. */
 void engine_refused(struct engine *e, enum err fault, str requested_model);
+
+/* What a client says about an answer; the caller embeds it. */
+struct feedback {
+    /* The owner sets these; the text must live until feedback_put() returns. */
+    int64_t query;
+    double value; /* [0, 1]: 1 right, 0 wrong */
+    str text; /* may be empty */
+    void *ctx;
+    void (*on_done)(struct feedback *f, enum err committed);
+
+    struct link link; /* private */
+};
+/* Records it as a label; on_done follows once it is committed, or WEIR_STORE when it cannot be. */
+void feedback_put(struct engine *e, struct feedback *f);
 
 /* The `weir` member of an answer: strategy, route, confidences, calls, tokens, cost; JSON text in the arena. */
 str query_report(const struct query *q, struct arena *arena);

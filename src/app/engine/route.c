@@ -5,15 +5,16 @@
 
 enum err route_find(const struct config *config, str requested_model, struct route *out)
 {
-    struct route route = { .model = config->model };
+    struct route route = { .model = config->model, .profile = config };
     str name = requested_model;
 
     if (!str_starts(requested_model, STR("weir/"))) {
-        const struct config_model *model = config_model_find(config, requested_model);
+        const struct config_model *model = config_model_offered(config, requested_model);
         if (!model)
             return CALLER_UNKNOWN_MODEL;
         *out = (struct route){ .is_plain = true,
                                .model = model->name,
+                               .profile = config,
                                .reason = "the request names a model" };
         return OK;
     }

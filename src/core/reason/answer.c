@@ -121,9 +121,10 @@ static str drop_final_marks(str s)
     return n > 0 ? str_slice(s, 0, n) : s;
 }
 
-static str unwrap(str s)
+str answer_unwrap(str answer)
 {
-    s = str_trim(s);
+    str s = str_trim(answer);
+
     for (int i = 0; i < CANONICAL_ROUNDS_MAX; i++) {
         str before = s;
         s = drop_final_marks(s);
@@ -234,7 +235,7 @@ static str long_number(struct arena *arena, str s)
 
 static str canonical_once(struct arena *arena, str answer)
 {
-    str s = unwrap(answer);
+    str s = answer_unwrap(answer);
     struct quantity q;
     str literal;
     char letter;
@@ -289,7 +290,7 @@ bool answer_agrees(struct arena *arena, str a, str b)
 bool answer_states(struct arena *arena, str answer, struct rational exact)
 {
     struct quantity q;
-    str written = unwrap(answer);
+    str written = answer_unwrap(answer);
 
     if (!quantity_parse(arena, written, &q))
         return false;

@@ -54,6 +54,7 @@ NODISCARD bool arithmetic_evaluate(str expression, const struct variables *varia
 /* ---- quantities ---- */
 struct quantity {
     struct rational value; /* in the unit below */
+    struct rational scale; /* value / scale is the number as it was written */
     str unit; /* canonical, empty for a bare number; in the arena or static */
     bool
         is_scaled; /* the unit as written was not its base: the number as written differs from value */
@@ -65,6 +66,10 @@ NODISCARD bool quantity_parse(struct arena *arena, str text, struct quantity *ou
 /* ---- literals ---- */
 /* A JSON or Python list, tuple, set or dictionary in one spelling; false when the text is none. */
 NODISCARD bool literal_canonical(struct arena *arena, str text, str *out);
+
+/* ---- wrappers ---- */
+/* Without what people put around an answer: \boxed{…}, $…$, quotes, "Answer:", "x = ", final marks. */
+str answer_unwrap(str answer);
 
 /* ---- comparisons beyond equal bytes, for checks only ---- */
 /* Equal canonical forms, or equal numbers of which one has no unit. Two answers to one question. */

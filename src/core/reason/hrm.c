@@ -216,8 +216,8 @@ static void solve_told(struct reason *r, int index, uint32_t id, const struct re
 
 static void nodes_told(struct reason *r)
 {
-    for (size_t i = 0; i < r->slot_count; i++) {
-        struct call_slot *slot = &r->slots[i];
+    for (uint32_t id = 1; id <= r->slot_count; id++) {
+        struct call_slot *slot = reason_slot(r, id);
         if (slot->state != CALL_TOLD || slot->is_used || slot->node == 0)
             continue;
         slot->is_used = true;
@@ -263,9 +263,9 @@ static bool has_solved(const struct reason *r)
 /* One call is left: what is not solved now stays unsolved. */
 static void nodes_abandon(struct reason *r)
 {
-    for (size_t i = 0; i < r->slot_count; i++) {
-        if (r->slots[i].state == CALL_QUEUED)
-            r->slots[i].state = CALL_DROPPED;
+    for (uint32_t id = 1; id <= r->slot_count; id++) {
+        if (reason_slot(r, id)->state == CALL_QUEUED)
+            reason_slot(r, id)->state = CALL_DROPPED;
     }
     for (int i = 1; i < r->node_count; i++) {
         struct node *n = &r->nodes[i];

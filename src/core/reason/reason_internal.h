@@ -15,7 +15,7 @@
 #include "core/reason/answer_internal.h"
 #include "core/reason/reason.h"
 
-#define CALLS_MAX 64 /* of one machine, whatever the model says */
+#define CALLS_MAX 64 /* of one machine, whatever the model says; samples and a search come on top */
 #define NODES_MAX 32 /* sub-questions of one plan with all its parts, the question included */
 #define SUBQUESTIONS_MAX 8 /* of one plan or one split */
 #define OPENING_ATTEMPTS_MAX 2 /* for a call without which there is no answer */
@@ -59,6 +59,10 @@ struct reply reply_parse(struct arena *arena, const struct reason_outcome *outco
 /* The "answer" of a JSON object in the text, also of a broken or unfinished one. */
 bool reply_answer(struct arena *arena, str text, str *out);
 
+/* ---- verifiers ---- */
+/* What a verifier lets the model know of the answer's form, in the arena; never the answer. May be empty. */
+str verifier_format(struct arena *arena, const struct verifier *v);
+
 /* ---- confidence ---- */
 /* The raw combination of signals; own_share is the answer's own vote share. NOT_AVAILABLE when nothing is known. */
 double confidence_combine(const struct signals *signals, double own_share);
@@ -84,6 +88,11 @@ struct call_slot {
     struct reason_call call;
     struct reply reply;
 };
+
+/* Slots come in chunks, so that most machines stay small and a slot never moves. */
+#define SLOTS_PER_CHUNK 16
+#define SLOTS_MAX (CALLS_MAX + REASON_SAMPLES_MAX + REASON_SIMULATIONS_MAX)
+#define SLOT_CHUNKS_MAX ((SLOTS_MAX + SLOTS_PER_CHUNK - 1) / SLOTS_PER_CHUNK)
 
 enum node_state { NODE_WAITING, NODE_ASKED, NODE_SPLIT, NODE_SOLVED, NODE_FAILED };
 struct node {
@@ -128,8 +137,10 @@ struct reason {
 
     enum state state;
     enum stage stage;
-    struct call_slot slots[CALLS_MAX]; /* id = index + 1 */
+    struct call_slot *chunks[SLOT_CHUNKS_MAX]; /* made as they are needed; see reason_slot() */
     size_t slot_count;
+    size_t slots_max;
+    size_t entered_at; /* slots that there were when the state was entered */
     uint32_t current; /* id of the one call that a single-call state waits for; 0: none yet */
     uint32_t last_id; /* the call told last in a single-call state, parent of the next */
     int attempts; /* in this state */
@@ -164,6 +175,7 @@ struct reason {
 /* A new call of a machine. */
 struct call_plan {
     enum reason_role role;
+    enum reason_model_class model;
     str label;
     uint32_t parent;
     int node;
@@ -171,8 +183,14 @@ struct call_plan {
     bool may_split; /* its answer may be sub-questions */
     struct prompt_values values;
 };
+/* calls.c */
+struct call_slot *reason_slot(const struct reason *r, uint32_t id); /* 1..slot_count */
+size_t reason_count_calls(const struct reason *r, enum call_state state);
 /* Queues a call; its id, or 0 when the machine has no calls left (it then ends). */
 uint32_t reason_queue(struct reason *r, const struct call_plan *plan);
+/* Hands queued calls out, oldest first: how many. */
+size_t reason_hand_out(struct reason *r, int calls, int64_t tokens,
+                       struct reason_call out[REASON_CALLS_AT_ONCE]);
 /* The reply to r->current, once; NULL while there is none. Clears r->current. */
 const struct reply *reason_take(struct reason *r);
 /* Ends the machine. */

@@ -29,6 +29,7 @@ struct config_model {
     str name; /* what clients ask for */
     str provider; /* a key of providers */
     str upstream_name; /* what the provider calls it */
+    bool is_hidden; /* the fallback's own: clients may not name it */
 };
 
 enum config_durability { DURABILITY_ACKNOWLEDGED, DURABILITY_RELAXED };
@@ -40,7 +41,7 @@ struct config {
     double temperature;
     bool use_mcts;
     int64_t mcts_iterations;
-    str strategy; /* "direct", "hrm", "trm", "hrm_trm", "full_stack" (no effect yet: hrm_trm runs) */
+    str strategy; /* a name of enum reason_strategy */
     struct {
         int64_t h_module_layers, l_module_iterations, max_decomposition_depth;
         double confidence_threshold;
@@ -54,6 +55,22 @@ struct config {
         int64_t max_tree_depth, simulation_budget;
         str selection_policy; /* "ucb1", "puct", "ab_mcts" */
     } mcts;
+    struct {
+        int64_t samples_max;
+        double stop_probability;
+    } self_consistency;
+    struct {
+        str peer_model, strong_model; /* configured models; empty: none */
+    } cascade;
+    struct {
+        str scorer; /* "none", "seed_v1", "words_v1", "learned_v1" */
+        double threshold;
+        double epsilon;
+        double audit_share;
+        nano_usd value; /* of a right answer, from route.value_usd */
+        const struct config
+            *fallback; /* the profile above the threshold; NULL: none. Its models are among ours */
+    } route;
     nsec timeout; /* timeout_seconds */
     int64_t max_retries;
     bool enable_caching;
@@ -126,6 +143,8 @@ void config_close(struct config *c); /* NULL is a no-op */
 str config_default_path(void);
 
 const struct config_model *config_model_find(const struct config *c, str name);
+/* The same, for names that clients give: hidden ones are not found. */
+const struct config_model *config_model_offered(const struct config *c, str name);
 const struct config_provider *config_provider_find(const struct config *c, str name);
 struct reason_config config_reason(const struct config *c);
 
