@@ -18,7 +18,8 @@ struct game24_number {
     int32_t denominator; /* > 0, lowest terms */
 };
 struct game24_state {
-    struct game24_number numbers[GAME24_NUMBERS]; /* the first `count`, ascending, so that equal states are equal bytes */
+    struct game24_number numbers
+        [GAME24_NUMBERS]; /* the first `count`, ascending, so that equal states are equal bytes */
     uint32_t count;
 };
 struct game24 {
@@ -28,7 +29,8 @@ struct game24 {
 /* Each number 1..99; CALLER_BAD_REQUEST otherwise. A depth of 3 is an end; its value is 1 for 24, else 0. */
 NODISCARD enum err game24_init(struct game24 *g, const int numbers[GAME24_NUMBERS]);
 /* "(10 - 4) * (8 - 4)": the expression that a line of three actions from the root builds; empty when it is none. */
-str game24_expression(const struct game24 *g, const uint32_t actions[GAME24_NUMBERS - 1], struct arena *arena);
+str game24_expression(const struct game24 *g, const uint32_t actions[GAME24_NUMBERS - 1],
+                      struct arena *arena);
 
 /* ---- job shop: each job is an ordered list of operations, each for one machine; minimise the makespan ---- */
 #define JOBSHOP_JOBS_MAX 8
@@ -51,7 +53,8 @@ struct jobshop {
     uint32_t operation_count[JOBSHOP_JOBS_MAX];
     uint32_t jobs;
     uint32_t machines;
-    uint32_t shortest; /* a lower bound of the makespan: the busiest machine's or longest job's sum */
+    uint32_t
+        shortest; /* a lower bound of the makespan: the busiest machine's or longest job's sum */
     uint32_t longest; /* an upper bound: the sum of all durations */
 };
 /* An action is the job whose next operation starts as early as it can. The reward of a makespan m is
@@ -77,7 +80,8 @@ struct synthetic_state {
     uint64_t hash;
     uint32_t depth;
     uint32_t is_unused; /* no padding: equal states are equal bytes */
-    double sum; /* of the edges' hashed rewards on the way, so that good leaves have good neighbours */
+    double
+        sum; /* of the edges' hashed rewards on the way, so that good leaves have good neighbours */
 };
 struct synthetic {
     struct search_env env;
@@ -85,6 +89,7 @@ struct synthetic {
     uint32_t branching; /* 2..SEARCH_CHILDREN_MAX */
     uint32_t depth; /* 1..SEARCH_DEPTH_MAX */
 };
-NODISCARD enum err synthetic_init(struct synthetic *s, uint32_t branching, uint32_t depth, uint64_t seed);
+NODISCARD enum err synthetic_init(struct synthetic *s, uint32_t branching, uint32_t depth,
+                                  uint64_t seed);
 
 #endif

@@ -55,22 +55,26 @@ struct search_config {
     uint64_t seed;
     uint32_t nodes_max; /* capacity, the root included, 1..SEARCH_NODES_MAX */
     uint32_t tickets_max; /* open at once, 1..SEARCH_TICKETS_MAX */
-    uint32_t depth_max; /* nodes this deep get no children; the root has depth 0. 1..SEARCH_DEPTH_MAX */
+    uint32_t
+        depth_max; /* nodes this deep get no children; the root has depth 0. 1..SEARCH_DEPTH_MAX */
     double exploration; /* c, [0, 1000] */
     /* Progressive widening (ucb1, puct): a node of N observations considers its first ceil(factor·N^exponent)
      * children, at least one, and asks for more when it has fewer. factor 0: all, and never more. */
     double widening_factor; /* [0, 1000] */
     double widening_exponent; /* [0, 1] */
-    bool has_two_players; /* who moves at odd depths wants the value low; values are the root's mover's */
+    bool
+        has_two_players; /* who moves at odd depths wants the value low; values are the root's mover's */
     /* ucb1, puct: children of one depth with equal keys (not 0) are one state, whose children and value are shared;
      * each edge into it keeps its own count (Childs et al. 2008, UCT2). */
     bool has_transpositions;
     struct {
         double beta_a, beta_b; /* > 0; Jeffreys' prior 1/2, 1/2 */
-        double mean, mean_weight; /* [0, 1], > 0: the normal posterior's prior mean, and how many observations it is worth */
+        double mean,
+            mean_weight; /* [0, 1], > 0: the normal posterior's prior mean, and how many observations it is worth */
         double variance, variance_weight; /* > 0, > 0: the same for the variance */
     } prior; /* ab */
-    struct buf *log; /* NULL, or where every ask, tell and drop is recorded for search_replay(); the caller's */
+    struct buf *
+        log; /* NULL, or where every ask, tell and drop is recorded for search_replay(); the caller's */
 };
 /* ucb1, by visits, seed 0, 4096 nodes, 64 tickets, depth 10, c = 1.414, one player, no widening, no transpositions. */
 struct search_config search_config_default(void);
@@ -97,13 +101,15 @@ struct search_ticket {
     enum search_want want;
     uint32_t node; /* where to look: path[depth], or the state that it leads to */
     uint32_t depth;
-    const uint32_t *path; /* depth + 1 nodes as walked, the root first; valid until this ticket is told or dropped */
+    const uint32_t *
+        path; /* depth + 1 nodes as walked, the root first; valid until this ticket is told or dropped */
 };
 
 #define SEARCH_NO_VALUE (-1.0)
 
 struct search_child {
-    double value; /* [0, 1] when it was scored already (several siblings by one prompt), else SEARCH_NO_VALUE.
+    double
+        value; /* [0, 1] when it was scored already (several siblings by one prompt), else SEARCH_NO_VALUE.
                    * ab: always scored */
     double prior; /* puct: any weight >= 0; normalised among siblings. 0 for all: equal */
     uint64_t key; /* the state's hash for transpositions; 0: none */
@@ -128,7 +134,8 @@ bool search_ask(struct search_tree *t, struct search_ticket *out);
  * CALLER_BAD_REQUEST, and the ticket stays open, when a number is out of its range. */
 NODISCARD enum err search_tell(struct search_tree *t, uint64_t ticket,
                                const struct search_result *result);
-void search_drop(struct search_tree *t, uint64_t ticket); /* nothing was seen; ignored when not open */
+void search_drop(struct search_tree *t,
+                 uint64_t ticket); /* nothing was seen; ignored when not open */
 uint32_t search_open_tickets(const struct search_tree *t);
 
 /* ---- what it found so far, at any time ---- */
@@ -147,10 +154,12 @@ uint32_t search_best_valued(const struct search_tree *t);
 
 struct search_node {
     uint32_t parent; /* SEARCH_NONE for the root */
-    uint32_t state; /* the node whose children and value this edge shares; itself unless transposed */
+    uint32_t
+        state; /* the node whose children and value this edge shares; itself unless transposed */
     uint32_t depth;
     uint32_t tag;
-    uint32_t visits; /* observations at or below, through every edge into it; of a transposed edge: through it */
+    uint32_t
+        visits; /* observations at or below, through every edge into it; of a transposed edge: through it */
     uint32_t unobserved; /* open tickets through it */
     uint32_t child_count;
     double mean; /* of the observations of its state; SEARCH_NO_VALUE without any */
@@ -170,7 +179,8 @@ size_t search_path(const struct search_tree *t, uint32_t node, uint32_t *out, si
 uint64_t search_hash(const struct search_tree *t);
 /* Bytes that one node takes in all arrays together, its share of the transposition table included. At most 64. */
 double search_node_bytes(const struct search_tree *t);
-uint64_t search_selections(const struct search_tree *t); /* children chosen on the way down, since open */
+uint64_t
+search_selections(const struct search_tree *t); /* children chosen on the way down, since open */
 
 /* ---- the log ---- */
 /* Rebuilds a tree from the log of another, open tickets included; it goes on where the other stood. No log is kept of the
