@@ -12,15 +12,15 @@
 
 #define WEIR_VERSION "0.1.0"
 
-static const struct cli_command *const commands[] = { &command_serve,   &command_ask,
-                                                      &command_bucket,  &command_check,
-                                                      &command_price,   &command_ledger,
-                                                      &command_upstream };
+static const struct cli_command *const commands[] = { &command_serve,  &command_ask,
+                                                      &command_alert,  &command_bucket,
+                                                      &command_check,  &command_price,
+                                                      &command_ledger, &command_upstream };
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
-static const char *const not_yet[] = { "smoke",      "score",  "eval",   "train",    "rollout",
-                                       "experiment", "alert",  "report", "simulate", "replay",
-                                       "stats",      "tokens", "key",    "top" };
+static const char *const not_yet[] = { "smoke",      "score",  "eval",     "train",  "rollout",
+                                       "experiment", "report", "simulate", "replay", "stats",
+                                       "tokens",     "key",    "top" };
 
 static size_t option_count(const struct cli_command *command)
 {

@@ -5,8 +5,8 @@
  * Exit codes: 0 done; 1 a check that was asked for failed; 2 wrong usage or configuration; 3 something needed
  * cannot be reached; 70 a defect of ours. People's output goes to stdout, progress and logs to stderr.
  *
- * May include: base, core/json, core/money, core/dialect, core/reason, core/change, edge/world, edge/config,
- * edge/store, edge/upstream, edge/http, edge/telemetry, app/engine, app/gateway, app/provider.
+ * May include: base, core/json, core/money, core/dialect, core/reason, core/alert, core/change, edge/world, edge/config,
+ * edge/store, edge/upstream, edge/notify, edge/http, edge/telemetry, app/engine, app/gateway, app/provider.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H
@@ -58,8 +58,8 @@ int cli_usage_error(const char *command, const char *fmt, ...) PRINTF_LIKE(2, 3)
 bool cli_integer(const struct cli_args *args, const char *command, const char *option, int64_t min,
                  int64_t max, int64_t *out);
 
-extern const struct cli_command command_ask, command_bucket, command_check, command_ledger,
-    command_price, command_serve, command_upstream;
+extern const struct cli_command command_alert, command_ask, command_bucket, command_check,
+    command_ledger, command_price, command_serve, command_upstream;
 
 struct config;
 struct config_issue;
