@@ -5,9 +5,9 @@
  * Exit codes: 0 done; 1 a check that was asked for failed; 2 wrong usage or configuration; 3 something needed
  * cannot be reached; 70 a defect of ours. People's output goes to stdout, progress and logs to stderr.
  *
- * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, core/route, edge/world,
- * edge/config, edge/store, edge/upstream, edge/http, edge/telemetry, app/engine, app/gateway, app/provider,
- * app/eval.
+ * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, core/route, core/change,
+ * core/alert, edge/world, edge/config, edge/store, edge/upstream, edge/http, edge/notify, edge/telemetry,
+ * app/engine, app/gateway, app/provider, app/eval.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H
@@ -66,9 +66,9 @@ int cli_usage_error(const char *command, const char *fmt, ...) PRINTF_LIKE(2, 3)
 bool cli_integer(const struct cli_args *args, const char *command, const char *option, int64_t min,
                  int64_t max, int64_t *out);
 
-extern const struct cli_command command_ask, command_check, command_completion, command_eval,
-    command_ledger, command_man, command_price, command_replay, command_serve, command_stats,
-    command_upstream;
+extern const struct cli_command command_alert, command_ask, command_bucket, command_check,
+    command_completion, command_eval, command_ledger, command_man, command_price, command_replay,
+    command_serve, command_stats, command_upstream;
 
 /* All commands, in the order of the help; *out_count of them. */
 const struct cli_command *const *cli_commands(size_t *out_count);
