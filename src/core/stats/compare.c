@@ -94,26 +94,28 @@ static bool has_enough(const struct moments *a, const struct moments *b)
     return !is_binary(a) || !is_binary(b) || fmin(ones, n - ones) >= RARER_N_MIN;
 }
 
-/* Half the width for one standard error. */
-static double half_width(double n, const struct compare_options *o)
+/* n rho², rho being chosen so that the sequence is tightest at n_star. */
+static double scaled_n(double n, const struct compare_options *o)
 {
     double n_star = o->n_star > 0 ? o->n_star : N_STAR_DEFAULT;
     double tuning = o->is_one_sided ? fmin(2 * o->alpha, TUNING_ALPHA_MAX) : o->alpha;
     double level = -2 * log(tuning);
-    double scaled = n * (level + log1p(level)) / n_star; /* n rho² */
+
+    return n * (level + log1p(level)) / n_star;
+}
+
+/* Half the width for one standard error. */
+static double half_width(double scaled, const struct compare_options *o)
+{
     double root = sqrt(scaled + 1);
     double last = o->is_one_sided ? log1p(root / (2 * o->alpha)) : log(root / o->alpha);
 
     return sqrt(2 * (scaled + 1) / scaled * last);
 }
 
-/* Always valid, two-sided: where the interval at that alpha would end at 0. */
-static double always_valid_p(double z, double n, const struct compare_options *o)
+/* The alpha at which the two-sided interval would end at 0. */
+static double always_valid_p(double z, double scaled)
 {
-    double n_star = o->n_star > 0 ? o->n_star : N_STAR_DEFAULT;
-    double level = -2 * log(o->is_one_sided ? fmin(2 * o->alpha, TUNING_ALPHA_MAX) : o->alpha);
-    double scaled = n * (level + log1p(level)) / n_star;
-
     return exp(fmin(0.5 * log1p(scaled) - z * z * scaled / (2 * (scaled + 1)), 0));
 }
 
@@ -122,7 +124,7 @@ struct comparison stats_compare(const struct moments *a, const struct moments *b
 {
     struct comparison out = { { 0, -INFINITY, INFINITY }, INFINITY, 1, false };
     double mean_a = moments_mean(a), mean_b = moments_mean(b);
-    double n = (double)a->n + (double)b->n;
+    double scaled = scaled_n((double)a->n + (double)b->n, options);
 
     assert(options->alpha > 0 && options->alpha < 1);
     if (a->n == 0 || b->n == 0 || (options->is_relative && mean_a == 0))
@@ -134,11 +136,11 @@ struct comparison stats_compare(const struct moments *a, const struct moments *b
     double se = sqrt(variance_b + variance_a * share * share) / scale;
     if (!(variance_a > 0 && variance_b > 0 && isfinite(se) && isfinite(out.diff.estimate)))
         return out;
-    double half = se * half_width(n, options);
+    double half = se * half_width(scaled, options);
     out.diff.lower = out.diff.estimate - half;
     out.diff.upper = out.diff.estimate + half;
     out.se = se;
-    out.p = always_valid_p(out.diff.estimate / se, n, options);
+    out.p = always_valid_p(out.diff.estimate / se, scaled);
     out.is_valid = has_enough(a, b);
     return out;
 }

@@ -24,7 +24,7 @@ const char *stats_verdict_name(enum stats_verdict v)
 /* Squared sum of the two normal quantiles: what n·margin²/discordance must reach. */
 static double plan_constant(void)
 {
-    double z = stats_normal_quantile(1 - PLAN_ALPHA) + stats_normal_quantile(PLAN_POWER);
+    double z = normal_upper(PLAN_ALPHA) + stats_normal_quantile(PLAN_POWER);
     return z * z;
 }
 
@@ -83,7 +83,8 @@ static double tango_deviation(const struct tango *t, double delta)
 
 #define BISECTION_STEPS 80
 
-/* The delta at which the score is z; it falls from -1 to 1. */
+/* The delta at which the score is z; it falls from -1 to 1. Where both sides are 0, at the observed difference of pairs that do
+ * not differ at all, the bound lies on the side of z's sign. */
 static double tango_bound(const struct tango *t, double z)
 {
     double lo = -1, hi = 1;
@@ -91,7 +92,8 @@ static double tango_bound(const struct tango *t, double z)
     for (int i = 0; i < BISECTION_STEPS; i++) {
         double middle = lo + (hi - lo) / 2;
         double excess = t->only_b - t->only_a - t->n * middle;
-        if (excess > z * tango_deviation(t, middle))
+        double wanted = z * tango_deviation(t, middle);
+        if (excess > wanted || (excess == wanted && z < 0))
             lo = middle;
         else
             hi = middle;
@@ -121,7 +123,7 @@ static enum stats_verdict verdict_of(const struct paired *p, double margin)
 /* What n pairs can show at all is bounded by the interval of n pairs without any difference: z²/(n + z²). */
 static double resolvable_margin(const struct pairs *pairs, int64_t n)
 {
-    double z = stats_normal_quantile(1 - PLAN_ALPHA);
+    double z = normal_upper(PLAN_ALPHA);
     double discordance = (double)(pairs->only_a + pairs->only_b) / (double)n;
 
     return fmax(stats_plan_margin(n, discordance), z * z / ((double)n + z * z));
@@ -137,7 +139,7 @@ struct paired stats_paired(const struct pairs *pairs, double margin, double alph
     if (n == 0)
         return out;
     struct tango t = { (double)n, (double)pairs->only_a, (double)pairs->only_b };
-    double z_two = stats_normal_quantile(1 - alpha / 2), z_one = stats_normal_quantile(1 - alpha);
+    double z_two = normal_upper(alpha / 2), z_one = normal_upper(alpha);
     out.diff = (struct interval){ (t.only_b - t.only_a) / t.n, tango_end(tango_bound(&t, z_two)),
                                   tango_end(tango_bound(&t, -z_two)) };
     out.lower_one_sided = tango_end(tango_bound(&t, z_one));

@@ -41,7 +41,7 @@ struct interval stats_clustered_mean(const struct cluster *clusters, size_t coun
 /* Holm 1979. */
 void stats_holm(double *p, size_t n)
 {
-    uint16_t order[HOLM_MAX];
+    uint16_t order[HOLM_MAX] = { 0 };
     double least = 0;
 
     assert(n <= HOLM_MAX);

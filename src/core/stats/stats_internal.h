@@ -28,6 +28,12 @@ double log_beta_power(struct fraction x, double a, double b);
 /* The logit of the p-quantile of Beta(a, b); p in (0, 1). Keeps tiny values and tiny complements. */
 double beta_quantile_logit(double p, double a, double b);
 
+/* The z with P(Z > z) = alpha, also where 1 - alpha would round to 1. */
+static inline double normal_upper(double alpha)
+{
+    return -stats_normal_quantile(alpha);
+}
+
 /* The t with P(|T| > t) = alpha for Student's t; degrees > 0. */
 double student_two_sided(double alpha, double degrees);
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * guard: e-processes against an absolute limit. Each of 16 bettors stakes a fixed share of its wealth on the mean being
+ * beyond the limit; under the hypothesis their mean wealth is a supermartingale, so it reaches 1/alpha with probability at most
+ * alpha, ever (Ville 1939). As the stakes are fixed, log wealth is a sum: order does not matter.
+ */
+#include <math.h>
+
+#include "core/stats/stats.h"
+
+/* 2^-(0.15 + j/2): from a stake for gross breaches to one for a mean just beyond the limit. */
+static const double stakes[STATS_BETS] = {
+    /* clang-format off */
+    0.9012504626108302, 0.6372803136596311, 0.4506252313054151, 0.31864015682981556,
+    0.22531261565270755, 0.15932007841490778, 0.11265630782635377, 0.07966003920745389,
+    0.05632815391317689, 0.039830019603726945, 0.028164076956588444, 0.019915009801863472,
+    0.014082038478294222, 0.009957504900931736, 0.007041019239147111, 0.004978752450465868,
+    /* clang-format on */
+};
+
+/* No outcome weighs more than this many limits, so that wealth stays finite. */
+#define GAIN_MAX 1e300
+
+static void bets_settle(struct guard *g, double gain)
+{
+    for (size_t j = 0; j < STATS_BETS; j++)
+        g->log_wealth[j] += log(1 + stakes[j] * gain);
+}
+
+/* What k gains of one size and n - k of another make. */
+static void bets_settle_counts(struct guard *g, double k, double gain, double rest, double loss)
+{
+    for (size_t j = 0; j < STATS_BETS; j++)
+        g->log_wealth[j] += k * log1p(stakes[j] * gain) + rest * log1p(stakes[j] * loss);
+}
+
+void guard_add(struct guard *g, double x, double limit)
+{
+    assert(x >= 0);
+    assert(limit > 0);
+    bets_settle(g, fmin(x / limit - 1, GAIN_MAX));
+    g->n++;
+    g->sum += x;
+}
+
+void guard_add_counts(struct guard *g, int64_t k, int64_t n, double limit)
+{
+    assert(k >= 0 && k <= n);
+    assert(limit > 0);
+    bets_settle_counts(g, (double)k, fmin(1 / limit - 1, GAIN_MAX), (double)(n - k), -1);
+    g->n += n;
+    g->sum += (double)k;
+}
+
+void guard_add_below(struct guard *g, double x, double limit)
+{
+    assert(x >= 0 && x <= 1);
+    assert(limit > 0 && limit < 1);
+    bets_settle(g, (limit - x) / (1 - limit));
+    g->n++;
+    g->sum += x;
+}
+
+void guard_add_below_counts(struct guard *g, int64_t k, int64_t n, double limit)
+{
+    assert(k >= 0 && k <= n);
+    assert(limit > 0 && limit < 1);
+    bets_settle_counts(g, (double)k, -1, (double)(n - k), limit / (1 - limit));
+    g->n += n;
+    g->sum += (double)k;
+}
+
+void guard_merge(struct guard *g, const struct guard *other)
+{
+    for (size_t j = 0; j < STATS_BETS; j++)
+        g->log_wealth[j] += other->log_wealth[j];
+    g->n += other->n;
+    g->sum += other->sum;
+}
+
+double guard_log_e(const struct guard *g)
+{
+    return stats_log_sum_exp(g->log_wealth, STATS_BETS) - log(STATS_BETS);
+}
+
+bool guard_trips(const struct guard *g, double alpha)
+{
+    return guard_log_e(g) >= -log(alpha);
+}
+
+/* ---- the detector ---- */
+
+/* A level beyond this has long raised its alarm. */
+#define LEVEL_MAX 1e300
+
+/* Shiryaev and Roberts' recursion: every moment opens a new bet with 1 (Shin, Ramdas and Rinaldo 2022). */
+void detector_add(struct detector *d, double x, double limit)
+{
+    assert(x >= 0);
+    assert(limit > 0);
+    double gain = fmin(x / limit - 1, GAIN_MAX);
+    for (size_t j = 0; j < STATS_BETS; j++)
+        d->level[j] = fmin((d->level[j] + 1) * (1 + stakes[j] * gain), LEVEL_MAX);
+    d->n++;
+}
+
+double detector_level(const struct detector *d)
+{
+    double sum = 0;
+
+    for (size_t j = 0; j < STATS_BETS; j++)
+        sum += d->level[j] / STATS_BETS;
+    return sum;
+}
