@@ -12,15 +12,15 @@
 
 #define WEIR_VERSION "0.1.0"
 
-static const struct cli_command *const commands[] = { &command_serve, &command_ask,
-                                                      &command_check, &command_eval,
-                                                      &command_price, &command_ledger,
-                                                      &command_stats, &command_upstream };
+static const struct cli_command *const commands[] = {
+    &command_serve,  &command_ask,    &command_check, &command_eval,     &command_price,
+    &command_ledger, &command_replay, &command_stats, &command_upstream,
+};
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
-static const char *const not_yet[] = { "smoke",  "score", "train",  "rollout",  "experiment",
-                                       "bucket", "alert", "report", "simulate", "replay",
-                                       "tokens", "key",   "top" };
+static const char *const not_yet[] = { "smoke",      "score",  "train", "rollout",
+                                       "experiment", "bucket", "alert", "report",
+                                       "simulate",   "tokens", "key",   "top" };
 
 static size_t option_count(const struct cli_command *command)
 {

@@ -5,8 +5,8 @@
  * Exit codes: 0 done; 1 a check that was asked for failed; 2 wrong usage or configuration; 3 something needed
  * cannot be reached; 70 a defect of ours. People's output goes to stdout, progress and logs to stderr.
  *
- * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, edge/world, edge/config, edge/store,
- * edge/upstream, edge/http, edge/telemetry, app/engine, app/gateway, app/provider, app/eval.
+ * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, core/route, edge/world, edge/config,
+ * edge/store, edge/upstream, edge/http, edge/telemetry, app/engine, app/gateway, app/provider, app/eval.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H
@@ -59,7 +59,7 @@ bool cli_integer(const struct cli_args *args, const char *command, const char *o
                  int64_t max, int64_t *out);
 
 extern const struct cli_command command_ask, command_check, command_eval, command_ledger,
-    command_price, command_serve, command_stats, command_upstream;
+    command_price, command_replay, command_serve, command_stats, command_upstream;
 
 struct config;
 struct config_issue;

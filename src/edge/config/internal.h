@@ -19,6 +19,7 @@
 #define CONFIG_SCRATCH_BYTES_MAX ((size_t)256 << 20)
 #define CONFIG_ISSUES_MAX ((size_t)64)
 #define CONFIG_EXTENDS_MAX 8 /* files in a chain */
+#define CONFIG_MODELS_HIDDEN_MAX 3 /* of a fallback: its model, peer_model and strong_model */
 #define YAML_DEPTH_MAX 16
 #define YAML_NODES_MAX 65536
 #define YAML_ENTRIES_MAX 4096 /* of one mapping or list */
@@ -122,7 +123,7 @@ str name_nearest(const str *names, size_t n, str name);
 
 struct key_range {
     double low, high;
-    bool is_low_open;
+    bool is_low_open, is_high_open;
 };
 bool key_range_parse(const char *range, struct key_range *out);
 
@@ -137,7 +138,10 @@ struct config_secrets {
 struct config_snapshot {
     struct config config;
     struct config_secrets keys;
-    str extends, prices_file, prompts_directory;
+    str extends, prices_file, prompts_directory, fallback_file, route_model_file;
+    struct config *fallback; /* of route.fallback; NULL: none */
+    uint64_t route_model_hash; /* of the text of route.model */
+    struct config_model *models; /* the config's, with room for CONFIG_MODELS_HIDDEN_MAX more */
 };
 
 struct config_build {
@@ -147,6 +151,7 @@ struct config_build {
     const struct config_file *file; /* the one that was named */
     struct yaml_node *root;
     bool may_read_files;
+    bool is_profile; /* named by route.fallback: its own `route` is ignored */
 };
 
 /* One value on its way into its field. */
@@ -188,6 +193,12 @@ void record_load(struct config_build *build, const struct record *record,
 NODISCARD enum err tree_load(struct config_build *build, str text);
 /* Providers, models, prices and prompts; the root's own record must have been read. */
 void parts_load(struct config_build *build);
+/* What `route` names: the trained model, the fallback's snapshot, and its models among ours; models must have been read. */
+void profile_load(struct config_build *build);
+/* What must hold between `route`, `cascade`, `strategy` and the models. */
+void profile_check(struct config_build *build);
+/* Where a setting stands, for messages about it: the whole file when it is a default. */
+struct config_place place_in(const struct config_build *build, const struct yaml_node *node);
 
 /* A path as seen from the file that names it. */
 str path_beside(struct arena *arena, const struct config_file *file, str path);
@@ -198,8 +209,12 @@ struct config_text {
     str name; /* for messages; its directory is where other files are looked for */
     str text;
     bool may_read_files; /* false: extends, prices, prompts and file: are errors */
+    bool is_profile; /* see config_build */
 };
 /* config_load() of a text in memory, under the same contract. */
+/* The same, with issues added to those that are there. */
+NODISCARD enum err config_load_file(const struct config_file *file, const struct config_text *text,
+                                    struct config **out, struct config_issues *issues);
 NODISCARD enum err config_load_text(const struct config_text *text, struct config **out,
                                     struct config_issues *issues);
 

@@ -26,12 +26,12 @@ static const struct config_key keys[] = {
       "the provider of `model` and of every model that names none; one of `providers`" },
     { "temperature", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 2]", "0.7", NULL, RELOAD, EFFECT, ROOT(temperature), 0, false,
       "sampling temperature of the calls that weir makes" },
-    { "use_mcts", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(use_mcts), 0, false,
-      "searches a tree of answers" },
-    { "mcts_iterations", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 100000]", "100", NULL, RELOAD, NONE_YET, ROOT(mcts_iterations), 0, false,
-      "iterations of the tree search" },
-    { "strategy", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "hrm_trm", "direct hrm trm hrm_trm full_stack", RELOAD, EFFECT, ROOT(strategy), 0, false,
-      "how a query is answered; full_stack has no effect yet, hrm_trm runs in its place" },
+    { "use_mcts", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, ROOT(use_mcts), 0, false,
+      "where strategy is hrm_trm, full_stack runs: a tree search follows where it can be expected to help" },
+    { "mcts_iterations", RECORD_ROOT, KEY_INTEGER, "calls", "[1, 1000]", "100", NULL, RELOAD, EFFECT, ROOT(mcts_iterations), 0, false,
+      "calls that one tree search may make; the smaller of this and mcts.simulation_budget holds" },
+    { "strategy", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "hrm_trm", "direct hrm trm hrm_trm self_consistency cascade mcts full_stack", RELOAD, EFFECT, ROOT(strategy), 0, false,
+      "how a query is answered" },
 
     { "hrm.h_module_layers", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 10]", "3", NULL, RELOAD, EFFECT, ROOT(hrm.h_module_layers), 0, false,
       "cycles of plan, check and new plan" },
@@ -51,14 +51,39 @@ static const struct config_key keys[] = {
     { "trm.min_improvement_delta", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 1]", "0.02", NULL, RELOAD, EFFECT, ROOT(trm.min_improvement_delta), 0, false,
       "what a rewrite must gain to be kept" },
 
-    { "mcts.exploration_constant", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 100]", "1.414", NULL, RELOAD, NONE_YET, ROOT(mcts.exploration_constant), 0, false,
+    { "mcts.exploration_constant", RECORD_ROOT, KEY_NUMBER, NULL, "(0, 10]", "1.414", NULL, RELOAD, EFFECT, ROOT(mcts.exploration_constant), 0, false,
       "weight of exploration in the tree search" },
-    { "mcts.max_tree_depth", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 100]", "10", NULL, RELOAD, NONE_YET, ROOT(mcts.max_tree_depth), 0, false,
+    { "mcts.max_tree_depth", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 64]", "10", NULL, RELOAD, EFFECT, ROOT(mcts.max_tree_depth), 0, false,
       "depth of the search tree" },
-    { "mcts.simulation_budget", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 100000]", "100", NULL, RELOAD, NONE_YET, ROOT(mcts.simulation_budget), 0, false,
-      "simulations of one search" },
-    { "mcts.selection_policy", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "ucb1", "ucb1 puct ab_mcts", RELOAD, NONE_YET, ROOT(mcts.selection_policy), 0, false,
+    { "mcts.simulation_budget", RECORD_ROOT, KEY_INTEGER, "calls", "[1, 1000]", "100", NULL, RELOAD, EFFECT, ROOT(mcts.simulation_budget), 0, false,
+      "calls that one tree search may make" },
+    { "mcts.selection_policy", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "ucb1", "ucb1 puct ab_mcts", RELOAD, EFFECT, ROOT(mcts.selection_policy), 0, false,
       "how the search picks the next node" },
+
+    { "self_consistency.samples_max", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 32]", "8", NULL, RELOAD, EFFECT, ROOT(self_consistency.samples_max), 0, false,
+      "answers to one question that are compared" },
+    { "self_consistency.stop_probability", RECORD_ROOT, KEY_NUMBER, NULL, "(0.5, 1)", "0.95", NULL, RELOAD, EFFECT, ROOT(self_consistency.stop_probability), 0, false,
+      "probability that the leading answer has the majority at which no further one is asked for" },
+
+    { "cascade.peer_model", RECORD_ROOT, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ROOT(cascade.peer_model), 0, false,
+      "a second cheap model, whose answers are compared with `model`'s; one of `models`; none: the same model asked in another way" },
+    { "cascade.strong_model", RECORD_ROOT, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ROOT(cascade.strong_model), 0, false,
+      "the model that is asked where the cheap ones differ, and by audits; one of `models`" },
+
+    { "route.scorer", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "none", "none seed_v1 words_v1 learned_v1", RELOAD, EFFECT, ROOT(route.scorer), 0, false,
+      "what `weir/auto` is decided by: nothing, a score of the question against route.threshold, or a trained model" },
+    { "route.threshold", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 1]", "0.8", NULL, RELOAD, EFFECT, ROOT(route.threshold), 0, false,
+      "score of seed_v1 or words_v1 from which route.fallback answers" },
+    { "route.fallback", RECORD_ROOT, KEY_FILE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, BUILD(fallback_file), 0, false,
+      "a configuration, seen from this file, whose model, strategy, hrm, trm, mcts, self_consistency and cascade answer from route.threshold on; its own `route` is ignored" },
+    { "route.model", RECORD_ROOT, KEY_FILE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, BUILD(route_model_file), 0, false,
+      "a file that `weir train` wrote, seen from this one: what learned_v1 decides by, and the calibration of confidences" },
+    { "route.epsilon", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 0.5]", "0", NULL, RELOAD, EFFECT, ROOT(route.epsilon), 0, false,
+      "share of the queries that learned_v1 decides by lot, so that what was not chosen is learned about" },
+    { "route.value_usd", RECORD_ROOT, KEY_DOLLARS, "US dollars", "[0, 1000000]", "0.01", NULL, RELOAD, EFFECT, ROOT(route.value), 0, false,
+      "what a right answer is worth: learned_v1 weighs cost against it" },
+    { "route.audit_share", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 0.2]", "0", NULL, RELOAD, EFFECT, ROOT(route.audit_share), 0, false,
+      "share of the answered queries that cascade.strong_model is asked as well, afterwards, to label the answer" },
 
     { "timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 3600]", "30", NULL, RELOAD, EFFECT, ROOT(timeout), 0, false,
       "time allowed for a whole query" },
@@ -267,10 +292,13 @@ str key_unknown(struct arena *arena, str pattern, str shown, str name)
 bool key_range_parse(const char *range, struct key_range *out)
 {
     str text = str_from(range);
-    struct key_range parsed = { .is_low_open = str_starts(text, STR("(")) };
+    struct key_range parsed = { .is_low_open = str_starts(text, STR("(")),
+                                .is_high_open = str_ends(text, STR(")")) };
     size_t comma = str_find(text, STR(", "));
 
-    if (comma == STR_NPOS || !str_ends(text, STR("]")))
+    if (!parsed.is_low_open && !str_starts(text, STR("[")))
+        return false;
+    if (comma == STR_NPOS || (!parsed.is_high_open && !str_ends(text, STR("]"))))
         return false;
     if (!str_to_double(str_slice(text, 1, comma), &parsed.low) ||
         !str_to_double(str_slice(text, comma + 2, text.len - 1), &parsed.high))

@@ -147,13 +147,15 @@ static void models_load(struct config_build *build)
     const struct yaml_node *map = yaml_get(build->root, STR("models"));
     const struct yaml_node *node = map && map->kind == YAML_MAPPING ? map->first : NULL;
     size_t n = node ? map->count : 0;
-    struct config_model *models = ARENA_ARRAY(&c->arena, n + 1, struct config_model);
+    /* And `model` itself, and what a fallback adds. */
+    struct config_model *models =
+        ARENA_ARRAY(&c->arena, n + 1 + CONFIG_MODELS_HIDDEN_MAX, struct config_model);
 
     if (!models)
         return;
     for (size_t i = 0; node; node = node->next, i++) {
         str name = name_take(build, node, "model");
-        models[i] = (struct config_model){ name, c->model_provider, name };
+        models[i] = (struct config_model){ name, c->model_provider, name, false };
         struct record record = { .kind = RECORD_MODEL,
                                  .base = &models[i],
                                  .shown = path_join(&build->scratch, STR("models"), node->key),
@@ -161,7 +163,8 @@ static void models_load(struct config_build *build)
         record_load(build, &record, node);
     }
     if (!yaml_get(map, c->model))
-        models[n++] = (struct config_model){ c->model, c->model_provider, c->model };
+        models[n++] = (struct config_model){ c->model, c->model_provider, c->model, false };
+    build->snapshot->models = models;
     c->models = models;
     c->model_count = n;
 }

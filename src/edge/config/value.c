@@ -39,8 +39,8 @@ static const char *range_check(const struct setting *s, double value)
         return NULL;
     bool is_range = key_range_parse(s->key->range, &range);
     assert(is_range);
-    bool is_in =
-        (range.is_low_open ? value > range.low : value >= range.low) && value <= range.high;
+    bool is_in = (range.is_low_open ? value > range.low : value >= range.low) &&
+                 (range.is_high_open ? value < range.high : value <= range.high);
     if (is_in)
         return NULL;
     str message = arena_printf(&s->build->scratch, "must be in %s", s->key->range);
