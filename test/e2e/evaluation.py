@@ -215,6 +215,16 @@ def recorded(checks, world):
                         (["--baseline", "gpt-4o/direct", "--expect", "non_inferior"], 1), (["--baseline", "gpt-4o/direct"], 0)]:
         status, _, _ = run(world, *words, "--models", "gpt-4o,gpt-4o-mini", "--strategies", "direct", *extra)
         checks.equal(f"exit with {extra}", status, want)
+    cascade = ["--cells", "gpt-4o-mini/cascade", "--peer", "gemini-1.5-flash", "--strong", "gpt-4o", "--out", world.path("out")]
+    status, result, _ = evaluate(world, *words, *cascade)
+    row, asked = cell_of(result, "gpt-4o-mini/cascade"), [5, 10, 20]  # where the two cheap ones differ
+    checks.equal("cascade: right where the cheap ones agree on it, or the strong one was asked", [status, row["right"]], [0, 16])
+    checks.equal("cascade: costs the two, and the strong one where they differ", row["cost_nano_usd"],
+                 small["cost_nano_usd"] + sum((50 + i) * 75 + (200 + i) * 300 for i in range(24))
+                 + sum((50 + i) * 2500 + (400 + i) * 10000 for i in asked))
+    lines = [json.loads(line) for line in (cascade[-1] / "runs.jsonl").read_text().splitlines()]
+    checks.equal("cascade: calls", sorted(int(line["id"][1:]) for line in lines if line["calls"] == 3), asked)
+    checks.true("cascade: agreement gives a confidence, raw", row["confidence"]["n"] == 24 and not row["confidence"]["calibrated"])
     other = write_lines(world.path("q.jsonl"), [{"id": "s1", "prompt": "Something else?", "answer": "1"}, {"id": "z", "prompt": "p", "answer": "1"}])
     for extra, part in [
         (["--cells", "gpt-4o/hrm_trm"], "recorded answers hold direct answers only: strategies direct and cascade"),
@@ -309,6 +319,23 @@ def live(checks, world):
     checks.equal("and shows the same", again, result)
 
 
+def cascades(checks, world):
+    """A configured cascade: three models, the strong one only where the cheap ones differ."""
+    def answer(question, model, count):
+        total = sum_of(question)
+        i = (total - 1) // 2
+        wrong = {"gpt-4o-mini": i % 2, "nobody": 2 * (i % 3 > 0), "gpt-4o": 0}[model]
+        return as_json(total + wrong, 0.6 + (i % 7) / 20)
+    oracle = Oracle(answer)
+    path = write_lines(world.path("q.jsonl"), sums(24))
+    words = ["--questions", path, "--cells", "gpt-4o-mini/cascade,gpt-4o-mini/direct", "--config", configuration(world, oracle.port)]
+    status, result, _ = evaluate(world, *words, "--peer", "nobody", "--strong", "gpt-4o")
+    asked = [json.loads(text)["model"] for text in oracle.requests]
+    checks.equal("configured cascade", [status, cell_of(result, "gpt-4o-mini/cascade")["right"], asked.count("gpt-4o")], [0, 24, 20])
+    checks.equal("direct beside it", [cell_of(result, "gpt-4o-mini/direct")["right"], asked.count("nobody")], [12, 24])
+    checks.equal("what has no price is unpriced, not free", cell_of(result, "gpt-4o-mini/cascade")["cost_nano_usd"], None)
+
+
 def interrupts(checks, world):
     def slow(question, model, count):
         time.sleep(0.05)
@@ -401,6 +428,10 @@ def simulated(checks, world):
     checks.true("and in every row", all(row["simulated"] == "1" for row in csv.DictReader((out / "cells.csv").open())))
     run(world, *words, "--allow-simulated", "--out", again)
     checks.equal("the same seed, the same bytes, latency included", results_of(again), results_of(out))
+    cells = "a/direct,a/hrm,a/trm,a/hrm_trm,a/self_consistency,a/cascade,a/mcts:12,a/full_stack:12"
+    status, result, _ = evaluate(world, "--questions", path, "--provider", "sim", "--allow-simulated", "--cells", cells, "--peer", "b",
+                                 "--strong", "gpt-4o")
+    checks.true("every strategy runs", status == 0 and all(cell_of(result, cell)["n"] == 25 for cell in cells.split(",")), result)
     upstream = world.upstream("sim", "--time-scale", "0")
     status, result, _ = evaluate(world, "--questions", path, "--cells", "gpt-4o/direct", "--config", configuration(world, upstream.port))
     checks.true("a provider that says it is simulated is refused, too", status == 1 and "simulated" in result["refused"][0], result)
@@ -480,10 +511,16 @@ def real_recording(checks, world):
     checks.equal("disputes are listed", len((out / "disputes.csv").read_text().splitlines()) - 1, 19)
     checks.true("all-mini costs about 6 % of all-4o", abs(small["cost_nano_usd"] / large["cost_nano_usd"] - 0.0626) < 0.001)
     checks.equal("verdict", pair_of(result, "gpt-4o-2024-08-06/direct", "gpt-4o-mini-2024-07-18/direct")["verdict"], "inferior")
+    status, result, _ = evaluate(world, "--questions", RECORDED / "questions.jsonl", "--provider", f"recorded:{RECORDED}", "--cells",
+                                 "gpt-4o-2024-08-06/direct,gpt-4o-mini-2024-07-18/cascade", "--peer", "gemini-1.5-flash", "--strong",
+                                 "gpt-4o-2024-08-06", "--margin", "0.01", "--baseline", "gpt-4o-2024-08-06/direct", "--expect", "non_inferior")
+    pair = pair_of(result, "gpt-4o-2024-08-06/direct", "gpt-4o-mini-2024-07-18/cascade")
+    checks.equal("the cascade", [status, cell_of(result, "gpt-4o-mini-2024-07-18/cascade")["right"], pair["verdict"]], [0, 1252, "non_inferior"])
+    checks.true("at under two thirds of the cost", -0.43 < pair["cost_change"]["lower"] < pair["cost_change"]["upper"] < -0.34, pair)
 
 
 def main(world, checks):
-    for test in [usage, bad_questions, recorded, resumes, budgets, live, interrupts, failing_provider, nonsense, simulated, spreadsheets,
+    for test in [usage, bad_questions, recorded, resumes, budgets, live, cascades, interrupts, failing_provider, nonsense, simulated, spreadsheets,
                  terminals, real_recording]:
         test(checks, world)
 

@@ -121,6 +121,7 @@ static enum err drive_open(struct drive *d)
     struct reason_config config = eval_reason_config(s, d->job->cell, d->job->seed);
     struct reason_question asked = { .messages = &message,
                                      .message_count = 1,
+                                     .domain = d->job->domain,
                                      .verifier = eval_visible_verifier(question) };
 
     config.use_json_schema = d->local->use_json_schema;
