@@ -1029,7 +1029,7 @@ static void a_silent_control_delays_a_rollback_but_does_not_prevent_it(void)
         rig_see(&rig, ARM_CANARY, &broken);
     CHECK_INT(rig_tick(&rig), HOLD_JUDGING);
     CHECK(rig.last.tripped != 0);
-    rig_pass(&rig, 5 * MINUTE - 1);
+    rig_pass(&rig, 15 * MINUTE - 1);
     CHECK_INT(rig.last.hold, HOLD_JUDGING);
     rig_pass(&rig, 1);
     CHECK_INT(rig.rollout.place.state, ROLLOUT_ABORTED);
@@ -1053,7 +1053,12 @@ static void the_judge_weighs_what_came_since(void)
         { "one of the control's is not enough", 1000, 20, 12, 0, 0, 1, false, JUDGE_OPEN },
         { "both fail", 1000, 20, 12, 0, 4, 0, false, JUDGE_COMMON },
         { "both fail half of the time", 1000, 20, 10, 10, 10, 10, false, JUDGE_COMMON },
-        { "the canary is well again", 1000, 20, 0, 40, 0, 40, false, JUDGE_GUILTY },
+        { "the canary is well again", 1000, 20, 0, 40, 0, 40, false, JUDGE_OPEN },
+        { "time is up, the canary is well again", 1000, 20, 0, 40, 0, 40, true, JUDGE_GUILTY },
+        { "enough was seen, and it does not tell", 1000, 20, 10, 246, 5, 251, false, JUDGE_GUILTY },
+        { "nearly enough was seen, and it does not tell", 1000, 20, 10, 246, 5, 250, false,
+          JUDGE_OPEN },
+        { "the control was beyond its limit before", 200, 30, 4, 4, 0, 4, true, JUDGE_COMMON },
         { "time is up, the control was silent", 1000, 20, 30, 0, 0, 0, true, JUDGE_GUILTY },
         { "time is up, the control's only one failed", 1000, 20, 30, 0, 1, 0, true, JUDGE_COMMON },
         { "time is up, the control's only one did not", 1000, 20, 30, 0, 0, 1, true, JUDGE_GUILTY },
@@ -1072,7 +1077,8 @@ static void the_judge_weighs_what_came_since(void)
         control->over_trip = rows[i].control_bad_before;
         canary->n = control->n + 8;
         canary->over_trip = 8;
-        judge_open(&judge, &sums, CHANGE_SUCCESS_RATE, 1000);
+        guard_judge(&rig.rollout.plan, &sums, 0, &e);
+        judge_open(&judge, &sums, &e, 1000);
         canary->n += rows[i].canary_bad + rows[i].canary_fine;
         canary->over_trip += rows[i].canary_bad;
         control->n += rows[i].control_bad + rows[i].control_fine;
