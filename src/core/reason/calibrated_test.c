@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of thresholds under a calibration: what a raw confidence is worth decides, and only where labels allow it. */
+/* Tests of confidence: how signals combine, and thresholds under a calibration: what a raw value is worth decides, and
+ * only where labels allow it. */
 #include "core/calibration/confidence_table.h"
 #include "core/reason/reason_world.h"
 
@@ -202,6 +203,31 @@ static void a_refused_answer_never_ends_a_search(void)
     calibrated_close(&c);
 }
 
-TESTS(TEST(thresholds_act_on_calibrated_values), TEST(stages_are_calibrated_too),
-      TEST(raw_values_act_without_a_table), TEST(raw_values_do_not_end_a_search),
-      TEST(a_refused_answer_never_ends_a_search))
+static void combines_signals(void)
+{
+    const struct signals none = { -1, -1, -1, -1, -1, -1, -1 };
+    struct signals s = none;
+
+    CHECK(confidence_combine(&s, -1) < 0);
+    s.stated = 0.7;
+    CHECK_NEAR(confidence_combine(&s, -1), 0.7, 1e-12);
+    s.agreement = 1.0;
+    CHECK_NEAR(confidence_combine(&s, -1), (0.3 * 0.7 + 0.4) / 0.7, 1e-12);
+    s.agreement = 0.0;
+    CHECK_NEAR(confidence_combine(&s, -1), 0.3, 1e-12);
+    s.verifier = 1.0;
+    CHECK_NEAR(confidence_combine(&s, -1), 0.93, 1e-12);
+    s.verifier = 0.0;
+    CHECK_NEAR(confidence_combine(&s, -1), 0.03, 1e-12);
+    s = none;
+    s.verifier = 1.0;
+    CHECK_NEAR(confidence_combine(&s, -1), 0.9, 1e-12);
+    s.verifier = 0.0;
+    CHECK_NEAR(confidence_combine(&s, -1), 0.1, 1e-12);
+    s = none;
+    CHECK_NEAR(confidence_combine(&s, 0.5), 0.5, 1e-12);
+}
+
+TESTS(TEST(combines_signals), TEST(thresholds_act_on_calibrated_values),
+      TEST(stages_are_calibrated_too), TEST(raw_values_act_without_a_table),
+      TEST(raw_values_do_not_end_a_search), TEST(a_refused_answer_never_ends_a_search))

@@ -129,7 +129,7 @@ static bool number_in_unit(const struct wanted *w, const struct quantity *q, dou
         *out = value;
         return true;
     }
-    if (!str_eq(q->unit, w->one.unit) || q->is_percent != w->one.is_percent)
+    if (!str_eq(q->unit, w->one.unit))
         return false;
     *out = value / rational_double(w->one.value);
     return true;
