@@ -91,7 +91,9 @@ def rules(checks, world, provider):
                       route["epsilon"], route["explored"], route["domain"], route["domain_probability"], route["features"]),
                      (strategy, model, "seed_v1", score, strategy, model, 1, 0, False, domain, None, True))
         checks.true(f"{question[:20]!r}: reasons recorded", reasons[0] in route["reasons"] and len(route["reasons"]) <= 200, route["reasons"])
-        checks.equal(f"{question[:20]!r}: both rules' scores", route["seed_score_hundredths"], round(score * 100))
+        words = 0 if question == HIDDEN else round(score * 100)  # in whole words it has none
+        checks.equal(f"{question[:20]!r}: both rules' scores", (route["seed_score_hundredths"], route["words_score_hundredths"]),
+                     (round(score * 100), words))
         checks.true(f"{question[:20]!r}: its calls", {call["model"] for call in row["calls"]} == {model}, row["calls"])
     checks.equal("verify", (gateway.verify()[0], gateway.verify()[1]["routes"]), (0, len(cases)))
 
@@ -173,6 +175,16 @@ def several_models(checks, world, _):
     checks.true("a strong model that fails leaves the better of the two", answer.status == 200 and answer.text in ("4", "5"), answer.body)
     gateway.stop()
     checks.equal("its call is recorded as failed", [call["result"] for call in gateway.rows()[0]["calls"] if call["model"] == STRONG][:1], ["PROVIDER_FAILED"])
+
+
+def fallback_settings(checks, world, _):
+    """Above the threshold the fallback's own settings hold, below it the configuration's."""
+    recorder = Recorder("4")
+    gateway = routed(world, recorder, {"scorer": "seed_v1"}, {"temperature": 0.3}, {"temperature": 0.9, "strategy": "direct"})
+    for question, temperature, model in [("What is 2 + 2?", 0.3, MODEL), (HARD, 0.9, STRONG)]:
+        recorder.bodies.clear()
+        checks.equal(f"{temperature}: answered", gateway.chat("weir/auto", question).status, 200)
+        checks.equal(f"{temperature}: as the profile says", {(body["model"], body["temperature"]) for body in recorder.bodies}, {(model, temperature)})
 
 
 def domains(checks, world, provider):
@@ -263,7 +275,7 @@ def replay(checks, world, provider):
 
 def main(world, checks):
     provider = world.upstream("sim", "--time-scale", "0")
-    for part in [rules, nothing_to_decide, several_models, domains, ask, replay]:
+    for part in [rules, nothing_to_decide, several_models, fallback_settings, domains, ask, replay]:
         part(checks, world, provider)
 
 
