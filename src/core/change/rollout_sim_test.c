@@ -11,10 +11,10 @@
 #include "core/json/json.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-#define SEEDS_SHARE 10
+#define SEEDS_SHARE 4
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define SEEDS_SHARE 10
+#define SEEDS_SHARE 4
 #endif
 #endif
 #ifndef SEEDS_SHARE
@@ -227,7 +227,7 @@ static void noise_is_no_reason_to_roll_back(void)
     };
     struct tally tally;
 
-    tally_run(&tally, &s, NULL, SEEDS(100));
+    tally_run(&tally, &s, NULL, SEEDS(50));
     print("noisy", &tally);
     CHECK_INT(tally.by_state[ROLLOUT_ABORTED], 0);
 }
@@ -312,11 +312,11 @@ static void late_harm_is_found_too(void)
     sim_spec(&spec);
     spec.steps[2].time_min_us = 5 * HOUR;
     s.canary.failure = 0.3;
-    tally_run(&tally, &s, &spec, SEEDS(20));
+    tally_run(&tally, &s, &spec, SEEDS(12));
     print("late", &tally);
     CHECK_INT(tally.by_state[ROLLOUT_ABORTED], tally.runs);
     s.canary.failure = 1;
-    tally_run(&tally, &s, &spec, SEEDS(20));
+    tally_run(&tally, &s, &spec, SEEDS(12));
     print("late and broken", &tally);
     CHECK_INT(tally.by_state[ROLLOUT_ABORTED], tally.runs);
 }
@@ -342,7 +342,7 @@ static void an_outage_pauses_and_never_rolls_back(void)
                               .outage_from = rows[i].from,
                               .outage_to = rows[i].from + rows[i].length };
         struct tally tally;
-        tally_run(&tally, &s, NULL, SEEDS(100));
+        tally_run(&tally, &s, NULL, SEEDS(50));
         print("outage", &tally);
         CHECK_INT(tally.by_state[ROLLOUT_ABORTED], 0);
         CHECK(tally.by_reason[ROLLOUT_FOR_COMMON_CAUSE] == tally.runs || rows[i].length < 1000);
@@ -364,7 +364,7 @@ static void an_outage_while_baking_pauses(void)
 
     sim_spec(&spec);
     spec.steps[2].time_min_us = 5 * HOUR;
-    tally_run(&tally, &s, &spec, SEEDS(50));
+    tally_run(&tally, &s, &spec, SEEDS(20));
     print("outage while baking", &tally);
     CHECK_INT(tally.by_reason[ROLLOUT_FOR_COMMON_CAUSE], tally.runs);
 }
