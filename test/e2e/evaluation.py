@@ -224,6 +224,7 @@ def recorded(checks, world):
                  + sum((50 + i) * 2500 + (400 + i) * 10000 for i in asked))
     lines = [json.loads(line) for line in (cascade[-1] / "runs.jsonl").read_text().splitlines()]
     checks.equal("cascade: calls", sorted(int(line["id"][1:]) for line in lines if line["calls"] == 3), asked)
+    checks.equal("cascade: labels of the chosen answers", row["labels"], {"n": 24, "right": 16, "disputed": 0})
     checks.true("cascade: agreement gives a confidence, raw", row["confidence"]["n"] == 24 and not row["confidence"]["calibrated"])
     other = write_lines(world.path("q.jsonl"), [{"id": "s1", "prompt": "Something else?", "answer": "1"}, {"id": "z", "prompt": "p", "answer": "1"}])
     changed = write_lines(world.path("q.jsonl"), [{"id": "s1", "prompt": "Something else?", "answer": "1"}])

@@ -294,6 +294,19 @@ static void forecasts_before_it_runs(void)
     f = eval_forecast(e);
     CHECK(f.has_unpriced && f.expected > 0 && f.worst > f.expected);
     eval_close(e);
+    b.options.cells = STR("smollm2-135m-instruct/hrm_trm");
+    REQUIRE(eval_open(&e, &b.options, &b.problems) == OK);
+    f = eval_forecast(e);
+    CHECK(!f.has_unpriced && f.expected == 0 && f.worst == 0); /* a price of nothing */
+    eval_close(e);
+    b.config->budget.cost_max = 10;
+    b.options.cells = STR("gpt-4o/hrm_trm");
+    REQUIRE(eval_open(&e, &b.options, &b.problems) == OK);
+    f = eval_forecast(e);
+    CHECK_INT(f.expected, QUESTIONS * 10); /* a query's cap is a forecast's */
+    CHECK_INT(f.worst, QUESTIONS * 10);
+    eval_close(e);
+    b.options.cells = STR("nobody-knows-it/direct,gpt-4o/direct");
     b.options.budget = 1000;
     CHECK_ERR(eval_open(&e, &b.options, &b.problems), CALLER_BAD_REQUEST);
     CHECK(str_find(buf_str(&b.problems), STR("nobody-knows-it/direct has no price")) != STR_NPOS);
