@@ -224,9 +224,12 @@ def recorded(checks, world):
                  + sum((50 + i) * 2500 + (400 + i) * 10000 for i in asked))
     lines = [json.loads(line) for line in (cascade[-1] / "runs.jsonl").read_text().splitlines()]
     checks.equal("cascade: calls", sorted(int(line["id"][1:]) for line in lines if line["calls"] == 3), asked)
+    checks.equal("cascade: labels of the chosen answers", row["labels"], {"n": 24, "right": 16, "disputed": 0})
     checks.true("cascade: agreement gives a confidence, raw", row["confidence"]["n"] == 24 and not row["confidence"]["calibrated"])
     other = write_lines(world.path("q.jsonl"), [{"id": "s1", "prompt": "Something else?", "answer": "1"}, {"id": "z", "prompt": "p", "answer": "1"}])
+    changed = write_lines(world.path("q.jsonl"), [{"id": "s1", "prompt": "Something else?", "answer": "1"}])
     for extra, part in [
+        (["--cells", "gpt-4o/direct", "--questions", changed], "the question s1 was recorded with another prompt"),
         (["--cells", "gpt-4o/hrm_trm"], "recorded answers hold direct answers only: strategies direct and cascade"),
         (["--cells", "gpt-4o/self_consistency"], "direct answers only"), (["--cells", "gpt-5/direct"], "no answers of 'gpt-5' are recorded"),
         (["--cells", "gpt-4o/cascade"], "needs --peer and --strong"), (["--cells", "gpt-4o/direct", "--runs", "2"], "--runs 1"),
@@ -313,6 +316,10 @@ def live(checks, world):
     ledger = json.loads(verify.stdout)
     checks.equal("the ledger agrees", [ledger["rows"], ledger["mismatches"], ledger["sum_nano_usd"]],
                  [104, 0, sum(row["cost_nano_usd"] for row in rows.values())])
+    calls = {(line["id"], line["model"]): line["calls"] for line in map(json.loads, (out / "runs.jsonl").read_text().splitlines())
+             if line["strategy"] == "trm"}
+    checks.true("a verifier that holds the key is no feedback", all(calls["e", model] == calls["k", model] for model in ["gpt-4o", "gpt-4o-mini"]),
+                calls)
     asked = len(oracle.requests)
     _, again, err = evaluate(world, *words)
     checks.true("a second start asks nobody", len(oracle.requests) == asked and "0 runs (104 of 104 are done already)" in err, err)
@@ -401,10 +408,14 @@ def nonsense(checks, world):
     status, result, _ = evaluate(world, *words, "--config", configuration(world, oracle.port))
     row = cell_of(result, "gpt-4o/direct")
     checks.true("nonsense is wrong, and no crash", status == 0 and row["right"] == 0 and row["n"] == 30, (status, row))
-    oracle = Oracle(lambda *_: (200, '{"choices":'))
-    status, result, _ = evaluate(world, *words, "--config", configuration(world, oracle.port))
+    oracle, out = Oracle(lambda *_: (200, '{"choices":')), world.path("out")
+    config = configuration(world, oracle.port)
+    status, result, _ = evaluate(world, *words, "--config", config, "--out", out)
     checks.equal("answers that are no answers are faults", [status, cell_of(result, "gpt-4o/direct")["faults"]],
                  [3, {"PROVIDER_GARBAGE": 30}])
+    asked = len(oracle.requests)
+    evaluate(world, *words, "--config", config, "--out", out)
+    checks.equal("and stay: a model gets no second chance", len(oracle.requests), asked)
     oracle = Oracle(lambda *_: as_json(4, 0.9))
     status, result, err = evaluate(world, *words, "--config", configuration(world, oracle.port))
     checks.equal("one answer to everything, always as sure: exit", status, 1)
