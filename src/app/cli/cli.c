@@ -21,6 +21,7 @@ static const struct cli_command *const commands[] = {
     &command_stats,
     &command_replay,
     &command_bucket,
+    &command_smoke,
     &command_alert,
     &command_upstream,
     &command_man,
@@ -29,7 +30,6 @@ static const struct cli_command *const commands[] = {
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
-    "smoke",
     "score",
     "train",
     "rollout",

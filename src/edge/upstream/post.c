@@ -110,8 +110,12 @@ static void configure_http(struct post *p, const struct post_request *request)
     for (size_t i = 0; i < request->header_count; i++)
         list_add(p, &p->headers, request->headers[i].name, ": ", request->headers[i].value);
     SET(CURLOPT_HTTPHEADER, p->headers);
+    if (request->body.len == 0) {
+        SET(CURLOPT_HTTPGET, 1L);
+        return;
+    }
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-    SET(CURLOPT_POSTFIELDS, request->body.len > 0 ? request->body.ptr : "");
+    SET(CURLOPT_POSTFIELDS, request->body.ptr);
 }
 
 static void configure_mail(struct post *p, const struct post_request *request)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * post: one message out, waited for: a POST, or an e-mail to an SMTP server. For threads that may wait (notifications);
- * never for a loop.
+ * post: one message out, waited for: a POST, an e-mail to an SMTP server, or (without a body) a GET. For threads and commands that
+ * may wait; never for a loop.
  *
  * A caller may rely on: it returns within the timeout, plus the little that closing takes; certificates are
  * checked; redirects are not followed, since they would carry a secret somewhere else; nothing is logged.
@@ -27,7 +27,7 @@ struct post_request {
     struct post_header
         headers[POST_HEADERS_MAX]; /* of a POST; Content-Type: application/json is added */
     size_t header_count;
-    str body; /* of an e-mail: headers and text, CRLF line ends */
+    str body; /* empty: a GET; of an e-mail: headers and text, CRLF line ends */
     /* E-mail only. */
     str from; /* "weir@example.org" */
     str to[POST_RECIPIENTS_MAX];
