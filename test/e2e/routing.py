@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What weir/auto runs and why: rules, the fallback profile, domains; what the answer says of it and what the ledger keeps."""
+import http.server
 import json
 import subprocess
+import threading
 
 import harness
 from harness import MODEL, PROVIDER_KEY
@@ -13,6 +15,36 @@ MIDDLING = "First add the numbers, then say what the sum must be?"
 HARD = "First plan, then act: it must, should, need, require and cannot? Maybe optimize it? Minimize what?"
 # Only as parts of other words: "after" in afternoon, "must" in mustard.
 HIDDEN = "Spread the mustard this afternoon"
+
+
+class Recorder:
+    """A provider that gives one answer and keeps what it was asked."""
+
+    def __init__(self, answer, status=200):
+        self.bodies = []
+        recorder = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                recorder.bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                body = json.dumps(harness.completion(json.dumps({"answer": answer, "confidence": 0.9}))).encode()
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/v1"
 
 
 def fallback(world, **more):
@@ -59,7 +91,9 @@ def rules(checks, world, provider):
                       route["epsilon"], route["explored"], route["domain"], route["domain_probability"], route["features"]),
                      (strategy, model, "seed_v1", score, strategy, model, 1, 0, False, domain, None, True))
         checks.true(f"{question[:20]!r}: reasons recorded", reasons[0] in route["reasons"] and len(route["reasons"]) <= 200, route["reasons"])
-        checks.equal(f"{question[:20]!r}: both rules' scores", route["seed_score_hundredths"], round(score * 100))
+        words = 0 if question == HIDDEN else round(score * 100)  # in whole words it has none
+        checks.equal(f"{question[:20]!r}: both rules' scores", (route["seed_score_hundredths"], route["words_score_hundredths"]),
+                     (round(score * 100), words))
         checks.true(f"{question[:20]!r}: its calls", {call["model"] for call in row["calls"]} == {model}, row["calls"])
     checks.equal("verify", (gateway.verify()[0], gateway.verify()[1]["routes"]), (0, len(cases)))
 
@@ -100,6 +134,57 @@ def nothing_to_decide(checks, world, provider):
     checks.equal("a named one has, of no propensity", (rows[named.id]["route"]["scorer"], rows[named.id]["route"]["propensity"]), ("named", None))
     checks.equal("and its scores", rows[named.id]["route"]["seed_score_hundredths"], 80)
     checks.equal("verify", gateway.verify()[1]["routes"], 2)
+
+
+def several_models(checks, world, _):
+    """A cascade's calls go to the models that the configuration names for them, each at its own price."""
+    peer_name = "llama-3.1-8b-instruct"
+    for main_says, peer_says, answered, classes in [("4", "4.0", "4", [MODEL, peer_name]), ("4", "5", "6", [MODEL, peer_name, STRONG])]:
+        main, peer, strong = Recorder(main_says), Recorder(peer_says), Recorder("6")
+        gateway = world.gateway(main, {
+            "cascade": {"peer_model": peer_name, "strong_model": STRONG}, "strategy": "cascade",
+            "models": {peer_name: {"provider": "peer"}, STRONG: {"provider": "strong", "upstream_name": "gpt-4o-2024-08-06"}},
+            "providers": {"peer": {"base_url": peer.url()}, "strong": {"base_url": strong.url(), "json_schema": True}}})
+        answer = gateway.chat("weir/auto", "What is 2 + 2?")
+        gateway.stop()
+        row = gateway.rows()[0]
+        prices = {MODEL: (150, 600), peer_name: (50, 80), STRONG: (2500, 10000)}
+        calls = [(call["model"], call["provider"], call["cost_nano_usd"]) for call in row["calls"]]
+        providers = {MODEL: "test", peer_name: "peer", STRONG: "strong"}
+        checks.equal(f"{peer_says}: answered", (answer.status, answer.text), (200, answered))
+        checks.equal(f"{peer_says}: calls", calls, [(name, providers[name], 100 * prices[name][0] + 10 * prices[name][1]) for name in classes])
+        checks.equal(f"{peer_says}: cost", (row["cost_nano_usd"], row["strategy"], row["model"]), (sum(call[2] for call in calls), "cascade", MODEL))
+        checks.equal(f"{peer_says}: as their providers call them", [[body["model"] for body in provider.bodies] for provider in (main, peer, strong)],
+                     [[MODEL], [peer_name], ["gpt-4o-2024-08-06"] if len(classes) == 3 else []])
+        checks.equal(f"{peer_says}: a schema where the provider takes one", ["response_format" in body for body in main.bodies + peer.bodies + strong.bodies],
+                     [True, False, True][:len(classes)])
+        checks.equal(f"{peer_says}: verify", gateway.verify()[0], 0)
+    alone = Recorder("4")
+    gateway = world.gateway(alone)
+    for strategy in ["self_consistency", "cascade", "mcts", "full_stack"]:
+        answer = gateway.chat(f"weir/{strategy}", "What is 2 + 2?")
+        checks.equal(f"{strategy} on one model", (answer.status, answer.text, answer.json["weir"]["strategy"]), (200, "4", strategy))
+    checks.equal("only that model was asked", {body["model"] for body in alone.bodies}, {MODEL})
+    gateway.stop()
+    checks.equal("one model: verify", gateway.verify()[0], 0)
+    down = Recorder("6", status=500)
+    gateway = world.gateway(Recorder("4"), {
+        "cascade": {"peer_model": peer_name, "strong_model": STRONG}, "models": {peer_name: {"provider": "peer"}, STRONG: {"provider": "strong"}},
+        "providers": {"peer": {"base_url": Recorder("5").url()}, "strong": {"base_url": down.url()}}})
+    answer = gateway.chat("weir/cascade", "What is 2 + 2?")
+    checks.true("a strong model that fails leaves the better of the two", answer.status == 200 and answer.text in ("4", "5"), answer.body)
+    gateway.stop()
+    checks.equal("its call is recorded as failed", [call["result"] for call in gateway.rows()[0]["calls"] if call["model"] == STRONG][:1], ["PROVIDER_FAILED"])
+
+
+def fallback_settings(checks, world, _):
+    """Above the threshold the fallback's own settings hold, below it the configuration's."""
+    recorder = Recorder("4")
+    gateway = routed(world, recorder, {"scorer": "seed_v1"}, {"temperature": 0.3}, {"temperature": 0.9, "strategy": "direct"})
+    for question, temperature, model in [("What is 2 + 2?", 0.3, MODEL), (HARD, 0.9, STRONG)]:
+        recorder.bodies.clear()
+        checks.equal(f"{temperature}: answered", gateway.chat("weir/auto", question).status, 200)
+        checks.equal(f"{temperature}: as the profile says", {(body["model"], body["temperature"]) for body in recorder.bodies}, {(model, temperature)})
 
 
 def domains(checks, world, provider):
@@ -190,7 +275,7 @@ def replay(checks, world, provider):
 
 def main(world, checks):
     provider = world.upstream("sim", "--time-scale", "0")
-    for part in [rules, nothing_to_decide, domains, ask, replay]:
+    for part in [rules, nothing_to_decide, several_models, fallback_settings, domains, ask, replay]:
         part(checks, world, provider)
 
 

@@ -297,11 +297,10 @@ static int run(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    { "domain", "D", "tactical, cybersecurity, stem, generic, or one of your own; else guessed" },
-    { "strategy", "S",
-      "auto (as configured and routed), direct, hrm, trm, hrm_trm, self_consistency, cascade, "
-      "mcts, "
-      "full_stack" },
+    { "domain", "tactical|cybersecurity|stem|generic|D",
+      "what it is about; D: one of your own; else it is guessed" },
+    { "strategy", "auto|direct|hrm|trm|hrm_trm|self_consistency|cascade|mcts|full_stack",
+      "how it is answered; auto: as configured and routed" },
     { "model", "M", "another configured model" },
     { "trace", NULL, "also print the tree of calls" },
     { "ledger", "DIR", "the ledger's directory (ledger.directory)" },

@@ -91,7 +91,7 @@ NODISCARD enum err query_decide(struct query *q);
 void query_record_route(const struct query *q);
 
 /* ---- label.c ---- */
-void label_verdict(struct query *q); /* what its verifier says of its answer; no-op without */
+void label_verdict(struct query *q); /* what its verifier says of its answer; no-op without either */
 void feedback_finish(struct engine *e, enum err committed);
 
 /* ---- audit.c ---- */

@@ -29,7 +29,7 @@ void label_verdict(struct query *q)
     double verdict = q->best.signals.verifier;
     bool is_right = verdict > 0.5;
 
-    if (!q->best.has_answer || q->verifier.kind == VERIFY_NONE || verdict < 0)
+    if (!q->best.has_answer || verdict < 0)
         return;
     /* What fails a condition is wrong, whatever else it may be. */
     struct ledger_label label = { .query = q->id,

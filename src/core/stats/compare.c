@@ -71,7 +71,7 @@ double stats_mixture_bound(double v, double rho, double alpha)
 /* Outcomes of 0 and 1 are those whose sum is that of their squares. */
 static bool is_binary(const struct moments *m)
 {
-    return m->sum == m->sum_squares && m->sum >= 0 && m->sum <= (double)m->n;
+    return m->sum == m->sum_squares && m->sum <= (double)m->n;
 }
 
 /* An arm of successes only has still some chance to fail: Laplace's (k + 1)/(n + 2) instead of 0. */

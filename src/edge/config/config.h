@@ -6,13 +6,14 @@
  * A caller may rely on: a snapshot never changes after config_load(); every key has its default when a file does not set it;
  * errors say file, line, column and the nearest known key; secrets come only as env:NAME or file:PATH and are never printed.
  *
- * May include: base, core/money, core/reason, core/route.
+ * May include: base, core/money, core/reason, core/route, core/alert.
  */
 #ifndef WEIR_EDGE_CONFIG_CONFIG_H
 #define WEIR_EDGE_CONFIG_CONFIG_H
 
 #include "base/arena.h"
 #include "base/base.h"
+#include "core/alert/wire.h"
 #include "core/money/money.h"
 #include "core/reason/reason.h"
 
@@ -113,6 +114,12 @@ struct config {
     size_t provider_count;
     const struct config_model *models; /* `model` itself is always among them */
     size_t model_count;
+    struct {
+        str link;
+        struct alert_policy policy; /* the default rules as changed, and one receiver a channel */
+        const struct wire_channel *channels; /* in the order of policy.receivers */
+        size_t channel_count;
+    } alerts;
     struct price_table
         prices; /* from `prices:` (a path beside the file), else the compiled-in config/prices.yaml */
     const struct reason_prompts

@@ -416,8 +416,12 @@ static void other_value(const struct config_key *key, char out[64])
     case KEY_SECRETS:
         snprintf(out, 64, "['env:HOME']");
         break;
+    case KEY_DURATION:
+        snprintf(out, 64, "%.15gs", range.high);
+        break;
     case KEY_URL:
     case KEY_SECRET:
+    case KEY_TEXTS:
     case KEY_FILE:
     case KEY_DAY:
     case KEY_PRICE:

@@ -13,6 +13,8 @@
 #define PROVIDER(member) offsetof(struct config_provider, member)
 #define MODEL(member) offsetof(struct config_model, member)
 #define PRICE(member) offsetof(struct price, member)
+#define CHANNEL(member) offsetof(struct config_channel, member)
+#define RULE(member) offsetof(struct config_rule, member)
 #define SUGGESTIONS_MAX 64
 
 /* clang-format off */
@@ -190,6 +192,67 @@ static const struct config_key keys[] = {
       "input tokens that the provider had in its cache; none: as input" },
     { "prices[].cache_write", RECORD_PRICE, KEY_PRICE, "US dollars per million tokens", NULL, NULL, NULL, RELOAD, EFFECT, PRICE(cache_write), 0, false,
       "input tokens that the provider wrote to its cache; none: as input" },
+
+    { "alerts.link", RECORD_ROOT, KEY_TEXT, NULL, NULL, "http://127.0.0.1:8081/#alerts", NULL, RELOAD, EFFECT, ROOT(alerts.link), 0, false,
+      "where messages point to for the evidence" },
+    { "alerts.group_wait", RECORD_ROOT, KEY_DURATION, NULL, "[0, 3600]", "30s", NULL, RELOAD, EFFECT, ROOT(alerts.policy.group_wait), 0, false,
+      "how long a new group of alerts waits for company before it is sent" },
+    { "alerts.group_interval", RECORD_ROOT, KEY_DURATION, NULL, "[1, 86400]", "5m", NULL, RELOAD, EFFECT, ROOT(alerts.policy.group_interval), 0, false,
+      "the least time between two messages about one group" },
+    { "alerts.repeat_interval", RECORD_ROOT, KEY_DURATION, NULL, "[60, 604800]", "4h", NULL, RELOAD, EFFECT, ROOT(alerts.policy.repeat_interval), 0, false,
+      "how often a group that goes on firing is sent again" },
+    { "alerts.mute_warnings", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RELOAD, EFFECT, BUILD(mutes_warnings), 0, false,
+      "while a critical alert fires, warnings of the same arm are not sent" },
+
+    { "alerts.channels.*.kind", RECORD_CHANNEL, KEY_CHOICE, NULL, NULL, NULL, "slack pagerduty webhook alertmanager email", RELOAD, EFFECT, CHANNEL(kind), 0, true,
+      "what is at the other end" },
+    { "alerts.channels.*.url", RECORD_CHANNEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(url), 0, false,
+      "its address, or env:NAME or file:PATH where the address is a secret (Slack); PagerDuty's may be left out" },
+    { "alerts.channels.*.secrets", RECORD_CHANNEL, KEY_SECRETS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(secrets), 0, false,
+      "PagerDuty's routing key; a webhook's whsec_ keys, which all sign; each env:NAME or file:PATH" },
+    { "alerts.channels.*.severity_min", RECORD_CHANNEL, KEY_CHOICE, NULL, NULL, "info", "info warning critical", RELOAD, EFFECT, CHANNEL(severity_min), 0, false,
+      "the least serious alerts that it is told" },
+    { "alerts.channels.*.sends_resolved", RECORD_CHANNEL, KEY_BOOL, NULL, NULL, "true", NULL, RELOAD, EFFECT, CHANNEL(sends_resolved), 0, false,
+      "it is told when an alert ends, too" },
+    { "alerts.channels.*.from", RECORD_CHANNEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(from), 0, false,
+      "e-mail: the sender" },
+    { "alerts.channels.*.to", RECORD_CHANNEL, KEY_TEXTS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(to), 0, false,
+      "e-mail: at most 16 receivers" },
+    { "alerts.channels.*.user", RECORD_CHANNEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(user), 0, false,
+      "e-mail: the server's user, when it wants one" },
+    { "alerts.channels.*.password", RECORD_CHANNEL, KEY_SECRET, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(password_source), CHANNEL(password), false,
+      "e-mail: env:NAME or file:PATH; sent over TLS only" },
+
+    { "alerts.rules.*.enabled", RECORD_RULE, KEY_BOOL, NULL, NULL, NULL, NULL, RELOAD, EFFECT, RULE(is_enabled), 0, false,
+      "false: this rule, or the default one of the name, is not watched" },
+    { "alerts.rules.*.metric", RECORD_RULE, KEY_CHOICE, NULL, NULL, NULL, "success_rate error_rate hrm_confidence_mean trm_confidence_mean cost_per_query latency_p95 calibration_ece unpriced_calls dead_letters", RELOAD, EFFECT, RULE(metric), 0, false,
+      "what is watched; a default rule has its own" },
+    { "alerts.rules.*.severity", RECORD_RULE, KEY_CHOICE, NULL, NULL, NULL, "info warning critical", RELOAD, EFFECT, RULE(severity), 0, false,
+      "how serious it is" },
+    { "alerts.rules.*.threshold", RECORD_RULE, KEY_NUMBER, NULL, NULL, NULL, NULL, RELOAD, EFFECT, RULE(threshold), 0, false,
+      "beyond it the value is bad; in the metric's unit: a part of 1, US dollars, milliseconds, a count" },
+    { "alerts.rules.*.clear", RECORD_RULE, KEY_NUMBER, NULL, NULL, NULL, NULL, RELOAD, EFFECT, RULE(clear), 0, false,
+      "the level that ends the alert; none: the threshold" },
+    { "alerts.rules.*.window", RECORD_RULE, KEY_DURATION, NULL, "[1, 432000]", NULL, NULL, RELOAD, EFFECT, RULE(window), 0, false,
+      "the time over which the value is taken" },
+    { "alerts.rules.*.for", RECORD_RULE, KEY_DURATION, NULL, "[0, 86400]", NULL, NULL, RELOAD, EFFECT, RULE(pending), 0, false,
+      "how long it must be bad before it fires" },
+    { "alerts.rules.*.keep_firing", RECORD_RULE, KEY_DURATION, NULL, "[0, 86400]", NULL, NULL, RELOAD, EFFECT, RULE(keep_firing), 0, false,
+      "how long it must be good before it ends" },
+    { "alerts.rules.*.n_min", RECORD_RULE, KEY_INTEGER, NULL, "[1, 1000000000]", NULL, NULL, RELOAD, EFFECT, RULE(n_min), 0, false,
+      "queries in the window below which nothing is decided" },
+    { "alerts.rules.*.by", RECORD_RULE, KEY_TEXTS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, RULE(by), 0, false,
+      "a series for each: arm, domain" },
+    { "alerts.rules.*.runbook", RECORD_RULE, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, RULE(runbook), 0, false,
+      "where it is written what to do" },
+    { "alerts.rules.*.objective", RECORD_RULE, KEY_NUMBER, NULL, "(0, 1)", NULL, NULL, RELOAD, EFFECT, RULE(objective), 0, false,
+      "of a burn-rate rule: the success that is promised" },
+    { "alerts.rules.*.factor", RECORD_RULE, KEY_NUMBER, NULL, "(0, 1000000]", NULL, NULL, RELOAD, EFFECT, RULE(factor), 0, false,
+      "of a burn-rate rule: how many times too fast the error budget may be used up" },
+    { "alerts.rules.*.short_window", RECORD_RULE, KEY_DURATION, NULL, "[1, 432000]", NULL, NULL, RELOAD, EFFECT, RULE(short_window), 0, false,
+      "of a burn-rate rule: the window that says that it still goes on" },
+    { "alerts.rules.*.bad_min", RECORD_RULE, KEY_INTEGER, NULL, "[1, 1000000000]", NULL, NULL, RELOAD, EFFECT, RULE(bad_min), 0, false,
+      "of a burn-rate rule: failures in the long window below which nothing is said" },
 };
 /* clang-format on */
 
@@ -206,6 +269,8 @@ str record_pattern(enum key_record record)
         [RECORD_PROVIDER] = "providers.*",
         [RECORD_MODEL] = "models.*",
         [RECORD_PRICE] = "prices[]",
+        [RECORD_CHANNEL] = "alerts.channels.*",
+        [RECORD_RULE] = "alerts.rules.*",
     };
 
     return str_from(patterns[record]);

@@ -19,7 +19,7 @@ static void key_apply(struct config_build *build, const struct record *record,
                                      .owner = record->owner });
 }
 
-static str path_join(struct arena *arena, str path, str name)
+str path_join(struct arena *arena, str path, str name)
 {
     if (path.len == 0)
         return name;
@@ -28,7 +28,8 @@ static str path_join(struct arena *arena, str path, str name)
 
 static bool is_free_map(str pattern)
 {
-    return str_eq(pattern, STR("providers")) || str_eq(pattern, STR("models"));
+    return str_eq(pattern, STR("providers")) || str_eq(pattern, STR("models")) ||
+           str_eq(pattern, STR("alerts.channels")) || str_eq(pattern, STR("alerts.rules"));
 }
 
 /* The entries of one mapping; its own mappings follow by recursion, as deep as the table's paths are. */
@@ -96,7 +97,7 @@ static bool name_is_valid(str name)
     return name.len > 0;
 }
 
-static str name_take(struct config_build *build, const struct yaml_node *node, const char *what)
+str name_take(struct config_build *build, const struct yaml_node *node, const char *what)
 {
     struct config_place place = place_of_key(node);
 
@@ -417,4 +418,5 @@ void parts_load(struct config_build *build)
     models_load(build);
     prices_load(build);
     prompts_load(build);
+    alerts_load(build);
 }
