@@ -37,6 +37,23 @@ const struct route_facts *route_model_facts(const struct route_model *model)
     return &model->facts;
 }
 
+size_t route_model_arms(const struct route_model *model, struct route_candidate *out, size_t max)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < model->arm_count && n < max; i++) {
+        const struct arm_row *row = &model->arms[i];
+        if (row->domain.len > 0)
+            continue; /* a part of the row without a domain */
+        out[n++] = (struct route_candidate){
+            .strategy = row->strategy,
+            .model = row->model,
+            .cost_estimate = row->cost_n > 0 ? row->cost_mean : COST_UNPRICED,
+        };
+    }
+    return n;
+}
+
 /* ---- domains ---- */
 
 bool domain_parent(str name, str *out)

@@ -142,6 +142,9 @@ struct route_candidate {
     nano_usd
         cost_estimate; /* of one query, when the model file knows nothing better; COST_UNPRICED: not known */
 };
+/* The arms that the model was trained on, whatever the domain; how many were written, at most max. Texts are the model's. */
+size_t route_model_arms(const struct route_model *model, struct route_candidate *out, size_t max);
+
 struct route_options {
     nano_usd value_nano_usd; /* what one right answer is worth, >= 0 */
     nano_usd

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* judge: whose fault a trip is. */
+#include "core/change/judge.h"
+
+#include <math.h>
+
+#define SURE 6.907755278982137 /* ln 1000 */
+#define LEANS 1.0 /* enough when the time is up */
+#define CONTROL_N_MAX 256 /* outcomes of the control after which it may not stay open */
+
+static const char *const names[] = {
+    [JUDGE_NONE] = "none",
+    [JUDGE_OPEN] = "open",
+    [JUDGE_COMMON] = "common",
+    [JUDGE_GUILTY] = "guilty",
+};
+
+const char *judge_verdict_name(enum judge_verdict v)
+{
+    return names[v];
+}
+
+bool judge_verdict_find(str name, enum judge_verdict *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_eq(name, str_from(names[i]))) {
+            *out = (enum judge_verdict)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct judge_counts counts_of(const struct change_sums *sums, enum change_side side,
+                                     enum change_metric metric)
+{
+    const struct guard_sums *s = &sums->arms[side].metrics[metric];
+
+    return (struct judge_counts){ s->n, s->over_trip };
+}
+
+static struct judge_counts since(struct judge_counts now, struct judge_counts then)
+{
+    return (struct judge_counts){ now.n - then.n, now.over - then.over };
+}
+
+void judge_open(struct judge *j, const struct change_sums *sums, const struct guard_evidence *e,
+                usec_utc now)
+{
+    *j = (struct judge){
+        .verdict = JUDGE_OPEN,
+        .since = now,
+        .canary = counts_of(sums, SIDE_CANARY, e->metric),
+        .control = counts_of(sums, SIDE_CONTROL, e->metric),
+        .blocks = fmax(e->blocks_log_e, 0),
+    };
+}
+
+/* ln of the chance of these outcomes in this order under a share of bad ones with the prior Beta(bad, fine). */
+static double log_chance(struct judge_counts seen, double bad, double fine)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < seen.over; i++)
+        sum += log(bad + (double)i);
+    for (int64_t i = 0; i < seen.n - seen.over; i++)
+        sum += log(fine + (double)i);
+    for (int64_t i = 0; i < seen.n; i++)
+        sum -= log(bad + fine + (double)i);
+    return sum;
+}
+
+/* The share of bad outcomes that keeps the limit: of continuous metrics any may. */
+static double share_within(const struct guard_plan *plan, enum change_metric metric)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->specs[i].metric == metric && change_metric_info(metric)->kind == METRIC_BINARY)
+            return plan->trip[i].mean;
+    }
+    return 1;
+}
+
+/* The log Bayes factor of the control's outcomes since the trip: as bad as the canary has been since, against as bad as the
+ * control was before, but within the limit: what was worse than that had gone bad already. Where little is known the prior is
+ * flat for the former and Beta(1, 9) for the latter. 0 when the canary is no longer worse than the control was. */
+static double as_bad_as_canary(struct judge_counts canary, struct judge_counts control,
+                               struct judge_counts before, double share_max)
+{
+    double bad = (double)(canary.over + 1), fine = (double)(canary.n - canary.over + 1);
+    double all_before = (double)(before.n + 10);
+    double bad_before = fmin((double)(before.over + 1), share_max * all_before);
+    double fine_before = all_before - bad_before;
+
+    if (bad * fine_before <= bad_before * fine)
+        return 0;
+    return log_chance(control, bad, fine) - log_chance(control, bad_before, fine_before);
+}
+
+void judge_read(struct judge *j, const struct guard_plan *plan, const struct change_sums *sums,
+                const struct guard_evidence *e, usec_utc now, int64_t wait_us)
+{
+    struct judge_counts canary = since(counts_of(sums, SIDE_CANARY, e->metric), j->canary);
+    struct judge_counts control = since(counts_of(sums, SIDE_CONTROL, e->metric), j->control);
+    /* The control's own evidence that it is beyond its limit speaks for a common cause as well. */
+    double lean = as_bad_as_canary(canary, control, j->control, share_within(plan, e->metric)) +
+                  fmax(e->control_log_e, 0);
+    bool control_trips = e->control_log_e >= -log(plan->options.alpha_trip / plan->options.phases);
+    bool is_over = control.n >= CONTROL_N_MAX || now - j->since >= wait_us;
+
+    if (e->blocks_log_e >= SURE)
+        j->verdict = JUDGE_GUILTY;
+    else if (j->verdict == JUDGE_COMMON)
+        return;
+    else if (j->blocks - lean >= SURE)
+        j->verdict = JUDGE_GUILTY;
+    else if (control_trips || lean >= SURE)
+        j->verdict = JUDGE_COMMON;
+    else if (is_over)
+        j->verdict = lean >= LEANS ? JUDGE_COMMON : JUDGE_GUILTY;
+}
