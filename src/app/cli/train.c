@@ -268,7 +268,7 @@ static int run(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    { "from", "FILE|DIR", "rows of JSON Lines, or what 'weir eval --out' wrote" },
+    { "from", "FILE", "rows of JSON Lines, or the directory that 'weir eval --out' wrote" },
     { "out", "FILE", "the model's file, replaced when it is there" },
     { "weak", "M", "the cheaper model; needed for a directory" },
     { "strong", "M", "the dearer model; needed for a directory" },
