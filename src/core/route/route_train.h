@@ -45,7 +45,8 @@ struct route_run {
     double raw_confidence; /* [0, 1]; negative: none */
 };
 struct route_training {
-    const struct route_row *rows; /* ROUTE_TRAIN_ROWS_MIN..ROUTE_TRAIN_ROWS_MAX */
+    const struct route_row
+        *rows; /* ROUTE_TRAIN_ROWS_MIN..ROUTE_TRAIN_ROWS_MAX, or none when there are runs */
     size_t row_count;
     const struct route_run *runs; /* may be none */
     size_t run_count;
@@ -84,8 +85,9 @@ struct route_train_report {
     double lambda_weak;
 };
 
-/* Model and report; everything lives in the arena (about 4 KiB a row and 20 MiB besides). CALLER_BAD_REQUEST for too few or
- * too many rows, or folds out of range; rows in another order are other folds. */
+/* Model and report; everything lives in the arena (about 4 KiB a row and 20 MiB besides). Without rows the model knows arms
+ * and confidences only: its facts.n is 0, and the report is empty. CALLER_BAD_REQUEST for too few or too many rows, or folds
+ * out of range. */
 NODISCARD enum err route_train(struct arena *arena, const struct route_training *training,
                                const struct route_train_options *options,
                                const struct route_model **out, struct route_train_report *report);
