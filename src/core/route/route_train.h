@@ -85,7 +85,7 @@ struct route_train_report {
     double lambda_weak;
 };
 
-/* Model and report; everything lives in the arena (about 4 KiB a row and 20 MiB besides). Without rows the model knows arms
+/* Model and report; everything lives in the arena (about 4 KiB a row and 1 MiB besides). Without rows the model knows arms
  * and confidences only: its facts.n is 0, and the report is empty. CALLER_BAD_REQUEST for too few or too many rows, or folds
  * out of range. */
 NODISCARD enum err route_train(struct arena *arena, const struct route_training *training,
