@@ -66,7 +66,8 @@ static void a_route_and_its_label_come_back(void)
 {
     struct world w;
     uint8_t packed[LEDGER_FEATURES_MAX];
-    struct route_features features = { .gram_count = 2, .grams = { { 4000 }, { 3 } } };
+    struct route_features features = { .gram_count = 2,
+                                       .grams = { { .bucket = 4000 }, { .bucket = 3 } } };
 
     features.dense[7] = 0.5f;
     world_init(&w);
@@ -480,8 +481,8 @@ static const char *const schema_1[] = {
     "INSERT INTO calls VALUES (1000, 1, 'plan', 'gpt-4o-mini', 'openai', 5000, 0, NULL, 200, 1, "
     "100, 20,"
     " 40, 0, 0, 1, 0, 1600, 10, 40, 5, 9, 8, 0)",
-    "INSERT INTO queries VALUES (1001, 6, 'acme', 'stem', 'gpt-4o-mini', 'plain', '', 0, 0,"
-    " 'PROVIDER_CUT', 502, 0, 'gpt-4o-mini', NULL, NULL, NULL, 10, 0, 0, 0, 0)",
+    ("INSERT INTO queries VALUES (1001, 6, 'acme', 'stem', 'gpt-4o-mini', 'plain', '', 0, 0,"
+     " 'PROVIDER_CUT', 502, 0, 'gpt-4o-mini', NULL, NULL, NULL, 10, 0, 0, 0, 0)"),
     "PRAGMA user_version = 1",
 };
 
