@@ -19,6 +19,8 @@ static const struct cli_command *const commands[] = {
     &command_ledger,
     &command_eval,
     &command_stats,
+    &command_score,
+    &command_train,
     &command_replay,
     &command_bucket,
     &command_smoke,
@@ -30,8 +32,6 @@ static const struct cli_command *const commands[] = {
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
-    "score",
-    "train",
     "rollout",
     "experiment",
     "report",
