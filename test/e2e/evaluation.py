@@ -65,14 +65,17 @@ def results_of(folder):
 # ---- a provider that knows the sums ----
 
 class Oracle(http.server.ThreadingHTTPServer):
-    """answer(question, model, count) gives the text; it may also give (status, body) or a number of seconds to wait first."""
+    """answer(question, model, count) gives the text, or (status, body); count is of this request, from 1."""
     daemon_threads = True
 
     def __init__(self, answer):
         super().__init__(("127.0.0.1", 0), OracleHandler)
-        self.answer, self.requests = answer, []
+        self.answer, self.requests, self.lock = answer, [], threading.Lock()
         threading.Thread(target=self.serve_forever, daemon=True).start()
         self.port = self.server_address[1]
+
+    def handle_error(self, *_):
+        pass  # clients may leave
 
 
 class OracleHandler(http.server.BaseHTTPRequestHandler):
@@ -81,9 +84,11 @@ class OracleHandler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         text = self.rfile.read(int(self.headers["content-length"])).decode()
         request = json.loads(text)
-        self.server.requests.append(text)
+        with self.server.lock:
+            self.server.requests.append(text)
+            count = len(self.server.requests)
         time.sleep(random.uniform(0.001, 0.004))
-        answer = self.server.answer(request["messages"][-1]["content"], request["model"], len(self.server.requests))
+        answer = self.server.answer(request["messages"][-1]["content"], request["model"], count)
         status, body = answer if isinstance(answer, tuple) else (200, json.dumps(harness.completion(answer)))
         body = body.encode()
         self.send_response(status)
@@ -364,6 +369,38 @@ def interrupts(checks, world):
     checks.equal("resumed: all of it, each once", [status, cell_of(result, "gpt-4o/direct")["n"], len(oracle.requests)], [0, 40, 40])
 
 
+def cuts(checks, world):
+    """A second SIGINT does not wait: what was under way is not kept, and is run again."""
+    release, begun = threading.Event(), threading.Event()
+
+    def hanging(question, model, count):
+        if count > 2:  # two at once: the fourth begins when the second has ended
+            if count == 4:
+                begun.set()
+            release.wait(60)
+        return knowing(question, model, count)
+    oracle = Oracle(hanging)
+    out, path = world.path("out"), write_lines(world.path("q.jsonl"), sums(12))
+    words = [world.weir, "eval", "--questions", path, "--cells", "gpt-4o/direct", "--config", configuration(world, oracle.port), "--out", out,
+             "--parallel", "2"]
+    child = subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    begun.wait(harness.PATIENCE)
+    child.send_signal(signal.SIGINT)
+    seen = ""
+    while "once more" not in seen and child.poll() is None:
+        seen += child.stderr.readline()
+    child.send_signal(signal.SIGINT)
+    stderr = child.communicate(timeout=60)[1]
+    checks.true("cut: exit 1, while the provider still hangs", child.returncode == 1 and not release.is_set() and "resumes" in stderr, stderr)
+    checks.equal("cut: only what ended is kept", len((out / "runs.jsonl").read_text().splitlines()), 2)
+    release.set()
+    status, result, _ = evaluate(world, *map(str, words[2:]))
+    row = cell_of(result, "gpt-4o/direct")
+    checks.equal("resumed: all of it", [status, row["n"], row["faulted"]], [0, 12, 0])
+    verify = subprocess.run([world.weir, "ledger", "verify", "--json", "--ledger", out / "ledger"], capture_output=True, text=True, cwd=world.directory)
+    checks.equal("what was cut is in the ledger", [json.loads(verify.stdout)["rows"] >= 13, json.loads(verify.stdout)["mismatches"]], [True, 0])
+
+
 def failing_provider(checks, world):
     """A provider that dies half-way: faults are counted apart, and tried again when it is back."""
     lines = [{"body": harness.completion(as_json(i, 0.5 + i / 100)), "delay_ms": 20} for i in range(30)]
@@ -531,7 +568,7 @@ def real_recording(checks, world):
 
 
 def main(world, checks):
-    for test in [usage, bad_questions, recorded, resumes, budgets, live, cascades, interrupts, failing_provider, nonsense, simulated, spreadsheets,
+    for test in [usage, bad_questions, recorded, resumes, budgets, live, cascades, interrupts, cuts, failing_provider, nonsense, simulated, spreadsheets,
                  terminals, real_recording]:
         test(checks, world)
 

@@ -20,6 +20,8 @@ static const struct cli_command *const commands[] = {
     &command_eval,
     &command_stats,
     &command_replay,
+    &command_score,
+    &command_train,
     &command_bucket,
     &command_smoke,
     &command_alert,
@@ -30,8 +32,6 @@ static const struct cli_command *const commands[] = {
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
-    "score",
-    "train",
     "rollout",
     "experiment",
     "report",

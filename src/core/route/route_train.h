@@ -4,9 +4,12 @@
  * it is on rows that it has not seen.
  *
  * The head is logistic, on gain: strong right and weak wrong. Its L2 weight is chosen by inner cross-validation over a
- * small grid that begins with infinity, which is the table of rates by domain; its calibration is fitted on out-of-fold
- * scores. All figures of the report come from folds that were held out from everything that produced them: weights, domain rates,
- * the choice of the L2 weight, and calibration. Rows of one id are in one fold.
+ * small grid; its calibration is fitted on out-of-fold scores. Beside it stands the table of rates by domain, which is
+ * the same head with an infinite L2 weight: whichever has the higher held-out APGR becomes the model.
+ *
+ * All figures of the report come from folds that were held out from everything that produced them: weights, domain rates,
+ * the choice of the L2 weight, and calibration. Only the choice between the two is made on the figures that are reported,
+ * so that the chosen one's is a little optimistic; both are there to be compared. Rows of one id are in one fold.
  *
  * May include: base, core/json, core/stats, core/calibration.
  */

@@ -99,6 +99,25 @@ static void the_map_is_the_projection(void)
                    (fit.value[i] + fit.value[i + 1]) / 2, 1e-12);
 }
 
+/* 30 blocks of two scores each: 60 knots, and the steps between them stay steep. */
+static void blocks_are_flat_while_they_fit(void)
+{
+    static struct labelled items[30 * 60];
+    size_t n = 0;
+
+    for (int block = 0; block < 30; block++) {
+        for (int i = 0; i < 60; i++)
+            items[n++] = (struct labelled){ block + (i % 2 ? .4 : 0), i / 2 < block };
+    }
+    struct fit fit = fit_of(items, n);
+    CHECK_INT(fit.knots, 60);
+    for (int block = 0; block < 30; block++) {
+        CHECK_NEAR(fit_apply(&fit, block), block / 30.0, 1e-12);
+        CHECK_NEAR(fit_apply(&fit, block + .4), block / 30.0, 1e-12);
+    }
+    CHECK_NEAR(fit_apply(&fit, 10.7), 10.5 / 30, 1e-12);
+}
+
 static double squared_error(const struct fit *fit, const struct labelled *items, size_t n)
 {
     double sum = 0;
@@ -351,8 +370,9 @@ static void too_little_memory_changes_nothing(void)
 }
 
 TESTS(TEST(isotonic_is_the_projection), TEST(the_map_is_the_projection),
-      TEST(many_blocks_are_joined), TEST(joining_spares_the_large_blocks),
-      TEST(maps_are_read_between_knots), TEST(platt_is_the_maximum), TEST(platt_recovers_a_curve),
-      TEST(degenerate_labels), TEST(no_labels_no_fit), TEST(the_number_of_labels_chooses),
+      TEST(blocks_are_flat_while_they_fit), TEST(many_blocks_are_joined),
+      TEST(joining_spares_the_large_blocks), TEST(maps_are_read_between_knots),
+      TEST(platt_is_the_maximum), TEST(platt_recovers_a_curve), TEST(degenerate_labels),
+      TEST(no_labels_no_fit), TEST(the_number_of_labels_chooses),
       TEST(order_does_not_matter_and_is_kept), TEST(sorting),
       TEST(too_little_memory_changes_nothing))

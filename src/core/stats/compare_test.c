@@ -167,14 +167,26 @@ static void nothing_is_decided_early(void)
         struct compare_options o;
         bool is_valid, is_finite;
     } rows[] = {
-        { none, varied, o, false, false },        { varied, none, o, false, false },
-        { varied, constant, o, false, false },    { constant, varied, o, false, false },
-        { zero, varied, relative, false, false }, { zero, varied, o, true, true },
-        { few, varied, o, false, true },          { varied, few, o, false, true },
-        { enough, enough, o, true, true },        { good, fair, o, true, true },
-        { good, varied, o, true, true },          { varied, good, o, true, true },
-        { good, good, o, false, true },           { fair, perfect, o, false, true },
-        { perfect, perfect, o, false, true },     { { 1000, 990, 990 }, perfect, o, true, true },
+        { none, varied, o, false, false },
+        { varied, none, o, false, false },
+        { varied, constant, o, false, false },
+        { constant, varied, o, false, false },
+        { zero, varied, relative, false, false },
+        { zero, varied, o, true, true },
+        { few, varied, o, false, true },
+        { varied, few, o, false, true },
+        { enough, enough, o, true, true },
+        { good, fair, o, true, true },
+        { good, varied, o, true, true },
+        { varied, good, o, true, true },
+        { { 1000, 1000, 1500 }, good, o, true, true },
+        { { 1000, 1e308, 1e308 }, { 1000, -1e308, 1e308 }, o, false, false },
+        { { 1, -1e308, 1e308 }, { 1, 1e308, 1e308 }, o, false, false },
+        { { 1000, NAN, NAN }, varied, o, false, false },
+        { good, good, o, false, true },
+        { fair, perfect, o, false, true },
+        { perfect, perfect, o, false, true },
+        { { 1000, 990, 990 }, perfect, o, true, true },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -217,9 +217,8 @@ struct beta_curve {
 static double beta_curve_at(const struct curve *curve, double logit)
 {
     const struct beta_curve *beta = CONTAINER_OF_CONST(curve, struct beta_curve, curve);
-    double value = beta_log_cdf(fraction_of_logit(logit), beta->a, beta->b) - beta->log_target;
 
-    return fmax(value, -DBL_MAX);
+    return beta_log_cdf(fraction_of_logit(logit), beta->a, beta->b) - beta->log_target;
 }
 
 #define LOGIT_MAX 700.0
