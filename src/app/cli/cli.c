@@ -19,6 +19,8 @@ static const struct cli_command *const commands[] = {
     &command_ledger,
     &command_eval,
     &command_stats,
+    &command_score,
+    &command_train,
     &command_replay,
     &command_score,
     &command_train,
