@@ -142,6 +142,23 @@ static void issues_know_their_place(void)
     arena_fini(&r.arena);
 }
 
+static void shares_over_the_whole_are_said_to_be(void)
+{
+    struct experiment e;
+    struct reader r;
+    bool is_said = false;
+
+    reader_open(&r);
+    CHECK_ERR(reader_read(&r, &e,
+                          STR("{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.9},{\"name\":"
+                              "\"b\",\"share\":0.2}]}")),
+              CALLER_BAD_REQUEST);
+    for (size_t i = 0; i < r.issues.count; i++)
+        is_said = is_said || str_eq(r.issues.items[i].what, STR("the shares sum to over 100%"));
+    CHECK(is_said);
+    arena_fini(&r.arena);
+}
+
 static void a_full_list_counts_on(void)
 {
     struct buf text = { 0 };
@@ -340,7 +357,8 @@ static void memory_ends(void)
     }
 }
 
-TESTS(TEST(what_is_wrong_is_named), TEST(issues_know_their_place), TEST(a_full_list_counts_on),
+TESTS(TEST(what_is_wrong_is_named), TEST(issues_know_their_place),
+      TEST(shares_over_the_whole_are_said_to_be), TEST(a_full_list_counts_on),
       TEST(arms_get_their_shares), TEST(ramps_move_nobody), TEST(layers_exclude_one_another),
       TEST(seeds_deal_anew), TEST(growthbook_hashes_with_seed_or_id),
       TEST(the_explanation_says_why), TEST(memory_ends))

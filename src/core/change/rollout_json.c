@@ -362,7 +362,8 @@ static const char *restore(struct rollout *r, struct json checkpoint,
 enum err rollout_restore(struct rollout *r, const struct rollout_spec *spec, struct json checkpoint,
                          const struct rollout_row *rows, size_t row_count, const char **out_what)
 {
-    struct arena nothing; /* only whether it is valid counts here: the issues' texts need no memory */
+    struct arena
+        nothing; /* only whether it is valid counts here: the issues' texts need no memory */
     struct change_issues issues = { .arena = &nothing };
     struct rollout fresh;
     const char *what;
