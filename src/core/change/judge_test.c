@@ -168,6 +168,7 @@ static void the_judge_weighs_what_came_since(void)
         { "time is up, the control's only one failed", 1000, 20, 30, 0, 1, 0, true, JUDGE_COMMON },
         { "time is up, the control's only one did not", 1000, 20, 30, 0, 0, 1, true, JUDGE_GUILTY },
         { "no history, both fail", 0, 0, 4, 0, 4, 0, false, JUDGE_COMMON },
+        { "no history, the control is fine", 0, 0, 12, 0, 0, 8, false, JUDGE_GUILTY },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -243,6 +244,7 @@ static void a_trip_stays_one(void)
     rollout_evidence(&rig.rollout, e);
     CHECK_INT(e[CHANGE_SUCCESS_RATE].tripped_by, 0);
     CHECK_INT(rig_tick(&rig), HOLD_JUDGING);
+    CHECK_INT(rig_operate(&rig, ROLLOUT_PROMOTE), ROLLOUT_GUARD_TRIPPED);
     rig_pass(&rig, 15 * MINUTE);
     CHECK_INT(rig.rollout.place.state, ROLLOUT_ABORTED);
     rig_close(&rig);

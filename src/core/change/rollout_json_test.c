@@ -322,6 +322,7 @@ static void damaged_checkpoints_are_refused(void)
         { "\"canary\":[5,5]", "\"canary\":[6,5]", "counts" },
         { "\"canary\":[5,5]", "\"canary\":[5,6]", "counts" },
         { "\"canary\":[5,5]", "\"canary\":[5,4]", "counts" },
+        { "\"canary\":[5,5]", "\"canary\":[4,5]", "counts" },
         { "\"canary\":[5,5]", "\"canary\":[5]", "counts" },
         { "\"control\":[0,0]", "\"control\":[1,0]", "counts" },
         { "\"blocks\":0", "\"blocks\":-1", "counts" },

@@ -134,6 +134,7 @@ static void what_is_wrong_with_a_specification_is_named(void)
         }
         CHECK_ERR(rollout_init(&r, &spec, &issues), rows[i][0] ? CALLER_BAD_REQUEST : OK);
         CHECK_INT(r.attempt, rows[i][0] ? 77 : 1);
+        CHECK_INT(r.plan.options.phases, rows[i][0] ? 0 : 3);
         arena_fini(&arena);
     }
 }
@@ -340,6 +341,39 @@ static void operations_are_allowed_where_they_make_sense(void)
     }
 }
 
+static void names_lead_back(void)
+{
+    enum rollout_state state = ROLLOUT_PAUSED;
+    enum rollout_reason reason = ROLLOUT_FOR_GUARD;
+    enum rollout_operation operation = ROLLOUT_RETRY;
+    enum rollout_refusal refusal = ROLLOUT_NOT_ALLOWED;
+
+    CHECK(!rollout_state_find(STR("idle"), &state) && state == ROLLOUT_PAUSED);
+    CHECK(!rollout_reason_find(STR(""), &reason) && reason == ROLLOUT_FOR_GUARD);
+    CHECK(!rollout_operation_find(STR("Start"), &operation) && operation == ROLLOUT_RETRY);
+    CHECK(!rollout_refusal_find(STR("stale"), &refusal) && refusal == ROLLOUT_NOT_ALLOWED);
+    for (size_t i = 0; i < ROLLOUT_STATE_COUNT; i++)
+        CHECK(rollout_state_find(str_from(rollout_state_name((enum rollout_state)i)), &state) &&
+              state == i);
+    for (size_t i = 0; i < ROLLOUT_REASON_COUNT; i++) {
+        CHECK(rollout_reason_find(str_from(rollout_reason_name((enum rollout_reason)i)), &reason) &&
+              reason == i);
+        CHECK(rollout_reason_text((enum rollout_reason)i)[0] != '\0');
+    }
+    for (size_t i = 0; i < ROLLOUT_OPERATION_COUNT; i++)
+        CHECK(rollout_operation_find(str_from(rollout_operation_name((enum rollout_operation)i)),
+                                     &operation) &&
+              operation == i);
+    for (size_t i = 0; i < ROLLOUT_REFUSAL_COUNT; i++)
+        CHECK(rollout_refusal_find(str_from(rollout_refusal_name((enum rollout_refusal)i)),
+                                   &refusal) &&
+              refusal == i);
+    for (size_t i = 0; i < ROLLOUT_ARM_COUNT; i++)
+        CHECK(rollout_arm_name((enum rollout_arm)i)[0] != '\0');
+    for (size_t i = 0; i < HOLD_COUNT; i++)
+        CHECK(rollout_hold_name((enum rollout_hold)i)[0] != '\0');
+}
+
 static void stale_generations_are_refused(void)
 {
     struct rollout_request request;
@@ -539,13 +573,19 @@ static void the_baseline_is_not_measured(void)
               0);
     rig_see(&rig, ARM_HOLDBACK, &rig_good);
     CHECK_INT(rig.rollout.sums.arms[SIDE_CONTROL].outcomes, 1);
+    struct rollout_snapshot snapshot;
+    rollout_snapshot(&rig.rollout, &snapshot);
+    struct rollout_assignment nobody =
+        rollout_assign(&snapshot, &(struct unit_ids){ .user = STR("") });
+    rollout_expose(&rig.rollout, &nobody);
+    CHECK_INT(rig.rollout.exposures[ARM_BASELINE], 1); /* who has no id was not dealt */
     rig_close(&rig);
 }
 
 TESTS(TEST(what_is_wrong_with_a_specification_is_named), TEST(every_value_is_in_the_fingerprint),
       TEST(shares_grow_and_move_nobody_out), TEST(boundaries_are_exact),
       TEST(nobody_is_in_the_canary_but_while_it_is_live),
-      TEST(operations_are_allowed_where_they_make_sense), TEST(stale_generations_are_refused),
-      TEST(rows_apply_once_and_in_order), TEST(a_rollback_names_its_revision_and_sticks),
-      TEST(sums_begin_anew_with_each_phase), TEST(detectors_run_once_promoted), TEST(shards_add_up),
-      TEST(the_baseline_is_not_measured))
+      TEST(operations_are_allowed_where_they_make_sense), TEST(names_lead_back),
+      TEST(stale_generations_are_refused), TEST(rows_apply_once_and_in_order),
+      TEST(a_rollback_names_its_revision_and_sticks), TEST(sums_begin_anew_with_each_phase),
+      TEST(detectors_run_once_promoted), TEST(shards_add_up), TEST(the_baseline_is_not_measured))

@@ -54,7 +54,7 @@ static void a_clock_that_goes_back_does_not_freshen_data(void)
     CHECK_INT(rig_tick(&rig), HOLD_TIME);
     rig_pass(&rig, 10 * MINUTE);
     CHECK_INT(rig.last.hold, HOLD_TIME);
-    rig_pass(&rig, MINUTE);
+    rig_pass(&rig, 1);
     CHECK_INT(rig.last.hold, HOLD_STALE_DATA);
     rig_close(&rig);
 }
@@ -106,6 +106,7 @@ static void a_step_holds_until_all_is_shown(void)
     CHECK_INT(rig.last.row.evidence_count, CHANGE_METRIC_COUNT);
     CHECK_INT(rig.last.row.evidence[0].n, 405);
     CHECK_STR(rig.last.row.actor, STR("weir"));
+    CHECK_INT(rig.last.row.time, rig.now);
     CHECK_INT(rig.rollout.place.step, 1);
     CHECK_INT(rig.rollout.place.state, ROLLOUT_RUNNING);
     rig_close(&rig);
@@ -130,6 +131,10 @@ static void dry_runs_are_recorded_and_never_act(void)
     }
     CHECK_INT(rig_tick(&rig), HOLD_TIME);
     CHECK_INT(rig.last.dry_tripped, 1u << CHANGE_LATENCY_P95);
+    struct rollout_request promote = rig_request(&rig, ROLLOUT_PROMOTE);
+    struct rollout_row row;
+    rollout_operate(&rig.rollout, rig.now, &promote, &row);
+    CHECK_INT(row.refusal, ROLLOUT_ACCEPTED);
     CHECK_INT(rig.last.tripped, 0);
     for (int i = 0; i < 20 && !rig.last.has_row; i++) {
         rig_feed(&rig, &(struct rig_feed){ 20, 0, 0 });
@@ -160,6 +165,30 @@ static void a_holdback_needs_its_share_of_outcomes(void)
     rig_see(&rig, ARM_HOLDBACK, &rig_good);
     CHECK_INT(rig_tick(&rig), HOLD_NONE);
     CHECK_INT(rig.rollout.place.state, ROLLOUT_COMPLETED);
+    rig_close(&rig);
+}
+
+/* One unit after another lands in the control, until the split cannot be believed: at odds of 1000 to 1. */
+static void a_split_is_believed_up_to_the_alarm(void)
+{
+    const double weights[] = { 0.1, 0.1, 0.8 };
+    struct rig rig;
+    int n = 0;
+
+    rig_open(&rig, NULL);
+    rig_bring(&rig, ROLLOUT_RUNNING);
+    rig_feed(&rig, &(struct rig_feed){ 1000, 0, 0 });
+    for (bool is_off = false; !is_off && n < 2000; n++) {
+        int64_t *exposures = rig.rollout.exposures;
+        const int64_t counts[] = { exposures[ARM_CANARY], exposures[ARM_CONTROL],
+                                   exposures[ARM_BASELINE] };
+        is_off = stats_srm_log_bayes(weights, counts, 3) >= STATS_SRM_ALARM;
+        rig_tick(&rig);
+        CHECK(rig.last.has_row == is_off);
+        exposures[ARM_CONTROL]++;
+    }
+    CHECK(n > 50 && n < 2000);
+    CHECK_INT(rig.rollout.reason, ROLLOUT_FOR_SAMPLE_RATIO);
     rig_close(&rig);
 }
 
@@ -384,7 +413,7 @@ static void nobody_is_promoted_over_a_tripped_guard(void)
 
 TESTS(TEST(only_watched_time_counts), TEST(a_clock_that_goes_back_does_not_freshen_data),
       TEST(a_step_holds_until_all_is_shown), TEST(dry_runs_are_recorded_and_never_act),
-      TEST(a_holdback_needs_its_share_of_outcomes), TEST(approval_comes_last),
-      TEST(the_end_of_a_step_is_decided_by_policy),
+      TEST(a_holdback_needs_its_share_of_outcomes), TEST(a_split_is_believed_up_to_the_alarm),
+      TEST(approval_comes_last), TEST(the_end_of_a_step_is_decided_by_policy),
       TEST(what_must_stop_comes_before_what_would_go_on), TEST(a_pause_does_not_blind),
       TEST(nobody_is_promoted_over_a_tripped_guard))
