@@ -56,18 +56,19 @@ void judge_open(struct judge *j, const struct change_sums *sums, const struct gu
     };
 }
 
+/* ln of a (a + 1) ... (a + n - 1). */
+static double log_rising(double a, int64_t n)
+{
+    int sign;
+
+    return lgamma_r(a + (double)n, &sign) - lgamma_r(a, &sign);
+}
+
 /* ln of the chance of these outcomes in this order under a share of bad ones with the prior Beta(bad, fine). */
 static double log_chance(struct judge_counts seen, double bad, double fine)
 {
-    double sum = 0;
-
-    for (int64_t i = 0; i < seen.over; i++)
-        sum += log(bad + (double)i);
-    for (int64_t i = 0; i < seen.n - seen.over; i++)
-        sum += log(fine + (double)i);
-    for (int64_t i = 0; i < seen.n; i++)
-        sum -= log(bad + fine + (double)i);
-    return sum;
+    return log_rising(bad, seen.over) + log_rising(fine, seen.n - seen.over) -
+           log_rising(bad + fine, seen.n);
 }
 
 /* The log Bayes factor of the control's outcomes since the trip: as bad as the canary has been since, against as bad as the
