@@ -1,6 +1,6 @@
 # Two commands for newcomers: `make demo` and `make test`. Both install what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-sanitize test demo bench check format fuzz clean
+.PHONY: help setup build build-sanitize install test demo bench eval-scenarios check format fuzz clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
@@ -17,6 +17,10 @@ build-sanitize: setup ## the same with clang's address and undefined sanitizers,
 	  -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 	@ninja -C build/sanitize
 
+install: build ## the release binary, its manual page and completions into PREFIX (/usr/local), below DESTDIR
+	@meson configure build/release -Dprefix=$(or $(PREFIX),/usr/local)
+	@meson install -C build/release --quiet
+
 test: build build-sanitize ## every test, in both builds; ends with 'N passed, N failed'
 	@tools/run-tests build/release build/sanitize
 
@@ -27,7 +31,13 @@ bench: build ## the measured table, bench/results.md
 	@tools/setup bench
 	@bench/run
 
-check: setup ## format, includes, cppcheck
+# The 23 scenarios of config/questions in the five configurations; PROVIDER=sim needs neither network nor key.
+SCENARIO_CELLS = gpt-4o/hrm_trm,gpt-4o/full_stack:100,gpt-4o/full_stack:200,gpt-4o/full_stack:500,gpt-4o-mini/hrm_trm
+eval-scenarios: build ## 23 scenarios x 5 configurations = 115 runs; PROVIDER=sim is a dry run
+	@build/release/weir eval --questions config/questions/scenarios.jsonl --cells $(SCENARIO_CELLS) \
+	  --out build/eval-scenarios $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(filter sim,$(PROVIDER)),--allow-simulated)
+
+check: setup ## format, includes, scripts and data files, cppcheck
 	@tools/check
 
 format: setup ## formats our C

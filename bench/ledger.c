@@ -52,9 +52,13 @@ static void query_end(struct ledger *l, int64_t id)
                                       .price_input = 150,
                                       .price_output = 600,
                                       .price_cached = 75 });
-    ledger_end(l,
-               &(struct ledger_end){
-                   .id = id, .http_status = 200, .model = STR("gpt-4o-mini"), .confidence = -1 });
+    ledger_end(l, &(struct ledger_end){ .id = id,
+                                        .http_status = 200,
+                                        .model = STR("gpt-4o-mini"),
+                                        .hrm_confidence = -1,
+                                        .trm_confidence = -1,
+                                        .confidence = -1,
+                                        .raw = LEDGER_RAW_NONE });
 }
 
 int main(int argc, char **argv)

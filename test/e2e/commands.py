@@ -22,7 +22,7 @@ def usage(checks, world):
         (["--help"], 0, "Commands:"), (["ask", "--help"], 0, "Example:"), (["--version"], 0, "weir "),
         ([], 2, "Usage:"), (["srve"], 2, "did you mean 'serve'?"), (["report"], 2, "not supported yet"),
         (["ask"], 2, "give one question"), (["ask", "x", "--nonsense"], 2, "unknown option '--nonsense'"),
-        (["ask", "x", "--strategy", "magic"], 2, "hrm_trm"), (["ask", "x", "--strategy", "full_stack"], 2, "not supported yet"),
+        (["ask", "x", "--strategy", "magic"], 2, "hrm_trm"),
         (["price"], 2, "--model is needed"), (["price", "--model", "gpt-4o", "--input", "-1"], 2, "--input must be"),
         (["price", "--model", "gpt-4o", "--input", "1", "--cached", "2"], 2, "cannot exceed"),
         (["ledger"], 2, "weir ledger verify"), (["upstream", "--mode", "nonsense"], 2, "echo"),

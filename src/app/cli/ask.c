@@ -84,6 +84,44 @@ static void print_confidence(const char *name, double value)
         printf("  %s %.2f", name, value);
 }
 
+static void print_confidences(const struct query *q)
+{
+    if (q->best.confidence < 0)
+        return;
+    printf("confidence (%s)",
+           q->best.is_calibrated ? "calibrated: a probability" : "raw, uncalibrated");
+    print_confidence("answer", q->best.confidence);
+    print_confidence("hrm", q->best.hrm_confidence);
+    print_confidence("trm", q->best.trm_confidence);
+    if (q->best.is_calibrated)
+        print_confidence("raw", q->best.raw_confidence);
+    printf("  stopped: %s\n", q->best.halt ? q->best.halt : "");
+}
+
+/* What was decided before the first call, and why. */
+static void print_decision(const struct query *q)
+{
+    const struct decision *d = q->decision;
+
+    if (!d)
+        return;
+    printf("domain ");
+    print_safe(q->domain, 200);
+    if (d->domain_probability >= 0)
+        printf(" (guessed, %.2f)", d->domain_probability);
+    printf("  route %.*s", STR_ARG(d->scorer));
+    if (d->score >= 0)
+        printf(" %.2f", d->score);
+    if (d->is_explored)
+        printf(" (explored)");
+    printf(":");
+    for (size_t i = 0; i < d->reason_count; i++) {
+        printf("%s ", i > 0 ? ";" : "");
+        print_safe(d->reasons[i], 200);
+    }
+    printf("\n");
+}
+
 static void print_people(const struct ask *ask, bool with_trace)
 {
     const struct query *q = &ask->query;
@@ -100,13 +138,9 @@ static void print_people(const struct ask *ask, bool with_trace)
            "  cost %.*s  latency %" PRId64 " ms\n",
            q->route.is_plain ? "plain" : reason_strategy_name(q->route.strategy), STR_ARG(q->model),
            q->calls, q->usage.input, q->usage.output, STR_ARG(price), q->took / NSEC_PER_MS);
-    if (q->fault == OK && q->best.confidence >= 0) {
-        printf("confidence (raw, uncalibrated)");
-        print_confidence("answer", q->best.confidence);
-        print_confidence("hrm", q->best.hrm_confidence);
-        print_confidence("trm", q->best.trm_confidence);
-        printf("  stopped: %s\n", q->best.halt ? q->best.halt : "");
-    }
+    print_decision(q);
+    if (q->fault == OK)
+        print_confidences(q);
     if (with_trace)
         print_trace(q);
 }
@@ -184,6 +218,17 @@ static int ask_open(struct ask *ask, const struct cli_args *args)
     return EXIT_UNREACHABLE;
 }
 
+static int strategy_unknown(struct ask *ask, str strategy)
+{
+    str names = STR("auto");
+
+    for (int i = 0; i < REASON_STRATEGY_COUNT; i++)
+        names = arena_printf(&ask->arena, "%.*s, %s", STR_ARG(names),
+                             reason_strategy_name((enum reason_strategy)i));
+    return cli_usage_error("ask", "--strategy %.*s: there are %.*s", STR_ARG(strategy),
+                           STR_ARG(names));
+}
+
 static int route(struct ask *ask, const struct cli_args *args)
 {
     struct query *q = &ask->query;
@@ -192,16 +237,13 @@ static int route(struct ask *ask, const struct cli_args *args)
     enum err e = route_find(ask->config, name, &q->route);
 
     if (e != OK)
-        return cli_usage_error("ask", "--strategy %.*s: %s", STR_ARG(strategy),
-                               e == WEIR_NOT_SUPPORTED
-                                   ? "not supported yet"
-                                   : "there are auto, direct, hrm, trm, hrm_trm");
+        return strategy_unknown(ask, strategy);
     q->requested_model = name;
     q->model_override = cli_value(args, "model");
     if (q->model_override.len > 0 && !config_model_find(ask->config, q->model_override))
         return cli_usage_error("ask", "--model %.*s: %s", STR_ARG(q->model_override),
                                err_info(CALLER_UNKNOWN_MODEL)->text);
-    q->domain = cli_has(args, "domain") ? cli_value(args, "domain") : STR("generic");
+    q->domain = cli_value(args, "domain"); /* none: guessed */
     return EXIT_DONE;
 }
 
@@ -255,8 +297,10 @@ static int run(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    { "domain", "D", "tactical, cybersecurity, stem, generic, or one of your own" },
-    { "strategy", "S", "auto (as configured), direct, hrm, trm, hrm_trm" },
+    { "domain", "tactical|cybersecurity|stem|generic|D",
+      "what it is about; D: one of your own; else it is guessed" },
+    { "strategy", "auto|direct|hrm|trm|hrm_trm|self_consistency|cascade|mcts|full_stack",
+      "how it is answered; auto: as configured and routed" },
     { "model", "M", "another configured model" },
     { "trace", NULL, "also print the tree of calls" },
     { "ledger", "DIR", "the ledger's directory (ledger.directory)" },

@@ -10,17 +10,43 @@
 
 #include "edge/config/config.h"
 
-#define WEIR_VERSION "0.1.0"
-
-static const struct cli_command *const commands[] = { &command_serve,   &command_ask,
-                                                      &command_bucket,  &command_check,
-                                                      &command_price,   &command_ledger,
-                                                      &command_upstream };
+/* clang-format off */
+static const struct cli_command *const commands[] = {
+    &command_serve,
+    &command_ask,
+    &command_check,
+    &command_price,
+    &command_ledger,
+    &command_eval,
+    &command_stats,
+    &command_score,
+    &command_train,
+    &command_replay,
+    &command_bucket,
+    &command_smoke,
+    &command_alert,
+    &command_upstream,
+    &command_man,
+    &command_completion,
+};
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
-static const char *const not_yet[] = { "smoke",      "score",  "eval",   "train",    "rollout",
-                                       "experiment", "alert",  "report", "simulate", "replay",
-                                       "stats",      "tokens", "key",    "top" };
+static const char *const not_yet[] = {
+    "rollout",
+    "experiment",
+    "report",
+    "simulate",
+    "tokens",
+    "key",
+    "top",
+};
+/* clang-format on */
+
+const struct cli_command *const *cli_commands(size_t *out_count)
+{
+    *out_count = ARRAY_LEN(commands);
+    return commands;
+}
 
 static size_t option_count(const struct cli_command *command)
 {
@@ -82,15 +108,19 @@ bool cli_integer(const struct cli_args *args, const char *command, const char *o
     return true;
 }
 
+#define HELP_COLUMN 26
+
 static void help_command(const struct cli_command *command)
 {
-    printf("weir %s%s%s [options]\n\n%s\n\nOptions:\n", command->name, command->words[0] ? " " : "",
-           command->words, command->summary);
+    bool has_options = command->options[0].name != NULL;
+
+    printf("weir %s%s%s%s\n\n%s\n%s", command->name, command->words[0] ? " " : "", command->words,
+           has_options ? " [options]" : "", command->summary, has_options ? "\nOptions:\n" : "");
     for (const struct cli_option *o = command->options; o->name; o++) {
-        char left[64];
-        snprintf(left, sizeof(left), "--%s%s%s", o->name, o->value ? " " : "",
-                 o->value ? o->value : "");
-        printf("  %-24s %s\n", left, o->help);
+        int used = printf("  --%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        bool is_long = used > HELP_COLUMN;
+        printf("%s%*s%s\n", is_long ? "\n" : "", HELP_COLUMN + 1 - (is_long ? 0 : used), "",
+               o->help);
     }
     printf("\nExample:\n  %s\n", command->example);
 }

@@ -5,8 +5,9 @@
  * Exit codes: 0 done; 1 a check that was asked for failed; 2 wrong usage or configuration; 3 something needed
  * cannot be reached; 70 a defect of ours. People's output goes to stdout, progress and logs to stderr.
  *
- * May include: base, core/json, core/money, core/dialect, core/reason, core/change, edge/world, edge/config,
- * edge/store, edge/upstream, edge/http, edge/telemetry, app/engine, app/gateway, app/provider.
+ * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, core/route, core/change,
+ * core/alert, edge/world, edge/config, edge/store, edge/upstream, edge/http, edge/notify, edge/telemetry,
+ * app/engine, app/gateway, app/provider, app/eval.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H
@@ -14,6 +15,8 @@
 #include <stdio.h>
 
 #include "base/base.h"
+
+#define WEIR_VERSION "0.1.0"
 
 enum {
     EXIT_DONE = 0,
@@ -23,12 +26,17 @@ enum {
     EXIT_DEFECT = 70
 };
 
-#define CLI_OPTIONS_MAX 16
+#define CLI_OPTIONS_MAX 32
 #define CLI_WORDS_MAX 16
 
+/*
+ * Where a table says what stands behind a command or an option, '|' separates alternatives; small letters are typed
+ * as they are, capitals stand for something of the user's: "verify|export", "echo|sim|recorded:DIR", "FILE". Completion
+ * is made from it: a word, a file behind FILE, a directory behind DIR, nothing behind any other capitals.
+ */
 struct cli_option {
     const char *name; /* without the dashes */
-    const char *value; /* name of its value in the help, NULL for a flag */
+    const char *value; /* of it, in the form above; NULL for a flag */
     const char *help;
 };
 
@@ -41,7 +49,7 @@ struct cli_args {
 
 struct cli_command {
     const char *name;
-    const char *words; /* "QUESTION", "verify|export" or "" */
+    const char *words; /* in the form above, or "" */
     const char *summary;
     const char *example;
     const struct cli_option *
@@ -58,8 +66,12 @@ int cli_usage_error(const char *command, const char *fmt, ...) PRINTF_LIKE(2, 3)
 bool cli_integer(const struct cli_args *args, const char *command, const char *option, int64_t min,
                  int64_t max, int64_t *out);
 
-extern const struct cli_command command_ask, command_bucket, command_check, command_ledger,
-    command_price, command_serve, command_upstream;
+extern const struct cli_command command_alert, command_ask, command_bucket, command_check,
+    command_completion, command_eval, command_ledger, command_man, command_price, command_replay,
+    command_score, command_serve, command_smoke, command_stats, command_train, command_upstream;
+
+/* All commands, in the order of the help; *out_count of them. */
+const struct cli_command *const *cli_commands(size_t *out_count);
 
 struct config;
 struct config_issue;

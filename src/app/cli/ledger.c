@@ -24,16 +24,20 @@ static int verify(str directory, bool as_json)
     }
     if (as_json) {
         printf("{\"rows\":%" PRId64 ",\"calls\":%" PRId64 ",\"interrupted\":%" PRId64
-               ",\"unpriced\":%" PRId64 ",\"sum_nano_usd\":%" PRId64 ",\"mismatches\":%" PRId64
+               ",\"unpriced\":%" PRId64 ",\"sum_nano_usd\":%" PRId64 ",\"routes\":%" PRId64
+               ",\"labels\":%" PRId64 ",\"labels_unknown\":%" PRId64 ",\"mismatches\":%" PRId64
                ",\"live\":%s}\n",
                check.rows, check.calls, check.interrupted, check.unpriced, check.sum_nano_usd,
-               check.mismatches, check.is_live ? "true" : "false");
+               check.routes, check.labels, check.labels_unknown, check.mismatches,
+               check.is_live ? "true" : "false");
     } else {
         str total = cost_format(check.sum_nano_usd, cost);
         printf("queries      %" PRId64 "\ncalls        %" PRId64 "\ninterrupted  %" PRId64
-               "\nunpriced     %" PRId64 "\ncost         %.*s\nmismatches   %" PRId64 "\n",
+               "\nunpriced     %" PRId64 "\ncost         %.*s\nroutes       %" PRId64
+               "\nlabels       %" PRId64 " (%" PRId64
+               " of queries that are not there)\nmismatches   %" PRId64 "\n",
                check.rows, check.calls, check.interrupted, check.unpriced, STR_ARG(total),
-               check.mismatches);
+               check.routes, check.labels, check.labels_unknown, check.mismatches);
         if (check.is_live)
             printf("a running weir holds this ledger: what it has not imported yet is not in these "
                    "figures\n");

@@ -92,7 +92,7 @@ static int run(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    { "mode", "MODE", "echo, sim, recorded:DIR or script:FILE" },
+    { "mode", "echo|sim|recorded:DIR|script:FILE", "where its answers come from" },
     { "listen", "ADDRESS:PORT", "where to listen (127.0.0.1:9090)" },
     { "delay-ms", "N", "echo, recorded: before each answer" },
     { "deltas", "N", "echo, recorded: pieces of a streamed answer (8)" },

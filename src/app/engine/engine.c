@@ -62,6 +62,7 @@ static void on_turn_end(struct turn_end *hook)
     enum err committed = ledger_commit(e->ledger);
     calls_start(e, committed);
     queries_finish(e, committed);
+    feedback_finish(e, committed);
     if (ledger_is_dirty(e->ledger) && !timer_is_running(&e->retry))
         timer_start(e->world, &e->retry, COMMIT_RETRY, on_retry);
 }
@@ -100,9 +101,14 @@ enum err engine_open(struct engine **out, const struct engine_options *options)
     link_init(&e->queries);
     link_init(&e->staged);
     link_init(&e->ending);
+    link_init(&e->feedback);
     link_init(&e->idle_calls);
     arena_init(&e->arena, (size_t)1 << 20);
     e->reason_config = config_reason(e->config);
+    if (e->config->route.fallback) {
+        e->reason_fallback = config_reason(e->config->route.fallback);
+        e->reason_fallback.confidences = e->reason_config.confidences;
+    }
     enum err fault = endpoints_open(e);
     if (fault != OK) {
         arena_fini(&e->arena);
@@ -147,7 +153,8 @@ void engine_refused(struct engine *e, enum err fault, str requested_model)
                               .http_status = err_info(fault)->http_status,
                               .hrm_confidence = -1,
                               .trm_confidence = -1,
-                              .confidence = -1 };
+                              .confidence = -1,
+                              .raw = LEDGER_RAW_NONE };
 
     ledger_begin(e->ledger, &begin);
     ledger_end(e->ledger, &end);

@@ -10,9 +10,10 @@
  *   - no callback runs inside a function of this header;
  *   - every started query ends exactly once, in on_finish, also when it was cancelled; the owner may free it there;
  *   - the intent is committed before the first upstream call is sent, the outcome before on_finish;
- *   - one ledger row a query, whatever happens to it; a failed query has no confidence.
+ *   - one ledger row a query, whatever happens to it; a failed query has no confidence;
+ *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
- * May include: base, core/json, core/money, core/http, core/dialect, core/reason, edge/world, edge/config,
+ * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, edge/world, edge/config,
  * edge/store, edge/upstream, edge/telemetry.
  */
 #ifndef WEIR_APP_ENGINE_ENGINE_H
@@ -24,6 +25,7 @@
 #include "core/dialect/dialect.h"
 #include "core/money/money.h"
 #include "core/reason/reason.h"
+#include "core/route/route.h"
 
 struct config;
 struct engine;
@@ -51,14 +53,64 @@ void engine_stop(struct engine *e); /* cuts every query: each ends with WEIR_STO
 /* What to run: a plain call that relays the client's body, or a strategy. */
 struct route {
     bool is_plain;
+    bool is_auto; /* the strategy is decided at admission; until then it is the configured one */
     enum reason_strategy strategy; /* when not plain */
     str model; /* a configured model */
+    const struct config *profile; /* whose settings a strategy runs under */
     const char *reason; /* why, for people */
 };
 
-/* A requested model name ('gpt-4o-mini', 'weir/auto', 'weir/direct', …) as a route.
- * CALLER_UNKNOWN_MODEL, WEIR_NOT_SUPPORTED ('weir/full_stack'). */
+/* A requested model name ('gpt-4o-mini', 'weir/auto', 'weir/direct', …) as a route. CALLER_UNKNOWN_MODEL. */
 NODISCARD enum err route_find(const struct config *config, str requested_model, struct route *out);
+
+#define DECISION_REASONS_MAX 8
+
+/* A strategy on a model, as a decision sees it. */
+struct decision_arm {
+    str strategy;
+    str model;
+    double propensity; /* with which the decision takes it */
+    double quality; /* estimated P(right); negative: unknown */
+    nano_usd cost; /* estimated; COST_UNPRICED: unknown */
+};
+
+/* Why a strategy's query runs as it does. */
+struct decision {
+    str scorer; /* "named", "none", "seed_v1", "words_v1", "learned_v1" */
+    double score; /* negative: none */
+    double propensity; /* P(this arm was chosen); negative: unknown, it was the client's choice */
+    double epsilon;
+    bool is_explored;
+    double quality; /* estimated P(right); negative: unknown */
+    nano_usd cost; /* estimated; COST_UNPRICED: unknown */
+    str reasons[DECISION_REASONS_MAX]; /* the first says what was chosen */
+    size_t reason_count;
+    struct decision_arm arms[ROUTE_CANDIDATES_MAX]; /* all that there was to choose from */
+    size_t arm_count;
+    /* For the ledger: */
+    double domain_probability; /* of a guessed domain; negative: the request named it */
+    int seed_score, words_score; /* hundredths */
+    str features; /* packed */
+};
+#define DECISION_NONE                                                                              \
+    ((struct decision){ .score = -1,                                                               \
+                        .propensity = -1,                                                          \
+                        .quality = -1,                                                             \
+                        .cost = COST_UNPRICED,                                                     \
+                        .domain_probability = -1 })
+
+/* What a decision is made from. */
+struct route_known {
+    str question; /* may be empty: then no reason names a word of it */
+    str domain;
+    const struct route_features *features; /* NULL: unknown */
+    int seed_score, words_score; /* hundredths; negative: unknown */
+    uint64_t seed; /* of what is drawn: the query's id */
+};
+/* Decides weir/auto: sets the route's strategy, model and profile. False, with nothing decided, when the scorer needs what is not known. Texts
+ * live in the arena, the configuration or the question. */
+bool route_choose(const struct config *config, const struct route_known *known, struct arena *arena,
+                  struct route *route, struct decision *out);
 
 /* One call of a query, as it is shown in a trace. */
 struct call_trace {
@@ -82,10 +134,12 @@ struct query {
     struct route route;
     str requested_model;
     str tenant;
-    str domain;
+    str domain; /* empty: guessed from a strategy's question */
     const struct chat_request *chat; /* the client's request; its messages are the question */
     struct verifier verifier;
     str model_override; /* a strategy on another model than the route's; empty: none */
+    bool
+        may_be_audited; /* once answered, the strong model may be asked the same; see route.audit_share */
     void *ctx;
     void (*on_head)(struct query *q, int http_status); /* a plain stream begins */
     void (*on_event)(struct query *q,
@@ -94,6 +148,7 @@ struct query {
 
     /* Readable in on_finish. */
     int64_t id;
+    struct decision *decision; /* of a strategy; NULL: of a plain query */
     enum err fault;
     str fault_message; /* for people; may be empty */
     nsec retry_after; /* that a rate-limiting provider asked for; negative: none */
@@ -125,6 +180,7 @@ struct query {
     bool is_cancelled;
     enum err cut; /* why it was cancelled */
     bool has_head;
+    bool is_audit; /* the engine's own question to the strong model */
 };
 
 void query_start(struct engine *e, struct query *q);
@@ -133,6 +189,20 @@ void query_cancel(
 
 /* A request that was refused before it could be a query (bad JSON, unknown model, …) has its ledger row all the same. */
 void engine_refused(struct engine *e, enum err fault, str requested_model);
+
+/* What a client says about an answer; the caller embeds it. */
+struct feedback {
+    /* The owner sets these; the text must live until feedback_put() returns. */
+    int64_t query;
+    double value; /* [0, 1]: 1 right, 0 wrong */
+    str text; /* may be empty */
+    void *ctx;
+    void (*on_done)(struct feedback *f, enum err committed);
+
+    struct link link; /* private */
+};
+/* Records it as a label; on_done follows once it is committed, or WEIR_STORE when it cannot be. */
+void feedback_put(struct engine *e, struct feedback *f);
 
 /* The `weir` member of an answer: strategy, route, confidences, calls, tokens, cost; JSON text in the arena. */
 str query_report(const struct query *q, struct arena *arena);

@@ -28,11 +28,13 @@ struct engine {
     struct endpoint *endpoints; /* one a provider, same order */
     struct arena arena;
     struct reason_config reason_config;
+    struct reason_config reason_fallback; /* of route.fallback */
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */
     struct link staged; /* query_calls whose start waits for a commit */
     struct link queries; /* all that have not ended */
     struct link ending; /* queries whose outcome waits for a commit */
+    struct link feedback; /* that waits for a commit */
     struct link idle_calls; /* for reuse */
     size_t idle_call_count;
     uint32_t busy;
@@ -79,5 +81,22 @@ void query_call_told(struct query *q, struct query_call *c,
                      enum err fault); /* a call ended: tell the strategy, or keep the answer */
 void query_cut(struct query *q, enum err why); /* ends its calls; no-op past RUN */
 void query_finished(struct query *q); /* its outcome is committed */
+
+/* ---- route.c ---- */
+enum reason_strategy strategy_configured(const struct config *profile); /* that weir/auto runs */
+
+/* ---- decide.c ---- */
+/* Strategy, model and domain of a query that is not plain. */
+NODISCARD enum err query_decide(struct query *q);
+void query_record_route(const struct query *q);
+
+/* ---- label.c ---- */
+void label_verdict(
+    struct query *q); /* what its verifier says of its answer; no-op without either */
+void feedback_finish(struct engine *e, enum err committed);
+
+/* ---- audit.c ---- */
+/* Perhaps asks the strong model the same, apart from the query, which has been answered but not handed over yet. */
+void audit_draw(const struct query *q);
 
 #endif

@@ -9,6 +9,8 @@
  */
 #include "app/engine/engine_internal.h"
 
+#include "base/rng.h"
+
 /* Output tokens assumed for a plain call whose request names no maximum. */
 #define PLAIN_OUTPUT_TOKENS 4096
 /* A call that could not even answer with this many tokens is not worth its price. */
@@ -46,6 +48,8 @@ void query_step(struct query *q)
 
 static const char *strategy_name(const struct query *q)
 {
+    if (q->is_audit)
+        return "audit";
     return q->route.is_plain ? "plain" : reason_strategy_name(q->route.strategy);
 }
 
@@ -110,13 +114,17 @@ static enum err strategy_open(struct query *q)
     struct reason_question question = {
         .messages = messages, .message_count = n, .domain = q->domain, .verifier = q->verifier
     };
-    struct reason_config config = q->engine->reason_config;
-    const struct config_model *model = config_model_find(q->engine->config, q->model);
+    struct engine *e = q->engine;
+    struct reason_config config =
+        q->route.profile == e->config ? e->reason_config : e->reason_fallback;
+    const struct config_model *model = config_model_find(e->config, q->model);
     const struct config_provider *provider =
-        model ? config_provider_find(q->engine->config, model->provider) : NULL;
+        model ? config_provider_find(e->config, model->provider) : NULL;
     if (!provider)
         return CALLER_UNKNOWN_MODEL;
     config.use_json_schema = provider->has_json_schema;
+    config.model = model->name;
+    config.seed = rng_mix((uint64_t)q->id);
     if (q->chat->temperature >= 0)
         config.temperature = q->chat->temperature;
     if (q->chat->max_tokens > 0 && q->chat->max_tokens < config.max_tokens)
@@ -141,7 +149,15 @@ static void record_begin(struct query *q)
 
 static enum query_state step_admit(struct query *q)
 {
+    bool is_decided = !q->route.is_plain && !q->is_audit;
+
+    if (is_decided)
+        fail(q, query_decide(q));
     record_begin(q);
+    if (q->fault != OK)
+        return QUERY_SETTLE;
+    if (is_decided)
+        query_record_route(q);
     if (q->route.is_plain)
         plain_call(q);
     else
@@ -182,6 +198,8 @@ static int64_t tokens_affordable(const struct query_call *c, const struct reason
 static void strategy_call_write(struct query_call *c, const struct reason_call *call,
                                 int64_t max_tokens)
 {
+    /* The machine asked for what the main model's provider takes. */
+    bool takes_schema = c->endpoint->provider->has_json_schema;
     struct chat_message messages[8];
     size_t n =
         call->message_count < ARRAY_LEN(messages) ? call->message_count : ARRAY_LEN(messages);
@@ -195,18 +213,51 @@ static void strategy_call_write(struct query_call *c, const struct reason_call *
                               .message_count = n,
                               .temperature = call->temperature,
                               .max_tokens = max_tokens,
-                              .schema_name = call->schema_name,
-                              .schema = call->schema };
+                              .schema_name = takes_schema ? call->schema_name : STR(""),
+                              .schema = takes_schema ? call->schema : STR("") };
     buf_reset(&c->request);
     chat_call_write(&c->request, &body);
 }
 
+/* The name of the model that a call goes to; empty when the configuration names none for it. */
+static str model_of(const struct query *q, enum reason_model_class class)
+{
+    switch (class) {
+    case REASON_MODEL_MAIN:
+    case REASON_MODEL_CLASS_COUNT:
+        break;
+    case REASON_MODEL_PEER:
+        return q->route.profile->cascade.peer_model;
+    case REASON_MODEL_STRONG:
+        return q->route.profile->cascade.strong_model;
+    }
+    return q->model;
+}
+
+/* A call that nobody can be asked ends here: it costs nothing and has no row. */
+static void strategy_refuse(struct query *q, const struct reason_call *call)
+{
+    const struct reason_outcome outcome = { .fault = WEIR_CONFIG };
+
+    if (q->fault_message.len == 0)
+        q->fault_message = call->model == REASON_MODEL_PEER
+                               ? STR("a strategy asked for a peer model: set cascade.peer_model")
+                               : STR("a strategy asked for a strong model: set "
+                                     "cascade.strong_model");
+    reason_tell(q->reason, call->id, &outcome);
+}
+
 static void strategy_call(struct query *q, const struct reason_call *call)
 {
+    str model = model_of(q, call->model);
+
+    if (model.len == 0) {
+        strategy_refuse(q, call);
+        return;
+    }
     struct query_call *c =
         call_new(q, str_from(reason_role_name(call->role)), call->label, call->parent);
-
-    if (!c || !call_aim(c, q->model)) {
+    if (!c || !call_aim(c, model)) {
         fail(q, WEIR_NO_MEMORY); /* the model was found at admission */
         return;
     }
@@ -273,9 +324,37 @@ static void calls_cut(struct query *q)
     }
 }
 
+static struct reason_best no_answer(enum err fault)
+{
+    return (struct reason_best){ .signals = { -1, -1, -1, -1, -1, -1, -1 },
+                                 .hrm_confidence = -1,
+                                 .trm_confidence = -1,
+                                 .confidence = -1,
+                                 .raw_confidence = -1,
+                                 .fault = fault };
+}
+
+/* Where confidences are calibrated, the raw ones of the stages are not known, only the answer's. */
+static struct ledger_raw raw_of(const struct query *q)
+{
+    bool is_raw = q->engine->reason_config.confidences == NULL;
+
+    return (struct ledger_raw){ is_raw ? q->best.hrm_confidence : -1,
+                                is_raw ? q->best.trm_confidence : -1, q->best.raw_confidence };
+}
+
+/* 0: there is no answer. */
+static uint64_t answer_hash(const struct query *q)
+{
+    uint64_t hash = q->best.has_answer ? str_hash(q->best.canonical) : 0;
+
+    return q->best.has_answer && hash == 0 ? 1 : hash;
+}
+
 static void record_end(struct query *q)
 {
     bool tracks = q->engine->config->monitoring.track_confidence;
+    struct ledger_raw raw = raw_of(q);
     struct ledger_end row = { .id = q->id,
                               .fault = q->fault,
                               .http_status = err_info(q->fault)->http_status,
@@ -284,7 +363,10 @@ static void record_end(struct query *q)
                               .hrm_confidence = tracks ? q->best.hrm_confidence : -1,
                               .trm_confidence = tracks ? q->best.trm_confidence : -1,
                               .confidence = tracks ? q->best.confidence : -1,
-                              .latency_us = q->took / NSEC_PER_USEC };
+                              .latency_us = q->took / NSEC_PER_USEC,
+                              .raw = tracks ? raw : LEDGER_RAW_NONE,
+                              .is_calibrated = tracks && q->best.is_calibrated,
+                              .answer_hash = answer_hash(q) };
 
     ledger_end(q->engine->ledger, &row);
 }
@@ -295,7 +377,7 @@ static enum query_state step_settle(struct query *q)
 
     if (!list_empty(&q->link))
         return QUERY_SETTLE; /* waits for the commit */
-    q->best = (struct reason_best){ .hrm_confidence = -1, .trm_confidence = -1, .confidence = -1 };
+    q->best = no_answer(OK);
     if (q->reason && q->fault == OK) {
         q->best = reason_best(q->reason);
         if (!q->best.has_answer)
@@ -303,8 +385,11 @@ static enum query_state step_settle(struct query *q)
     }
     if (q->is_cancelled)
         q->fault = q->cut;
+    if (q->fault != OK)
+        q->best = no_answer(q->fault);
     q->took = world_now(e->world) - q->started;
     record_end(q);
+    label_verdict(q);
     list_add_tail(&e->ending, &q->link);
     return QUERY_SETTLE;
 }
@@ -324,9 +409,8 @@ void query_finished(struct query *q)
     list_remove(&q->all);
     metrics_query_add(e->metrics, &row);
     if (q->fault != OK)
-        q->best = (struct reason_best){
-            .hrm_confidence = -1, .trm_confidence = -1, .confidence = -1, .fault = q->fault
-        };
+        q->best = no_answer(q->fault);
+    audit_draw(q);
     struct link calls;
     link_init(&calls);
     list_take(&calls, &q->running);
@@ -349,6 +433,8 @@ void query_start(struct engine *e, struct query *q)
     q->started_wall = world_wall();
     q->deadline = q->started + e->config->timeout;
     q->model = q->model_override.len > 0 ? q->model_override : q->route.model;
+    if (q->route.is_plain && q->domain.len == 0)
+        q->domain = STR("generic"); /* of what is only relayed nothing is guessed */
     q->trace_end = &q->trace;
     q->retry_after = -1;
     link_init(&q->link);

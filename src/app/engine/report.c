@@ -8,7 +8,7 @@
 #include "edge/config/config.h"
 #include "edge/store/store.h"
 
-static void add_confidence(struct buf *out, const char *name, double value)
+static void add_share(struct buf *out, const char *name, double value)
 {
     if (value >= 0) { /* four decimals say more than a raw signal knows */
         json_member_double(out, name, round(value * 1e4) / 1e4);
@@ -16,6 +16,43 @@ static void add_confidence(struct buf *out, const char *name, double value)
         json_key(out, name);
         buf_add(out, STR("null"));
     }
+}
+
+/* What was decided and why. A plain query has nothing to decide. */
+static void add_route(struct buf *out, const struct query *q)
+{
+    const struct decision *d = q->decision;
+
+    json_key(out, "route");
+    buf_add_char(out, '{');
+    json_member_str(out, "scorer", d ? d->scorer : STR("named"));
+    add_share(out, "score", d ? d->score : -1);
+    json_key(out, "reasons");
+    buf_add_char(out, '[');
+    if (!d)
+        json_write_str(out, str_from(q->route.reason));
+    for (size_t i = 0; d && i < d->reason_count; i++) {
+        if (i > 0)
+            buf_add_char(out, ',');
+        json_write_str(out, d->reasons[i]);
+    }
+    buf_add_char(out, ']');
+    add_share(out, "propensity", d ? d->propensity : -1);
+    json_member_bool(out, "explored", d && d->is_explored);
+    buf_add_char(out, '}');
+}
+
+/* null: the request named the domain, or nobody asked for one. */
+static void add_domain_guess(struct buf *out, const struct query *q)
+{
+    json_key(out, "domain_guess");
+    if (!q->decision || q->decision->domain_probability < 0) {
+        buf_add(out, STR("null"));
+        return;
+    }
+    buf_add_char(out, '{');
+    add_share(out, "probability", q->decision->domain_probability);
+    buf_add_char(out, '}');
 }
 
 static void add_cost(struct buf *out, nano_usd cost)
@@ -43,16 +80,16 @@ str query_report(const struct query *q, struct arena *arena)
                                       : str_from(reason_strategy_name(q->route.strategy)));
     json_member_str(&out, "model", q->model);
     json_member_str(&out, "domain", q->domain);
-    json_key(&out, "route");
-    buf_add(&out, STR("{\"scorer\":\"configured\",\"score\":null,\"reasons\":["));
-    json_write_str(&out, str_from(q->route.reason));
-    buf_add(&out, STR("]},\"arm\":null"));
-    add_confidence(&out, "hrm_confidence", q->best.hrm_confidence);
-    add_confidence(&out, "trm_confidence", q->best.trm_confidence);
+    add_domain_guess(&out, q);
+    add_route(&out, q);
+    buf_add(&out, STR(",\"arm\":null"));
+    add_share(&out, "hrm_confidence", q->best.hrm_confidence);
+    add_share(&out, "trm_confidence", q->best.trm_confidence);
     json_key(&out, "confidence");
     buf_add_char(&out, '{');
-    add_confidence(&out, "value", q->best.confidence);
-    json_member_bool(&out, "calibrated", false);
+    add_share(&out, "value", q->best.confidence);
+    json_member_bool(&out, "calibrated", q->best.is_calibrated);
+    add_share(&out, "raw", q->best.raw_confidence);
     buf_add_char(&out, '}');
     if (q->best.halt)
         json_member_str(&out, "halt", str_from(q->best.halt));

@@ -4,8 +4,9 @@
  *
  *     request -> route table -> authorise -> parse -> query ~~~~> answer
  */
-#include "app/gateway/gateway.h"
+#include "app/gateway/gateway_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "app/engine/engine.h"
@@ -13,13 +14,11 @@
 #include "core/json/json.h"
 #include "core/money/money.h"
 #include "edge/config/config.h"
-#include "edge/http/server.h"
 #include "edge/store/store.h"
 #include "edge/telemetry/metrics.h"
 #include "edge/world/log.h"
 #include "edge/world/world.h"
 
-#define JSON_TYPE STR("application/json")
 #define EVENTS_TYPE STR("text/event-stream; charset=utf-8")
 
 /* A query and the exchange that waits for it; lives in the exchange's arena. */
@@ -32,8 +31,8 @@ struct chat {
     bool is_gone;
 };
 
-static void respond(struct gateway *g, struct exchange *x, int status, str type,
-                    const struct answer_header *headers, size_t header_count, str body)
+void gateway_respond(struct gateway *g, struct exchange *x, int status, str type,
+                     const struct answer_header *headers, size_t header_count, str body)
 {
     metrics_http_add(g->metrics, status);
     exchange_respond(x, status, type, headers, header_count, body);
@@ -46,11 +45,12 @@ static void refuse_with(struct gateway *g, struct exchange *x, enum err fault, s
 
     chat_error_write(&body, fault, message.len > 0 ? message : str_from(err_info(fault)->text),
                      param);
-    respond(g, x, err_info(fault)->http_status, JSON_TYPE, headers, header_count, buf_str(&body));
+    gateway_respond(g, x, err_info(fault)->http_status, JSON_TYPE, headers, header_count,
+                    buf_str(&body));
     buf_fini(&body);
 }
 
-static void refuse(struct gateway *g, struct exchange *x, enum err fault, str message, str param)
+void gateway_refuse(struct gateway *g, struct exchange *x, enum err fault, str message, str param)
 {
     refuse_with(g, x, fault, message, param, NULL, 0);
 }
@@ -153,7 +153,7 @@ static void send_strategy(struct chat *c)
         struct answer_header headers[ANSWER_HEADERS_MAX];
         size_t n = answer_headers(q, q->arena, headers);
         chat_reply_write(&body, &reply);
-        respond(c->gateway, c->exchange, 200, JSON_TYPE, headers, n, buf_str(&body));
+        gateway_respond(c->gateway, c->exchange, 200, JSON_TYPE, headers, n, buf_str(&body));
     }
     buf_fini(&body);
 }
@@ -192,7 +192,7 @@ static void on_finish(struct query *q)
         refuse_with(c->gateway, c->exchange, q->fault, q->fault_message, STR(""), headers, n);
     } else if (q->route.is_plain && !c->request.stream) {
         size_t n = answer_headers(q, q->arena, headers);
-        respond(c->gateway, c->exchange, 200, JSON_TYPE, headers, n, q->body);
+        gateway_respond(c->gateway, c->exchange, 200, JSON_TYPE, headers, n, q->body);
     } else if (q->route.is_plain) {
         stream_begin(c); /* a stream without a single event */
         send_plain_stream_end(c);
@@ -234,17 +234,10 @@ static void on_gone(void *ctx)
 /* {"weir": {"domain": …, "model": …, "verifier": {"kind": …, "spec": …}}}; all optional. */
 static enum err extension_read(struct chat *c, struct chat_error *error)
 {
-    /* clang-format off */
-    static const struct { const char *name; enum verifier_kind kind; } kinds[] = {
-        { "arithmetic", VERIFY_ARITHMETIC }, { "regex", VERIFY_REGEX },
-        { "exact", VERIFY_EXACT }, { "json_schema", VERIFY_JSON_SCHEMA },
-    };
-    /* clang-format on */
     struct query *q = &c->query;
     struct json weir = json_get(c->request.root, STR("weir"));
-    str kind, header = exchange_header(c->exchange, STR("x-weir-domain"));
+    str header = exchange_header(c->exchange, STR("x-weir-domain"));
 
-    q->domain = STR("generic");
     if (!json_str(json_get(c->request.metadata, STR("domain")), q->arena, &q->domain) &&
         header.len > 0)
         q->domain = header;
@@ -256,16 +249,7 @@ static enum err extension_read(struct chat *c, struct chat_error *error)
     if (!json_exists(verifier))
         return OK;
     error->param = STR("weir.verifier");
-    error->message =
-        STR("weir.verifier needs kind (arithmetic, regex, exact, json_schema) and spec, both text");
-    if (!json_str(json_get(verifier, STR("kind")), q->arena, &kind) ||
-        !json_str(json_get(verifier, STR("spec")), q->arena, &q->verifier.spec))
-        return CALLER_BAD_REQUEST;
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (str_eq(kind, str_from(kinds[i].name)))
-            q->verifier.kind = kinds[i].kind;
-    }
-    return q->verifier.kind != VERIFY_NONE ? OK : CALLER_BAD_REQUEST;
+    return verifier_parse(q->arena, verifier, &q->verifier, &error->message);
 }
 
 /* What relays cannot be asked of a strategy. */
@@ -277,7 +261,7 @@ static enum err strategy_check(const struct chat *c, struct chat_error *error)
         return WEIR_NOT_SUPPORTED;
     }
     if (c->query.model_override.len > 0 &&
-        !config_model_find(c->gateway->config, c->query.model_override)) {
+        !config_model_offered(c->gateway->config, c->query.model_override)) {
         error->message = STR("weir.model is not a configured model");
         error->param = STR("weir.model");
         return CALLER_UNKNOWN_MODEL;
@@ -313,7 +297,7 @@ static void post_chat(struct gateway *g, struct exchange *x)
     struct chat_error error = { 0 };
 
     if (!c) {
-        refuse(g, x, WEIR_NO_MEMORY, STR(""), STR(""));
+        gateway_refuse(g, x, WEIR_NO_MEMORY, STR(""), STR(""));
         return;
     }
     c->gateway = g;
@@ -322,7 +306,7 @@ static void post_chat(struct gateway *g, struct exchange *x)
     enum err e = chat_admit(c, &error);
     if (e != OK) {
         engine_refused(g->engine, e, c->request.model);
-        refuse(g, x, e, error.message, error.param);
+        gateway_refuse(g, x, e, error.message, error.param);
         return;
     }
     c->query.chat = &c->request;
@@ -330,6 +314,7 @@ static void post_chat(struct gateway *g, struct exchange *x)
     c->query.on_head = on_head;
     c->query.on_event = on_event;
     c->query.on_finish = on_finish;
+    c->query.may_be_audited = !g->is_draining;
     exchange_watch(x, c, on_gone, NULL);
     query_start(g->engine, &c->query);
 }
@@ -350,31 +335,34 @@ static void add_model(struct buf *out, str id, str owner)
 
 static void get_models(struct gateway *g, struct exchange *x)
 {
-    static const char *const strategies[] = { "weir/auto", "weir/direct", "weir/hrm", "weir/trm",
-                                              "weir/hrm_trm" };
     struct buf body = { 0 };
+    char name[64];
 
     buf_add(&body, STR("{\"object\":\"list\",\"data\":["));
-    for (size_t i = 0; i < ARRAY_LEN(strategies); i++)
-        add_model(&body, str_from(strategies[i]), STR("weir"));
+    add_model(&body, STR("weir/auto"), STR("weir"));
+    for (int i = 0; i < REASON_STRATEGY_COUNT; i++) {
+        snprintf(name, sizeof(name), "weir/%s", reason_strategy_name((enum reason_strategy)i));
+        add_model(&body, str_from(name), STR("weir"));
+    }
     for (size_t i = 0; i < g->config->model_count; i++)
-        add_model(&body, g->config->models[i].name, g->config->models[i].provider);
+        if (!g->config->models[i].is_hidden)
+            add_model(&body, g->config->models[i].name, g->config->models[i].provider);
     buf_add(&body, STR("]}"));
-    respond(g, x, 200, JSON_TYPE, NULL, 0, buf_str(&body));
+    gateway_respond(g, x, 200, JSON_TYPE, NULL, 0, buf_str(&body));
     buf_fini(&body);
 }
 
 static void get_health(struct gateway *g, struct exchange *x)
 {
-    respond(g, x, 200, JSON_TYPE, NULL, 0, STR("{\"status\":\"ok\"}"));
+    gateway_respond(g, x, 200, JSON_TYPE, NULL, 0, STR("{\"status\":\"ok\"}"));
 }
 
 static void get_ready(struct gateway *g, struct exchange *x)
 {
     if (g->is_draining)
-        respond(g, x, 503, JSON_TYPE, NULL, 0, STR("{\"status\":\"stopping\"}"));
+        gateway_respond(g, x, 503, JSON_TYPE, NULL, 0, STR("{\"status\":\"stopping\"}"));
     else
-        respond(g, x, 200, JSON_TYPE, NULL, 0, STR("{\"status\":\"ready\"}"));
+        gateway_respond(g, x, 200, JSON_TYPE, NULL, 0, STR("{\"status\":\"ready\"}"));
 }
 
 struct endpoint_row {
@@ -388,6 +376,7 @@ struct endpoint_row {
 static const struct endpoint_row endpoints[] = {
     { "POST", "/v1/chat/completions", false, post_chat },
     { "POST", "/chat/completions", false, post_chat },
+    { "POST", "/v1/feedback", false, gateway_post_feedback },
     { "GET", "/v1/models", false, get_models },
     { "GET", "/models", false, get_models },
     { "GET", "/healthz", true, get_health },
@@ -395,8 +384,7 @@ static const struct endpoint_row endpoints[] = {
 };
 
 /* Paths that clients of this API know and that are not built: said so, not hidden behind a 404. */
-static const char *const not_yet[] = { "/v1/responses", "/v1/embeddings", "/v1/messages",
-                                       "/v1/feedback" };
+static const char *const not_yet[] = { "/v1/responses", "/v1/embeddings", "/v1/messages" };
 
 void gateway_on_refused(void *ctx, enum err fault, str path)
 {
@@ -427,14 +415,14 @@ void gateway_on_request(void *ctx, struct exchange *x)
         }
         if (endpoints[i].handle == post_chat)
             engine_refused(g->engine, CALLER_UNAUTHORIZED, STR(""));
-        refuse(g, x, CALLER_UNAUTHORIZED, STR(""), STR(""));
+        gateway_refuse(g, x, CALLER_UNAUTHORIZED, STR(""), STR(""));
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(not_yet); i++) {
         if (str_eq(path, str_from(not_yet[i]))) {
-            refuse(g, x, WEIR_NOT_SUPPORTED, STR(""), STR(""));
+            gateway_refuse(g, x, WEIR_NOT_SUPPORTED, STR(""), STR(""));
             return;
         }
     }
-    refuse(g, x, path_is_known ? CALLER_BAD_METHOD : CALLER_UNKNOWN_PATH, STR(""), STR(""));
+    gateway_refuse(g, x, path_is_known ? CALLER_BAD_METHOD : CALLER_UNKNOWN_PATH, STR(""), STR(""));
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gateway: the HTTP face of the engine: OpenAI's chat completions, models, health; one gateway a worker.
+ * gateway: the HTTP face of the engine: OpenAI's chat completions, models, feedback, health; one gateway a worker.
  * And the admin face: health and metrics on a listener of its own.
  *
  * A caller may rely on: every request is answered in OpenAI's shapes, errors too; a client that goes away
  * cancels its query.
  *
- * May include: base, core/json, core/money, core/dialect, core/http, edge/world, edge/config, edge/store, edge/http,
+ * May include: base, core/json, core/money, core/dialect, core/reason, core/http, edge/world, edge/config, edge/store, edge/http,
  * edge/telemetry, app/engine.
  */
 #ifndef WEIR_APP_GATEWAY_GATEWAY_H

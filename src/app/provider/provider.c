@@ -2,17 +2,16 @@
 /* provider: options, opening and closing, paths, and the table of modes. */
 #include "app/provider/provider.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/provider/provider_internal.h"
+#include "app/recording/recording.h"
 #include "base/rng.h"
 
 #define EXCHANGE_ARENA_MAX ((size_t)64 << 20) /* a document of a body at the server's limit fits */
-#define ARENA_MAX ((size_t)1 << 30) /* script or recorded answers */
-#define FILE_BYTES_MAX ((size_t)256 << 20)
+#define ARENA_MAX ((size_t)1 << 30) /* a script */
 
 /* clang-format off */
 const struct mode provider_modes[] = {
@@ -106,36 +105,6 @@ static enum err options_check(const struct provider_options *options, char out_w
 const struct mode *provider_mode_of(const struct provider *p)
 {
     return &provider_modes[p->options.mode];
-}
-
-enum err provider_file_read(str path, struct buf *out, char out_why[256])
-{
-    struct buf name = { 0 };
-
-    buf_add(&name, path);
-    FILE *file = fopen(buf_cstr(&name), "rbe");
-    buf_fini(&name);
-    if (!file) {
-        snprintf(out_why, 256, "%.*s: %.80s", (int)(path.len < 150 ? path.len : 150), path.ptr,
-                 strerror(errno));
-        return WEIR_IO;
-    }
-    out->max = FILE_BYTES_MAX;
-    size_t got = 0;
-    do {
-        char *room = buf_reserve(out, 65536);
-        got = room ? fread(room, 1, 65536, file) : 0;
-        out->len += got;
-    } while (got > 0);
-    bool is_broken = ferror(file) != 0;
-    IGNORE(fclose(file));
-    if (out->failed)
-        return WEIR_NO_MEMORY;
-    if (is_broken) {
-        snprintf(out_why, 256, "the file could not be read to its end");
-        return WEIR_IO;
-    }
-    return OK;
 }
 
 /* ---- small answers ---- */
@@ -331,6 +300,7 @@ void provider_close(struct provider *p)
     server_close(p->server);
     buf_fini(&p->body);
     buf_fini(&p->piece);
+    recording_close(p->recorded);
     arena_fini(&p->arena);
     free(p);
 }

@@ -25,7 +25,8 @@
  *
  * A caller may rely on: no callback or function of this header blocks; a client that leaves ends its answer at once.
  *
- * May include: base, core/json, core/money, core/dialect, core/sim, edge/world, edge/http.
+ * May include: base, core/json, core/money, core/dialect, core/sim, edge/world, edge/http,
+ * app/recording.
  */
 #ifndef WEIR_APP_PROVIDER_PROVIDER_H
 #define WEIR_APP_PROVIDER_PROVIDER_H

@@ -14,20 +14,20 @@
 #define PLAY_HEADERS_MAX 16
 #define REQUEST_ID_MAX 32
 
-struct recorded;
+struct recording;
 struct script;
 
 struct provider {
     struct world *world;
     struct provider_options options;
     struct http_server *server;
-    struct arena arena; /* lives as long as the provider: options, script, recorded answers */
+    struct arena arena; /* lives as long as the provider: options, script */
     struct link plays; /* answers that are under way */
     struct buf body; /* scratch of one answer, reused */
     struct buf piece; /* scratch of one write, reused */
     struct provider_counts counts;
     size_t open;
-    const struct recorded *recorded; /* of that mode only */
+    struct recording *recorded; /* of that mode only */
     struct script *script; /* of that mode only */
 };
 
@@ -59,9 +59,6 @@ void script_write_models(const struct provider *p, struct buf *out);
 
 /* One entry of the list of models. */
 void model_write(struct buf *out, str name);
-
-/* A whole file into *out, which the caller finishes also after a failure. */
-NODISCARD enum err provider_file_read(str path, struct buf *out, char out_why[256]);
 
 /* ---- answers ---- */
 

@@ -4,6 +4,7 @@
  * beside the project).
  */
 #include "app/provider/provider_rig.h"
+#include "edge/world/file.h"
 
 static const struct {
     const char *name;
@@ -191,7 +192,7 @@ static bool read_file(const char *folder, const char *name, struct buf *out)
     char path[512], why[256];
 
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    return provider_file_read(str_from(path), out, why) == OK;
+    return file_load(str_from(path), out, why) == OK;
 }
 
 /* The two files list the same questions in the same order; every 37th answer comes back over the wire byte for byte, with

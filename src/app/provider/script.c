@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "app/provider/provider_internal.h"
+#include "edge/world/file.h"
 
 #define ANSWERS_MAX 10000
 #define HEADERS_MAX 12
@@ -190,7 +191,7 @@ enum err script_load(struct provider *p, char out_why[256])
 {
     struct buf file = { 0 };
     struct script *script = ARENA_NEW(&p->arena, struct script);
-    enum err e = script ? provider_file_read(p->options.path, &file, out_why) : WEIR_NO_MEMORY;
+    enum err e = script ? file_load(p->options.path, &file, out_why) : WEIR_NO_MEMORY;
     str rest = buf_str(&file), line;
 
     for (size_t number = 1; e == OK && str_next(&rest, '\n', &line); number++) {

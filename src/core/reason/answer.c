@@ -121,9 +121,10 @@ static str drop_final_marks(str s)
     return n > 0 ? str_slice(s, 0, n) : s;
 }
 
-static str unwrap(str s)
+str answer_unwrap(str answer)
 {
-    s = str_trim(s);
+    str s = str_trim(answer);
+
     for (int i = 0; i < CANONICAL_ROUNDS_MAX; i++) {
         str before = s;
         s = drop_final_marks(s);
@@ -205,6 +206,11 @@ static str squeeze(struct arena *arena, str s)
     return str_trim((str){ out, n });
 }
 
+str text_canonical(struct arena *arena, str text)
+{
+    return drop_final_marks(squeeze(arena, text));
+}
+
 static str drop_articles(str s)
 {
     for (size_t i = 0; i < ARRAY_LEN(articles); i++) {
@@ -234,7 +240,7 @@ static str long_number(struct arena *arena, str s)
 
 static str canonical_once(struct arena *arena, str answer)
 {
-    str s = unwrap(answer);
+    str s = answer_unwrap(answer);
     struct quantity q;
     str literal;
     char letter;
@@ -273,10 +279,13 @@ str answer_canonical(struct arena *arena, str answer)
 
 bool answer_agrees(struct arena *arena, str a, str b)
 {
+    return forms_agree(arena, answer_canonical(arena, a), answer_canonical(arena, b));
+}
+
+bool forms_agree(struct arena *arena, str a, str b)
+{
     struct quantity left, right;
 
-    a = answer_canonical(arena, a);
-    b = answer_canonical(arena, b);
     if (a.len == 0 || b.len == 0)
         return false;
     if (str_eq(a, b))
@@ -289,7 +298,7 @@ bool answer_agrees(struct arena *arena, str a, str b)
 bool answer_states(struct arena *arena, str answer, struct rational exact)
 {
     struct quantity q;
-    str written = unwrap(answer);
+    str written = answer_unwrap(answer);
 
     if (!quantity_parse(arena, written, &q))
         return false;

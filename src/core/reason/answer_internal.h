@@ -54,6 +54,7 @@ NODISCARD bool arithmetic_evaluate(str expression, const struct variables *varia
 /* ---- quantities ---- */
 struct quantity {
     struct rational value; /* in the unit below */
+    struct rational scale; /* value / scale is the number as it was written */
     str unit; /* canonical, empty for a bare number; in the arena or static */
     bool
         is_scaled; /* the unit as written was not its base: the number as written differs from value */
@@ -66,9 +67,18 @@ NODISCARD bool quantity_parse(struct arena *arena, str text, struct quantity *ou
 /* A JSON or Python list, tuple, set or dictionary in one spelling; false when the text is none. */
 NODISCARD bool literal_canonical(struct arena *arena, str text, str *out);
 
+/* ---- wrappers ---- */
+/* Without what people put around an answer: \boxed{…}, $…$, quotes, "Answer:", "x = ", final marks. */
+str answer_unwrap(str answer);
+
+/* Lower case, white space single or (in formulas) dropped, no final marks: when two pieces of prose are the same. */
+str text_canonical(struct arena *arena, str text);
+
 /* ---- comparisons beyond equal bytes, for checks only ---- */
 /* Equal canonical forms, or equal numbers of which one has no unit. Two answers to one question. */
 bool answer_agrees(struct arena *arena, str a, str b);
+/* The same of two canonical forms. */
+bool forms_agree(struct arena *arena, str a, str b);
 /* Does an answer state this exact value: equal, rounded, or (written with %) a hundredth of it? */
 bool answer_states(struct arena *arena, str answer, struct rational exact);
 

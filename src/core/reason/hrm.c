@@ -28,7 +28,8 @@ static enum state hrm_give_up(struct reason *r, enum err fault, const char *halt
 static bool is_confident(const struct reason *r, const struct candidate *c)
 {
     return c->verdict == VERDICT_PASS ||
-           (c->verdict != VERDICT_FAIL && c->confidence >= r->config.hrm.confidence_threshold);
+           (c->verdict != VERDICT_FAIL &&
+            confidence_is_met(r, c->confidence, r->config.hrm.confidence_threshold));
 }
 
 static bool has_cycle_left(const struct reason *r)
@@ -187,6 +188,7 @@ static void solve_told(struct reason *r, int index, uint32_t id, const struct re
     struct rational value;
 
     n->cause = id;
+    /* Calibrations know whole questions only: of a part, the model's own number has to do. */
     bool is_unsure = reply->stated < r->config.hrm.confidence_threshold;
     if (reply->fault == OK && is_unsure && plan_split(r, index, reply, id) > 0) {
         n->answer = reply->answer;
@@ -216,8 +218,8 @@ static void solve_told(struct reason *r, int index, uint32_t id, const struct re
 
 static void nodes_told(struct reason *r)
 {
-    for (size_t i = 0; i < r->slot_count; i++) {
-        struct call_slot *slot = &r->slots[i];
+    for (uint32_t id = 1; id <= r->slot_count; id++) {
+        struct call_slot *slot = reason_slot(r, id);
         if (slot->state != CALL_TOLD || slot->is_used || slot->node == 0)
             continue;
         slot->is_used = true;
@@ -263,9 +265,9 @@ static bool has_solved(const struct reason *r)
 /* One call is left: what is not solved now stays unsolved. */
 static void nodes_abandon(struct reason *r)
 {
-    for (size_t i = 0; i < r->slot_count; i++) {
-        if (r->slots[i].state == CALL_QUEUED)
-            r->slots[i].state = CALL_DROPPED;
+    for (uint32_t id = 1; id <= r->slot_count; id++) {
+        if (reason_slot(r, id)->state == CALL_QUEUED)
+            reason_slot(r, id)->state = CALL_DROPPED;
     }
     for (int i = 1; i < r->node_count; i++) {
         struct node *n = &r->nodes[i];

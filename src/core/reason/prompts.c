@@ -28,6 +28,7 @@ static const struct {
     [ROLE_SYNTHESIS] = { "synthesis", SLOT(SLOT_QUESTION) | SLOT(SLOT_CONTEXT),                      SLOT(SLOT_FORMAT) },
     [ROLE_PROGRAM]   = { "program",   SLOT(SLOT_QUESTION),                                           SLOT(SLOT_FORMAT) },
     [ROLE_REFINE]    = { "refine",    SLOT(SLOT_QUESTION) | SLOT(SLOT_ANSWER) | SLOT(SLOT_FEEDBACK), SLOT(SLOT_FORMAT) },
+    [ROLE_STEP]      = { "step",      SLOT(SLOT_QUESTION) | SLOT(SLOT_CONTEXT),                      SLOT(SLOT_FORMAT) },
 };
 /* clang-format on */
 
@@ -70,11 +71,10 @@ static enum prompt_slot slot_find(str name)
 
 static str without_version(str text)
 {
-    str line;
-
-    if (!str_starts(text, STR("# version:")) || !str_next(&text, '\n', &line))
+    if (!str_starts(text, STR("# version:")))
         return text;
-    return text;
+    size_t line = str_find_char(text, '\n');
+    return str_slice(text, line == STR_NPOS ? text.len : line + 1, text.len);
 }
 
 static enum err text_check(struct arena *arena, enum reason_role role, str text, str *out_what)

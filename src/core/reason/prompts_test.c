@@ -23,6 +23,9 @@ static void builtin_prompts_are_well_formed(void)
     texts[ROLE_CHECK] = STR("{question}");
     CHECK_ERR(reason_prompts_init(&a, texts, &prompts, &what), WEIR_CONFIG);
     CHECK_STR(what, STR("prompt check: the slot {answer} is missing"));
+    texts[ROLE_CHECK] = STR("# version: 2"); /* and nothing else */
+    CHECK_ERR(reason_prompts_init(&a, texts, &prompts, &what), WEIR_CONFIG);
+    CHECK_STR(what, STR("prompt check: the slot {question} is missing"));
     texts[ROLE_CHECK] = STR("{question} {answer} {secret}");
     CHECK_ERR(reason_prompts_init(&a, texts, &prompts, &what), WEIR_CONFIG);
     CHECK_STR(what, STR("prompt check: {secret} is not a slot of it"));
@@ -75,7 +78,13 @@ static void names_are_found(void)
             reason_strategy_find(str_from(reason_strategy_name((enum reason_strategy)i)), &found));
         CHECK_INT(found, i);
     }
-    CHECK(!reason_strategy_find(STR("mcts"), &found));
+    CHECK(!reason_strategy_find(STR("guess"), &found));
+    for (size_t i = 0; i < REASON_POLICY_COUNT; i++) {
+        enum reason_policy policy = REASON_POLICY_COUNT;
+        CHECK(reason_policy_find(str_from(reason_policy_name((enum reason_policy)i)), &policy));
+        CHECK_INT(policy, i);
+    }
+    CHECK(!reason_policy_find(STR("ucb2"), &(enum reason_policy){ 0 }));
 }
 
 TESTS(TEST(builtin_prompts_are_well_formed), TEST(renders_once), TEST(schemas_are_json),

@@ -103,6 +103,8 @@ static const struct {
 
 static const str currencies[] = { { "us$", 3 }, { "$", 1 }, { "\xE2\x82\xAC", 3 }, { "\xC2\xA3", 2 } };
 static const str times_signs[] = { { "\\times", 6 }, { "\\cdot", 5 }, { "\xC3\x97", 2 }, { "*", 1 }, { "x", 1 } };
+static const str unit_spaces[] = { { "\\,", 2 }, { "\\;", 2 }, { "\\ ", 2 }, { "~", 1 } };
+static const str unit_words[] = { { "\\text{", 6 }, { "\\mathrm{", 8 } };
 static const str fraction_words[] = { { "\\frac", 5 }, { "\\dfrac", 6 }, { "\\tfrac", 6 } };
 /* What people write before a number without changing it. */
 static const str lead_ins[] = { { "=", 1 }, { "~", 1 }, { "\xE2\x89\x88", 3 }, { "about ", 6 }, { "approximately ", 14 } };
@@ -367,24 +369,42 @@ static str unknown_unit(struct arena *arena, str text)
     return (str){ lower, n };
 }
 
+/* "\,\mathrm{km}" and "\text{ km}" are " km", "\%" is "%". is_apart: something stood between number and unit. */
+static str without_latex(str rest, bool *out_is_apart)
+{
+    str text = str_trim(rest);
+    bool is_apart = rest.len > 0 && rest.ptr[0] == ' ';
+
+    while (accept_any(&text, unit_spaces, ARRAY_LEN(unit_spaces))) {
+        text = str_trim(text);
+        is_apart = true;
+    }
+    str inside = text;
+    if (str_ends(text, STR("}")) && accept_any(&inside, unit_words, ARRAY_LEN(unit_words))) {
+        text = str_trim(str_slice(inside, 0, inside.len - 1));
+        is_apart = true;
+    }
+    *out_is_apart = is_apart;
+    return text.len > 0 && text.ptr[0] == '\\' ? str_slice(text, 1, text.len) : text;
+}
+
 /* What stands behind the number: nothing, a known unit, or an unknown one set off by a space. */
 static bool parse_unit(struct arena *arena, str rest, struct quantity *q)
 {
-    bool has_space = rest.len > 0 && rest.ptr[0] == ' ';
-    str text = str_trim(rest);
+    bool is_apart;
+    str text = without_latex(rest, &is_apart);
 
-    if (text.len > 0 && text.ptr[0] == '\\')
-        text = str_slice(text, 1, text.len); /* "50\%" */
     if (text.len == 0)
         return true;
     const struct unit *unit = unit_find(text);
     if (unit) {
         q->is_percent = unit->base.len == 0;
         q->is_scaled = unit->scale.numerator != unit->scale.denominator;
+        q->scale = unit->scale;
         q->unit = unit->base;
         return rational_multiply(q->value, unit->scale, &q->value);
     }
-    if (!has_space || !is_unit_text(text))
+    if (!is_apart || !is_unit_text(text))
         return false;
     q->unit = unknown_unit(arena, text);
     return q->unit.len > 0;
@@ -392,7 +412,7 @@ static bool parse_unit(struct arena *arena, str rest, struct quantity *q)
 
 bool quantity_parse(struct arena *arena, str text, struct quantity *out)
 {
-    struct quantity q = { 0 };
+    struct quantity q = { .scale = { 1, 1 } };
     str rest = str_trim(text);
 
     if (rest.len == 0 || rest.len > QUANTITY_BYTES_MAX)

@@ -10,7 +10,7 @@
  *
  * A caller may rely on: reason_ask() never exceeds the budget that it is given (calls and, by
  * max_tokens, output tokens); every machine ends after finitely many tells whatever the model says; a
- * failed call never yields a confidence.
+ * failed call never yields a confidence; the same seed, asks and tells give the same machine.
  *
  * May include: base, core/json, core/stats, core/calibration, core/search.
  */
@@ -19,6 +19,9 @@
 
 #include "base/arena.h"
 #include "base/base.h"
+#include "core/json/json.h"
+
+struct confidence_table; /* core/calibration */
 
 enum reason_strategy {
     REASON_DIRECT,
@@ -43,8 +46,9 @@ enum reason_role {
     ROLE_SOLVE, /* one sub-question */
     ROLE_CHECK, /* is the synthesis sound? else replan */
     ROLE_SYNTHESIS, /* the answer from the sub-answers */
-    ROLE_PROGRAM, /* trm: the same question in a program-like format (an independent second opinion) */
+    ROLE_PROGRAM, /* the same question in a program-like format (an independent second opinion) */
     ROLE_REFINE, /* trm: a rewrite given outside feedback */
+    ROLE_STEP, /* mcts: next steps or final answers after the steps so far, each with a value */
     ROLE_COUNT
 };
 const char *reason_role_name(enum reason_role role);
@@ -56,7 +60,23 @@ NODISCARD enum err reason_prompts_init(struct arena *arena, const str texts[ROLE
 const struct reason_prompts *reason_prompts_builtin(void);
 uint64_t reason_prompts_hash(const struct reason_prompts *prompts);
 
+/* How the tree search chooses: by upper confidence bounds, by those with the model's values as priors, or by adaptive
+ * branching (Thompson sampling of wider or deeper). */
+enum reason_policy {
+    REASON_POLICY_UCB1,
+    REASON_POLICY_PUCT,
+    REASON_POLICY_AB_MCTS,
+    REASON_POLICY_COUNT
+};
+const char *reason_policy_name(enum reason_policy p); /* "ucb1", "puct", "ab_mcts" */
+bool reason_policy_find(str name, enum reason_policy *out);
+
+#define REASON_SAMPLES_MAX 32
+#define REASON_DEPTH_MAX 64
+#define REASON_SIMULATIONS_MAX 1000
+
 /* ---- what is fixed for all queries of a configuration ---- */
+/* The parts of self_consistency and mcts may be zero: their defaults act then. */
 struct reason_config {
     double temperature; /* [0, 2] */
     struct {
@@ -71,10 +91,30 @@ struct reason_config {
         double confidence_threshold; /* halts at, (0, 1] */
         double min_improvement_delta; /* a rewrite must gain, [0, 1] */
     } trm;
+    struct {
+        int samples_max; /* 1..REASON_SAMPLES_MAX; 0: 8 */
+        double stop_probability; /* that the leader is the majority, (.5, 1); 0: .95 */
+    } self_consistency;
+    struct {
+        bool
+            has_peer; /* REASON_MODEL_PEER may be asked; else the second opinion is the main model's program */
+        bool has_strong; /* REASON_MODEL_STRONG may be asked */
+    } cascade;
+    struct {
+        double exploration_constant; /* (0, 10]; 0: 1.414 */
+        int max_tree_depth; /* steps, 1..REASON_DEPTH_MAX; 0: 10 */
+        int simulation_budget; /* calls of the search, 1..REASON_SIMULATIONS_MAX; 0: 100 */
+        enum reason_policy policy;
+        double value_auroc; /* measured, of the model's value of a step; 0: not measured */
+    } mcts;
+    uint64_t seed; /* of what is drawn; the owner derives it from the query's id */
     uint32_t max_tokens; /* output tokens per call */
     bool
         use_json_schema; /* structured output through response_format; else the prompt alone asks for JSON */
     const struct reason_prompts *prompts;
+    /* Calibrates confidences; NULL: raw values act. It must outlive the machine. */
+    const struct confidence_table *confidences;
+    str model; /* the main model's name, a part of the calibration's key */
 };
 
 /* ---- outside feedback ---- */
@@ -83,14 +123,35 @@ enum verifier_kind {
     VERIFY_ARITHMETIC,
     VERIFY_REGEX,
     VERIFY_EXACT,
-    VERIFY_JSON_SCHEMA
+    VERIFY_JSON_SCHEMA,
+    VERIFY_NUMBER,
+    VERIFY_GAME24,
+    VERIFY_SCHEDULE,
+    VERIFY_RUBRIC
 };
 struct verifier {
     enum verifier_kind kind;
-    str spec; /* arithmetic: an expression whose value is the answer ("12*(3+4)"); regex: POSIX extended, whole answer;
-               * exact: the key; schema: JSON text */
+    /* arithmetic: an expression whose value is the answer ("12*(3+4)")
+     * regex: POSIX extended, whole answer
+     * exact: the key
+     * json_schema: JSON text
+     * number: {"value": 254.8, "tolerance": 0.5, "relative": 0.01, "unit": "m"}, all but value optional; the wider
+     *     tolerance counts; an answer without a unit is taken in this one, a convertible one is converted, another refused
+     * game24: "4 9 10 13": an expression of + - * / ( ) that uses each number once and is 24
+     * schedule: {"jobs": [[[machine, duration], …], …], "makespan": 11}: the answer is [{"job": 1, "operation": 1,
+     *     "start": 0}, …], counted from 1, perhaps within {"schedule": …}; feasible, and ends by the makespan
+     * rubric: {"need": 3, "points": [{"name": …, "any": ["isolat", …]}, …], "never": ["pay the ransom"]}: phrases
+     *     of need points and none of never, whatever their case */
+    str spec;
 };
 enum verdict { VERDICT_UNKNOWN, VERDICT_PASS, VERDICT_FAIL };
+/* Does a verifier of this kind hold the answer itself? It then must not be given to a strategy in an evaluation. A
+ * kind that does not know it states conditions: regex, json_schema, game24, schedule. */
+bool verifier_knows_answer(enum verifier_kind kind);
+/* From {"kind": "number", "spec": string or JSON value}. CALLER_BAD_REQUEST with a sentence in *out_what, in the arena;
+ * the spec has then been tried, so that verifier_check can only fail for memory. */
+NODISCARD enum err verifier_parse(struct arena *arena, struct json value, struct verifier *out,
+                                  str *out_what);
 /* out_why: a sentence for the model ("12 is not a number between …"), in the arena. Bad spec: CALLER_BAD_REQUEST. */
 NODISCARD enum err verifier_check(const struct verifier *v, str answer, struct arena *arena,
                                   enum verdict *out, str *out_why);
@@ -160,7 +221,7 @@ struct signals {
     double stated; /* the model's own number */
     double vote_share; /* of the leading canonical answer among all candidates */
     double margin; /* leading minus second share */
-    double agreement; /* across formats */
+    double agreement; /* across formats, or across models */
     double worst_sub; /* the least confident sub-question */
     double verifier; /* 1 passed, 0 failed */
     double stability; /* 1 - change over refinements */
@@ -171,10 +232,12 @@ struct reason_best {
     str answer; /* for people, in the machine's arena */
     str canonical;
     struct signals signals;
-    double
-        hrm_confidence; /* raw combination of the signals in [0,1], uncalibrated; negative: none */
-    double trm_confidence; /* the same after refinement; negative: none */
-    double confidence; /* of the answer: the last stage's; negative: none */
+    /* In [0, 1]; negative: none. Calibrated where the configuration's table can, else the raw combination of the signals. */
+    double hrm_confidence;
+    double trm_confidence; /* after refinement */
+    double confidence; /* of the answer: the last stage's */
+    double raw_confidence; /* of the answer, before calibration: what calibrations are trained on */
+    bool is_calibrated; /* confidence is a calibrated probability */
     enum err fault; /* why there is no answer */
     int rounds; /* refinements made */
     const char *

@@ -2,42 +2,6 @@
 /* Tests of the machines: tables of replies by role, budgets, and the order of calls. */
 #include "core/reason/reason_world.h"
 
-/* The next line of the scene for a role; what is not in the table fails without hope. */
-static struct reason_outcome scene_reply(struct world *w, const struct scene *s,
-                                         enum reason_role role)
-{
-    size_t seen = 0;
-
-    for (size_t i = 0; i < LINES_MAX && (s->lines[i].text || s->lines[i].fault != OK); i++) {
-        if (s->lines[i].role != role || seen++ != w->used[role])
-            continue;
-        w->used[role]++;
-        return (struct reason_outcome){ .fault = s->lines[i].fault,
-                                        .text = str_from(s->lines[i].text) };
-    }
-    fprintf(stderr, "    %s: no reply for %s\n", s->name, reason_role_name(role));
-    return (struct reason_outcome){ .fault = PROVIDER_AUTH };
-}
-
-static void world_play(struct world *w, const struct scene *s, const struct reason_budget *budget)
-{
-    struct reason_budget left = *budget;
-
-    for (int turn = 0; turn < 200 && !reason_done(w->reason); turn++) {
-        struct reason_call calls[REASON_CALLS_AT_ONCE];
-        size_t n = reason_ask(w->reason, &left, calls);
-        CHECK(n > 0 || reason_done(w->reason));
-        for (size_t i = 0; i < n; i++) {
-            const struct reason_outcome outcome = scene_reply(w, s, calls[i].role);
-            buf_printf(&w->log, "%.*s;", STR_ARG(calls[i].label));
-            w->calls++;
-            left.calls--;
-            reason_tell(w->reason, calls[i].id, &outcome);
-        }
-    }
-    CHECK(reason_done(w->reason));
-}
-
 /* clang-format off */
 static const struct scene scenes[] = {
     { "direct answers", REASON_DIRECT, 0, NULL,
@@ -210,26 +174,8 @@ static const struct scene scenes[] = {
 
 static void plays_scenes(void)
 {
-    for (size_t i = 0; i < ARRAY_LEN(scenes); i++) {
-        const struct scene *s = &scenes[i];
-        const struct verifier verifier = { s->verifier, str_from(s->spec) };
-        struct world w;
-        int failures = check_failures;
-        REQUIRE(world_open(&w, s->strategy, &usual, &verifier) == OK);
-        world_play(&w, s, &plenty);
-        struct reason_best best = reason_best(w.reason);
-        CHECK_INT(best.has_answer, s->answer != NULL);
-        CHECK_STR(best.answer, str_from(s->answer));
-        CHECK_STR(str_from(best.halt), str_from(s->halt));
-        CHECK_ERR(best.fault, s->fault);
-        CHECK_INT(w.calls, s->calls);
-        CHECK_INT(best.rounds, s->rounds);
-        if (s->confidence > -2)
-            CHECK_NEAR(best.confidence, s->confidence, 1e-9);
-        if (check_failures > failures)
-            fprintf(stderr, "in scene \"%s\": %.*s\n", s->name, STR_ARG(buf_str(&w.log)));
-        world_close(&w);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(scenes); i++)
+        scene_check(&scenes[i], &usual, NULL);
 }
 
 static void reports_confidence_by_stage(void)

@@ -39,7 +39,8 @@ static bool has_known_member(struct json v)
 {
     return json_exists(json_get(v, STR("answer"))) || json_exists(json_get(v, STR("sound"))) ||
            json_exists(json_get(v, STR("subquestions"))) ||
-           json_exists(json_get(v, STR("expression")));
+           json_exists(json_get(v, STR("expression"))) ||
+           json_exists(json_get(v, STR("proposals")));
 }
 
 /* The first object in the text that parses and has a member of ours. */
@@ -64,8 +65,7 @@ static bool find_object(struct arena *arena, str text, struct json *out)
     return false;
 }
 
-/* A member as text: a string unescaped, another scalar or container as it is written, null absent. */
-static bool member_text(struct arena *arena, struct json object, str name, str *out)
+bool reply_member_text(struct arena *arena, struct json object, str name, str *out)
 {
     struct json member = json_get(object, name);
     str text;
@@ -100,9 +100,9 @@ static double probability_text(str s)
     return str_to_double(s, &v) ? probability(v, is_percent) : NOT_AVAILABLE;
 }
 
-static double member_probability(struct arena *arena, struct json object)
+double reply_member_probability(struct arena *arena, struct json object, str name)
 {
-    struct json member = json_get(object, STR("confidence"));
+    struct json member = json_get(object, name);
     double v;
     str text;
 
@@ -177,7 +177,7 @@ bool reply_answer(struct arena *arena, str text, str *out)
     struct json object;
 
     if (find_object(arena, text, &object))
-        return member_text(arena, object, STR("answer"), out);
+        return reply_member_text(arena, object, STR("answer"), out);
     return loose_text(arena, text, STR("\"answer\""), out);
 }
 
@@ -185,10 +185,10 @@ static void read_object(struct arena *arena, struct reply *reply)
 {
     bool sound;
 
-    IGNORE(!member_text(arena, reply->root, STR("answer"), &reply->answer));
-    IGNORE(!member_text(arena, reply->root, STR("expression"), &reply->expression));
-    IGNORE(!member_text(arena, reply->root, STR("problem"), &reply->problem));
-    reply->stated = member_probability(arena, reply->root);
+    IGNORE(!reply_member_text(arena, reply->root, STR("answer"), &reply->answer));
+    IGNORE(!reply_member_text(arena, reply->root, STR("expression"), &reply->expression));
+    IGNORE(!reply_member_text(arena, reply->root, STR("problem"), &reply->problem));
+    reply->stated = reply_member_probability(arena, reply->root, STR("confidence"));
     if (json_bool(json_get(reply->root, STR("sound")), &sound))
         reply->sound = sound ? SOUND_YES : SOUND_NO;
 }

@@ -2,12 +2,10 @@
 /*
  * trm: refines on outside feedback only. Outside feedback is the verifier's verdict, or, where there is no
  * verdict, a second opinion in a program-like format, whose arithmetic is computed here and not
- * believed. A rewrite is kept only when it is worth more by min_improvement_delta.
+ * believed. A rewrite is kept only when it is worth more by min_improvement_delta, in calibrated confidence where
+ * there is a calibration.
  */
 #include "core/reason/reason_internal.h"
-
-/* Longer canonical forms are prose, and two pieces of prose always differ: their disagreement says nothing. */
-#define COMPARABLE_BYTES_MAX 64
 
 static enum state ask_opinion(struct reason *r)
 {
@@ -21,49 +19,16 @@ static enum state ask_opinion(struct reason *r)
     return r->current == 0 ? reason_finish(r, "call limit") : STATE_JUDGING;
 }
 
-static bool opinion_agrees(struct reason *r, str answer)
-{
-    if (r->has_value && answer_states(r->arena, answer, r->value))
-        return true;
-    return answer_agrees(r->arena, answer, r->opinion);
-}
-
-/* "6*7 = 42" is 6*7. */
-static str left_side(str expression)
-{
-    size_t at = str_find_char(expression, '=');
-
-    return at == STR_NPOS ? expression : str_trim(str_slice(expression, 0, at));
-}
-
-/* Takes the second opinion out of a reply; what the evaluator computes stands above what the model says. */
-static bool opinion_read(struct reason *r, const struct reply *reply)
-{
-    if (reply->fault != OK)
-        return false;
-    r->has_value = reply->expression.len > 0 &&
-                   arithmetic_evaluate(left_side(reply->expression), NULL, &r->value);
-    if (r->has_value && !answer_states(r->arena, reply->answer, r->value))
-        r->opinion = rational_text(r->arena, r->value);
-    else
-        r->opinion = reply->answer;
-    /* The last line of ramblings is no second opinion. */
-    bool is_said = reply->is_json || reply->stated >= 0.0 || r->has_value;
-    if (r->opinion.len == 0 || !is_said)
-        return false;
-    return answer_canonical(r->arena, r->opinion).len <= COMPARABLE_BYTES_MAX;
-}
-
 static str disagreement(struct reason *r, const struct reply *reply)
 {
-    if (r->has_value) {
-        str exact = rational_text(r->arena, r->value);
+    if (r->opinion.has_value) {
+        str exact = rational_text(r->arena, r->opinion.value);
         return arena_printf(r->arena,
                             "a calculation of the same question, %.*s, gives exactly %.*s.",
                             STR_ARG(str_slice(reply->expression, 0, 200)), STR_ARG(exact));
     }
     return arena_printf(r->arena, "an independent solution of the same question gives \"%.*s\".",
-                        STR_ARG(str_slice(r->opinion, 0, 200)));
+                        STR_ARG(str_slice(r->opinion.answer, 0, 200)));
 }
 
 static void remember(struct reason *r, str canonical)
@@ -87,9 +52,9 @@ static enum state judge(struct reason *r)
     case VERDICT_UNKNOWN:
         break;
     }
-    if (best->confidence >= r->config.trm.confidence_threshold)
+    if (confidence_is_met(r, best->confidence, r->config.trm.confidence_threshold))
         return reason_finish(r, "confident");
-    if (best->canonical.len > COMPARABLE_BYTES_MAX)
+    if (!form_is_comparable(best->canonical))
         return reason_finish(r, "no outside feedback");
     return ask_opinion(r);
 }
@@ -101,13 +66,12 @@ enum state trm_step_judging(struct reason *r)
     const struct reply *reply = reason_take(r);
     if (!reply)
         return STATE_JUDGING;
-    if (!opinion_read(r, reply)) {
-        r->opinion = (str){ 0 };
-        r->has_value = false;
+    struct opinion opinion = opinion_read(r->arena, reply);
+    if (!form_is_comparable(answer_canonical(r->arena, opinion.answer)))
         return reason_finish(r, "no outside feedback");
-    }
-    bool agrees = opinion_agrees(r, r->best.answer);
-    candidate_vote(r, agrees ? r->best.answer : r->opinion);
+    r->opinion = opinion;
+    bool agrees = opinion_agrees(r->arena, &opinion, r->best.answer);
+    candidate_vote(r, agrees ? r->best.canonical : answer_canonical(r->arena, opinion.answer));
     r->best.agreement = agrees ? 1.0 : 0.0;
     candidate_rate(r, &r->best);
     if (agrees)
@@ -148,7 +112,7 @@ static const char *halt_after(const struct reason *r, const struct candidate *c,
         return "verified";
     if (r->best.agreement > 0.5)
         return "formats agree";
-    if (r->best.confidence >= r->config.trm.confidence_threshold)
+    if (confidence_is_met(r, r->best.confidence, r->config.trm.confidence_threshold))
         return "confident";
     if (was_seen)
         return "same answer twice";
@@ -181,11 +145,11 @@ enum state trm_step_refining(struct reason *r)
     remember(r, c.canonical);
     if (str_eq(c.canonical, r->best.canonical))
         c.worst_sub = r->best.worst_sub;
-    if (r->opinion.len > 0)
-        c.agreement = opinion_agrees(r, c.answer) ? 1.0 : 0.0;
+    if (r->opinion.answer.len > 0)
+        c.agreement = opinion_agrees(r->arena, &r->opinion, c.answer) ? 1.0 : 0.0;
     candidate_rate(r, &c);
     candidate_rate(r, &r->best);
-    double gain = c.confidence - r->best.confidence;
+    double gain = confidence_gain(r, r->best.confidence, c.confidence);
     /* Something known beats nothing known, whatever the difference. */
     if (c.confidence >= 0.0 && !arena_failed(r->arena) &&
         (r->best.confidence < 0.0 || gain >= r->config.trm.min_improvement_delta))

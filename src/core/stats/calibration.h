@@ -3,7 +3,8 @@
  * calibration: from a raw confidence to a probability that is right as often as it says, and how good it is at that.
  *
  * A fit is a small immutable value: Platt's logistic below 200 labels, isotonic regression (pool adjacent violators, ties
- * pooled) above. Labels are 0 or 1, raw scores finite.
+ * pooled) from there on. Both never fall: a score that goes down while accuracy goes up is mapped to the base rate.
+ * Labels are 0 or 1, raw scores finite. Nothing depends on the order of the items.
  *
  * May include: base.
  */
@@ -27,7 +28,10 @@ struct fit {
     enum fit_kind kind;
     int64_t n; /* labels it was made from */
     double slope, intercept; /* Platt: 1/(1 + exp(-(slope·score + intercept))) */
-    size_t knots; /* isotonic: value[i] from score[i] on, linear between */
+    /* Isotonic: value[i] at score[i], linear between, constant outside. A block of pooled labels is a knot at its lowest score and
+     * one at its highest. Where that makes too many knots, it is one knot at the mean of its scores; and where there are
+     * more blocks than knots, neighbours whose joining adds least to the squared error are joined before. */
+    size_t knots;
     double score[FIT_KNOTS_MAX];
     double value[FIT_KNOTS_MAX];
 };
@@ -35,12 +39,13 @@ struct fit {
 /* Chooses by n; scratch is used and given back by the caller's fini. items are not changed. No labels: FIT_NONE. */
 NODISCARD enum err fit_make(struct fit *out, const struct labelled *items, size_t n,
                             struct arena *scratch);
-double fit_apply(const struct fit *fit,
-                 double score); /* [0, 1]; FIT_NONE gives the score clamped */
+/* [0, 1]; FIT_NONE gives the score clamped. */
+double fit_apply(const struct fit *fit, double score);
 
 /* ---- how good probabilities are ---- */
 #define CALIBRATION_BINS 15
 
+/* Bins of equal mass by rank, lowest scores first. Equal scores share a bin, so there may be fewer than 15, and none is empty. */
 struct reliability_bin {
     int64_t n;
     double confidence; /* mean */
@@ -59,7 +64,8 @@ struct calibration_metrics {
 NODISCARD enum err calibration_measure(struct calibration_metrics *out,
                                        const struct labelled *items, size_t n,
                                        struct arena *scratch);
-/* Bootstrap interval of the ECE: seeded, rounds resamples. */
+/* Bootstrap interval of the ECE, 95 %: seeded, 2 × rounds resamples (1,000 are usual). [0, 1] without items or rounds. The
+ * lower end is 0 when perfectly calibrated scores would often show such an ECE. */
 struct interval_pair {
     double lower, upper;
 };

@@ -14,9 +14,9 @@
 #define HISTOGRAM_SCALE 5
 #define HISTOGRAM_BUCKETS 1024 /* 32 octaves: 1 µs to over 1 h when values are microseconds */
 
+/* Bucket i holds (base^i, base^(i+1)], base = 2^(1/32); the first also what is at most 1, the last also what is beyond 2^32. */
 struct histogram {
-    uint64_t counts
-        [HISTOGRAM_BUCKETS]; /* bucket i holds (base^i, base^(i+1)], base = 2^(1/32); 0 also what is at most 1 */
+    uint64_t counts[HISTOGRAM_BUCKETS];
     uint64_t n;
     double sum;
     double min, max; /* meaningful when n > 0 */
@@ -24,7 +24,7 @@ struct histogram {
 /* The bucket of a value: exact at powers of two, clamped to the range. */
 int histogram_index(double value);
 double histogram_upper(int index); /* the bucket's inclusive upper end */
-void histogram_add(struct histogram *h, double value); /* value >= 0 */
+void histogram_add(struct histogram *h, double value); /* finite; below 0 counts as 0 */
 void histogram_merge(struct histogram *h, const struct histogram *other);
 
 #define HISTOGRAM_QUANTILE_N_MIN 20
@@ -33,16 +33,17 @@ struct quantile {
     bool is_maximum;
     uint64_t n;
 };
+/* The smallest value with at least the share q of all at or below it, to 1.1 %, within [min, max]; q in [0, 1]. */
 struct quantile histogram_quantile(const struct histogram *h, double q);
 
 /* ---- windows: sums over the last while ---- */
 #define WINDOW_SLOTS_MAX 60
-#define WINDOW_SUMS                                                                                \
-    4 /* as many sums as a metric needs: n, sum, sum of squares, events over a limit */
+/* As many sums as a metric needs: n, sum, sum of squares, events over a limit. */
+#define WINDOW_SUMS 4
 
 struct window_slot {
-    int64_t
-        epoch; /* now / width when it was last written; a slot of another epoch counts as zero */
+    /* now / width when it was last written; a slot of another epoch counts as zero. */
+    int64_t epoch;
     double sums[WINDOW_SUMS];
 };
 struct window {
@@ -52,7 +53,8 @@ struct window {
 };
 void window_init(struct window *w, nsec width, uint32_t slots);
 void window_add(struct window *w, nsec now, const double sums[WINDOW_SUMS]);
-/* Of the `last` newest slots, the current one included; a clock that stepped back loses nothing that it should count. */
+/* Of the `last` newest slots before and with the current one. A clock that steps back by up to s slots behind the latest instant
+ * loses nothing of the newest (slots - s); what was added at instants after `now` does not count until they come again. */
 void window_read(const struct window *w, nsec now, uint32_t last, double out_sums[WINDOW_SUMS]);
 
 #endif

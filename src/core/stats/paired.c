@@ -24,7 +24,7 @@ const char *stats_verdict_name(enum stats_verdict v)
 /* Squared sum of the two normal quantiles: what n·margin²/discordance must reach. */
 static double plan_constant(void)
 {
-    double z = stats_normal_quantile(1 - PLAN_ALPHA) + stats_normal_quantile(PLAN_POWER);
+    double z = normal_upper(PLAN_ALPHA) + stats_normal_quantile(PLAN_POWER);
     return z * z;
 }
 
@@ -76,14 +76,14 @@ static double tango_deviation(const struct tango *t, double delta)
     double b = (2 * t->n - up + down) * size - up - down;
     double c = down * size * (1 - size);
     double root = sqrt(b * b + 8 * t->n * c);
-    /* The root of 2n q² + b q - c, in the form that does not cancel. */
-    double q = b > 0 ? 2 * c / (b + root) : (root - b) / (4 * t->n);
+    double q = (root - b) / (4 * t->n); /* the root of 2n q² + b q - c */
     return sqrt(t->n * fmax(2 * q + size * (1 - size), 0));
 }
 
 #define BISECTION_STEPS 80
 
-/* The delta at which the score is z; it falls from -1 to 1. */
+/* The delta at which the score is z; it falls from -1 to 1. Where both sides are 0, at the observed difference of pairs that do
+ * not differ at all, the bound lies on the side of z's sign. */
 static double tango_bound(const struct tango *t, double z)
 {
     double lo = -1, hi = 1;
@@ -91,7 +91,8 @@ static double tango_bound(const struct tango *t, double z)
     for (int i = 0; i < BISECTION_STEPS; i++) {
         double middle = lo + (hi - lo) / 2;
         double excess = t->only_b - t->only_a - t->n * middle;
-        if (excess > z * tango_deviation(t, middle))
+        double wanted = z * tango_deviation(t, middle);
+        if (excess > wanted || (excess == wanted && z < 0))
             lo = middle;
         else
             hi = middle;
@@ -99,18 +100,10 @@ static double tango_bound(const struct tango *t, double z)
     return lo + (hi - lo) / 2;
 }
 
-/* An end of the range that the bound reached is exact. */
-static double tango_end(double bound)
-{
-    return fabs(bound) > 1 - 1e-15 ? copysign(1, bound) : bound;
-}
-
 /* A margin at which non-inferiority and the whole interval's sign both hold is decided by the margin: that is the question
  * that was asked. */
 static enum stats_verdict verdict_of(const struct paired *p, double margin)
 {
-    if (p->n == 0)
-        return STATS_INCONCLUSIVE;
     if (p->diff.lower > 0)
         return STATS_SUPERIOR;
     if (p->lower_one_sided > -margin)
@@ -121,7 +114,7 @@ static enum stats_verdict verdict_of(const struct paired *p, double margin)
 /* What n pairs can show at all is bounded by the interval of n pairs without any difference: z²/(n + z²). */
 static double resolvable_margin(const struct pairs *pairs, int64_t n)
 {
-    double z = stats_normal_quantile(1 - PLAN_ALPHA);
+    double z = normal_upper(PLAN_ALPHA);
     double discordance = (double)(pairs->only_a + pairs->only_b) / (double)n;
 
     return fmax(stats_plan_margin(n, discordance), z * z / ((double)n + z * z));
@@ -137,11 +130,11 @@ struct paired stats_paired(const struct pairs *pairs, double margin, double alph
     if (n == 0)
         return out;
     struct tango t = { (double)n, (double)pairs->only_a, (double)pairs->only_b };
-    double z_two = stats_normal_quantile(1 - alpha / 2), z_one = stats_normal_quantile(1 - alpha);
-    out.diff = (struct interval){ (t.only_b - t.only_a) / t.n, tango_end(tango_bound(&t, z_two)),
-                                  tango_end(tango_bound(&t, -z_two)) };
-    out.lower_one_sided = tango_end(tango_bound(&t, z_one));
-    out.upper_one_sided = tango_end(tango_bound(&t, -z_one));
+    double z_two = normal_upper(alpha / 2), z_one = normal_upper(alpha);
+    out.diff = (struct interval){ (t.only_b - t.only_a) / t.n, tango_bound(&t, z_two),
+                                  tango_bound(&t, -z_two) };
+    out.lower_one_sided = tango_bound(&t, z_one);
+    out.upper_one_sided = tango_bound(&t, -z_one);
     out.mcnemar_p = mcnemar_exact(pairs->only_a, pairs->only_b);
     out.resolvable = resolvable_margin(pairs, n);
     out.is_equivalent = out.lower_one_sided > -margin && out.upper_one_sided < margin;

@@ -19,7 +19,7 @@ struct interval stats_rate_wilson(int64_t k, int64_t n, double alpha)
     assert(k >= 0 && k <= n);
     if (n == 0)
         return everything;
-    double z = stats_normal_quantile(1 - alpha / 2), trials = (double)n;
+    double z = normal_upper(alpha / 2), trials = (double)n;
     double p = share(k, n), q = share(n - k, n), shrink = 1 + z * z / trials;
     double middle = (p + z * z / (2 * trials)) / shrink;
     double half = z / shrink * sqrt(p * q / trials + z * z / (4 * trials * trials));

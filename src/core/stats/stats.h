@@ -25,12 +25,12 @@ struct interval {
 
 enum stats_verdict {
     STATS_SUPERIOR, /* the whole interval is on the good side of 0 */
-    STATS_NON_INFERIOR, /* the one-sided lower bound is above -margin */
+    STATS_NON_INFERIOR, /* the one-sided lower bound is above -margin, even where it is worse for certain */
     STATS_INCONCLUSIVE,
-    STATS_INFERIOR, /* the whole interval is on the bad side of 0 */
+    STATS_INFERIOR, /* the whole interval is on the bad side of 0, and not non-inferior */
 };
-const char *stats_verdict_name(
-    enum stats_verdict v); /* "superior", "non_inferior", "inconclusive", "inferior" */
+/* "superior", "non_inferior", "inconclusive", "inferior" */
+const char *stats_verdict_name(enum stats_verdict v);
 
 /* ---- special functions, for this module and its neighbours ---- */
 double stats_normal_cdf(double z);
@@ -42,7 +42,8 @@ double stats_log_sum_exp(const double *x, size_t n);
 /* ---- 1. guard against an absolute limit: a mixture of 16 fixed bets (statistics: e-process; Ville's inequality) ---- */
 #define STATS_BETS 16
 
-/* Wealth against H0: E[X | past] <= limit, for X >= 0. Order does not matter; merge by addition. */
+/* Wealth against H0: E[X | past] <= limit, for X >= 0. Order does not matter; merge by addition. All that goes into one guard
+ * is held against one limit, on one side of it. */
 struct guard {
     double log_wealth[STATS_BETS];
     int64_t n;
@@ -76,21 +77,24 @@ struct moments { /* of one arm; merge by addition */
 void moments_add(struct moments *m, double x);
 void moments_merge(struct moments *m, const struct moments *other);
 double moments_mean(const struct moments *m); /* 0 without data */
-double moments_variance(const struct moments *m); /* n - 1; 0 below two */
+/* By n - 1; 0 below two values, and where the spread is no more than the rounding of the sums. */
+double moments_variance(const struct moments *m);
 
 struct compare_options {
-    double alpha; /* (0, 1) */
+    double alpha; /* (0, 1); one-sided: of each bound by itself */
     double n_star; /* where the sequence is tightest; 0: 5000 */
     bool is_relative; /* (b - a)/|a| */
     bool is_one_sided;
 };
 struct comparison {
-    struct interval diff; /* b minus a */
-    double se;
+    struct interval
+        diff; /* b minus a; infinite to both sides where there is no variance or no base */
+    double se; /* INFINITY likewise */
     double p; /* two-sided, always valid */
-    bool
-        is_valid; /* at least 100 per arm and both have a variance: before that nothing may be decided */
+    bool is_valid; /* before that nothing may be decided */
 };
+/* Valid from 100 values an arm, both with a variance, and of 0/1 outcomes (whose sum is that of their squares) 10 of the rarer
+ * one, both arms together. An arm of equal 0/1 outcomes has the variance of Laplace's rate, (k + 1)/(n + 2). */
 struct comparison stats_compare(const struct moments *a, const struct moments *b,
                                 const struct compare_options *options);
 
@@ -112,7 +116,8 @@ double stats_rate_lower(int64_t k, int64_t n, double alpha);
 /* ---- 4. sample ratio mismatch, sequential (Lindon and Malek 2022) ---- */
 #define STATS_ARMS_MAX 16
 #define STATS_SRM_ALARM 6.907755278982137 /* ln 1000 */
-/* The log Bayes factor of the counts against the weights (which need not sum to 1); alarm at STATS_SRM_ALARM. */
+/* The log Bayes factor of the counts against the weights (which need not sum to 1); alarm at STATS_SRM_ALARM. INFINITY when an
+ * arm of weight 0 has counts. */
 double stats_srm_log_bayes(const double *weights, const int64_t *counts, size_t arms);
 
 /* ---- 5. paired evaluation on the same questions ---- */
@@ -128,14 +133,16 @@ struct paired {
     double lower_one_sided; /* at 1 - alpha */
     double upper_one_sided;
     double mcnemar_p; /* exact, two-sided */
-    double
-        resolvable; /* the margin that n pairs at this discordance resolve, power .8, one-sided alpha .05 */
+    /* The margin that n pairs at this discordance resolve (power .8, one-sided alpha .05), and not below what n pairs without
+     * any difference would show. */
+    double resolvable;
     bool is_equivalent; /* TOST at the margin */
     enum stats_verdict verdict; /* of b against a at the margin */
 };
 /* margin > 0; alpha .05 is usual. */
 struct paired stats_paired(const struct pairs *pairs, double margin, double alpha);
-/* Pairs needed for a margin at a discordance, alpha .05 one-sided, power .8, true difference 0; both in (0, 1). */
+/* Pairs needed for a margin at a discordance, alpha .05 one-sided, power .8, true difference 0; both in (0, 1). INT64_MAX when
+ * there are not so many. */
 int64_t stats_plan_pairs(double margin, double discordance);
 double stats_plan_margin(int64_t n, double discordance); /* the other way round */
 
@@ -144,7 +151,8 @@ struct cluster { /* one question */
     int64_t n;
     double sum;
 };
-/* Mean over all values with the cluster-robust standard error and its t interval (clusters - 1 degrees of freedom). */
+/* Mean over all values with the cluster-robust standard error and its t interval (clusters - 1 degrees of freedom);
+ * infinite for fewer than two clusters. out_se may be NULL. */
 struct interval stats_clustered_mean(const struct cluster *clusters, size_t count, double alpha,
                                      double *out_se);
 
@@ -154,13 +162,14 @@ void stats_holm(double *p, size_t n);
 /* ---- 6. adaptive allocation (track and stop) ---- */
 struct arm_moments {
     double mean;
-    double variance; /* > 0 */
+    double variance;
     int64_t n;
 };
-/* Optimal shares, each at least floor; sums to 1. */
+/* Optimal shares, each at least floor (at most 1/count); sums to 1. Equal shares while an arm has no positive variance. */
 void stats_allocation(const struct arm_moments *arms, size_t count, double floor,
                       double *out_shares);
-/* May it stop: is the best arm known, up to tolerance epsilon, with error at most delta? */
+/* May it stop: is the best arm known, up to tolerance epsilon, with error at most delta? Not while an arm has no trial or no
+ * variance. */
 bool stats_allocation_stops(const struct arm_moments *arms, size_t count, double epsilon,
                             double delta);
 

@@ -28,6 +28,12 @@ double log_beta_power(struct fraction x, double a, double b);
 /* The logit of the p-quantile of Beta(a, b); p in (0, 1). Keeps tiny values and tiny complements. */
 double beta_quantile_logit(double p, double a, double b);
 
+/* The z with P(Z > z) = alpha, also where 1 - alpha would round to 1. */
+static inline double normal_upper(double alpha)
+{
+    return -stats_normal_quantile(alpha);
+}
+
 /* The t with P(|T| > t) = alpha for Student's t; degrees > 0. */
 double student_two_sided(double alpha, double degrees);
 
@@ -38,12 +44,13 @@ struct curve {
 /* A zero between lo and hi, where the curve's signs differ. */
 double curve_root(const struct curve *curve, double lo, double hi);
 
-/* Sorts by score, ascending; stable. spare has room for n. */
+/* Sorts by score, ascending. spare has room for n. */
 void labelled_sort(struct labelled *items, struct labelled *spare, size_t n);
 
 /* One stretch of a monotone fit: the labels with scores in [from, to] share one mean. */
 struct isotonic_block {
     double from, to;
+    double score_sum;
     int64_t n;
     int64_t right;
 };

@@ -9,10 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/route/route.h"
+
 /* ---- what must hold between keys ---- */
 
-/* Where a setting stands, for messages about it: the whole file when it is a default. */
-static struct config_place place_in(const struct config_build *build, const struct yaml_node *node)
+struct config_place place_in(const struct config_build *build, const struct yaml_node *node)
 {
     struct config_place place = place_of(node);
 
@@ -81,12 +82,6 @@ static void pairs_check(struct config_build *build)
         place = place_in(build, node ? node : yaml_get(server, STR("listen")));
         issue_add(build->issues, &place, "server.admin must differ from server.listen");
     }
-    const struct yaml_node *strategy = yaml_get(build->root, STR("strategy"));
-    if (str_eq(c->strategy, STR("full_stack"))) {
-        place = place_in(build, strategy);
-        place.is_warning = true;
-        issue_add(build->issues, &place, "strategy full_stack has no effect yet: hrm_trm runs");
-    }
 }
 
 /* ---- hash ---- */
@@ -117,6 +112,10 @@ static bool hash_compute(struct config_snapshot *snapshot)
     }
     for (size_t i = 0; i < c->prices.count; i++)
         record_print(RECORD_PRICE, &c->prices.rows[i], &text);
+    if (c->route.model)
+        buf_printf(&text, "route model %016" PRIx64 "\n", snapshot->route_model_hash);
+    if (c->route.fallback)
+        buf_printf(&text, "fallback %016" PRIx64 "\n", c->route.fallback->hash);
     if (c->prompts)
         buf_printf(&text, "prompts %016" PRIx64 "\n", reason_prompts_hash(c->prompts));
     bool is_whole = !text.failed;
@@ -140,6 +139,7 @@ static void snapshot_fill(struct config_build *build, str text)
     c->server.keys = snapshot->keys.values;
     c->server.key_count = snapshot->keys.count;
     parts_load(build);
+    profile_load(build);
     struct config_place whole = { .file = build->file };
     bool is_whole = !arena_failed(&c->arena) && !arena_failed(&build->scratch);
     if (is_whole) {
@@ -147,19 +147,22 @@ static void snapshot_fill(struct config_build *build, str text)
             model_check(build, &c->models[i]);
         builtin_key_check(build);
         pairs_check(build);
+        profile_check(build);
         is_whole = hash_compute(snapshot);
     }
     if (!is_whole)
         issue_add(build->issues, &whole, "out of memory");
 }
 
-static enum err file_load(const struct config_file *file, const struct config_text *text,
+enum err config_load_file(const struct config_file *file, const struct config_text *text,
                           struct config **out, struct config_issues *issues)
 {
     struct config_snapshot *snapshot = calloc(1, sizeof(*snapshot));
-    struct config_build build = {
-        .snapshot = snapshot, .issues = issues, .file = file, .may_read_files = text->may_read_files
-    };
+    struct config_build build = { .snapshot = snapshot,
+                                  .issues = issues,
+                                  .file = file,
+                                  .may_read_files = text->may_read_files,
+                                  .is_profile = text->is_profile };
 
     if (!snapshot) {
         issue_add(issues, &(struct config_place){ .file = file }, "out of memory");
@@ -184,7 +187,7 @@ enum err config_load_text(const struct config_text *text, struct config **out,
     struct config_file file = { .name = text->name };
 
     issues_init(issues);
-    return file_load(&file, text, out, issues);
+    return config_load_file(&file, text, out, issues);
 }
 
 enum err config_load(str path, struct config **out, struct config_issues *issues)
@@ -202,7 +205,7 @@ enum err config_load(str path, struct config **out, struct config_issues *issues
     if (why)
         issue_add(issues, &(struct config_place){ .file = &file }, "cannot be read: %s", why);
     else
-        e = file_load(&file, &text, out, issues);
+        e = config_load_file(&file, &text, out, issues);
     buf_fini(&content);
     return e;
 }
@@ -211,8 +214,10 @@ void config_close(struct config *c)
 {
     if (!c)
         return;
+    struct config_snapshot *snapshot = CONTAINER_OF(c, struct config_snapshot, config);
+    config_close(snapshot->fallback);
     arena_fini(&c->arena);
-    free(CONTAINER_OF(c, struct config_snapshot, config));
+    free(snapshot);
 }
 
 str config_default_path(void)
@@ -235,6 +240,13 @@ const struct config_model *config_model_find(const struct config *c, str name)
     return NULL;
 }
 
+const struct config_model *config_model_offered(const struct config *c, str name)
+{
+    const struct config_model *model = config_model_find(c, name);
+
+    return model && !model->is_hidden ? model : NULL;
+}
+
 const struct config_provider *config_provider_find(const struct config *c, str name)
 {
     for (size_t i = 0; i < c->provider_count; i++)
@@ -243,12 +255,23 @@ const struct config_provider *config_provider_find(const struct config *c, str n
     return NULL;
 }
 
+static enum reason_policy policy_of(const struct config *c)
+{
+    enum reason_policy policy = REASON_POLICY_UCB1;
+    bool is_known = reason_policy_find(c->mcts.selection_policy, &policy);
+
+    assert(is_known); /* the key's choices are the policies' names */
+    return policy;
+}
+
 /* The casts are safe: the key table bounds these values far below INT_MAX. */
 struct reason_config config_reason(const struct config *c)
 {
     const struct config_model *model = config_model_find(c, c->model);
     const struct config_provider *provider =
         model ? config_provider_find(c, model->provider) : NULL;
+    int64_t simulations = c->mcts.simulation_budget < c->mcts_iterations ? c->mcts.simulation_budget
+                                                                         : c->mcts_iterations;
 
     return (struct reason_config){
         .temperature = c->temperature,
@@ -260,8 +283,18 @@ struct reason_config config_reason(const struct config *c)
                  .convergence_threshold = c->trm.convergence_threshold,
                  .confidence_threshold = c->trm.confidence_threshold,
                  .min_improvement_delta = c->trm.min_improvement_delta },
+        .self_consistency = { .samples_max = (int)c->self_consistency.samples_max,
+                              .stop_probability = c->self_consistency.stop_probability },
+        .cascade = { .has_peer = c->cascade.peer_model.len > 0,
+                     .has_strong = c->cascade.strong_model.len > 0 },
+        .mcts = { .exploration_constant = c->mcts.exploration_constant,
+                  .max_tree_depth = (int)c->mcts.max_tree_depth,
+                  .simulation_budget = (int)simulations,
+                  .policy = policy_of(c) },
         .max_tokens = (uint32_t)c->budget.output_tokens_max,
         .use_json_schema = provider && provider->has_json_schema,
         .prompts = c->prompts,
+        .confidences = route_model_confidence(c->route.model),
+        .model = c->model,
     };
 }

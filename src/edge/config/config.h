@@ -6,15 +6,18 @@
  * A caller may rely on: a snapshot never changes after config_load(); every key has its default when a file does not set it;
  * errors say file, line, column and the nearest known key; secrets come only as env:NAME or file:PATH and are never printed.
  *
- * May include: base, core/money, core/reason.
+ * May include: base, core/money, core/reason, core/route, core/alert.
  */
 #ifndef WEIR_EDGE_CONFIG_CONFIG_H
 #define WEIR_EDGE_CONFIG_CONFIG_H
 
 #include "base/arena.h"
 #include "base/base.h"
+#include "core/alert/wire.h"
 #include "core/money/money.h"
 #include "core/reason/reason.h"
+
+struct route_model;
 
 struct config_provider {
     str name; /* "openai" */
@@ -29,6 +32,7 @@ struct config_model {
     str name; /* what clients ask for */
     str provider; /* a key of providers */
     str upstream_name; /* what the provider calls it */
+    bool is_hidden; /* the fallback's own: clients may not name it */
 };
 
 enum config_durability { DURABILITY_ACKNOWLEDGED, DURABILITY_RELAXED };
@@ -40,7 +44,7 @@ struct config {
     double temperature;
     bool use_mcts;
     int64_t mcts_iterations;
-    str strategy; /* "direct", "hrm", "trm", "hrm_trm", "full_stack" (no effect yet: hrm_trm runs) */
+    str strategy; /* a name of enum reason_strategy */
     struct {
         int64_t h_module_layers, l_module_iterations, max_decomposition_depth;
         double confidence_threshold;
@@ -54,6 +58,23 @@ struct config {
         int64_t max_tree_depth, simulation_budget;
         str selection_policy; /* "ucb1", "puct", "ab_mcts" */
     } mcts;
+    struct {
+        int64_t samples_max;
+        double stop_probability;
+    } self_consistency;
+    struct {
+        str peer_model, strong_model; /* configured models; empty: none */
+    } cascade;
+    struct {
+        str scorer; /* "none", "seed_v1", "words_v1", "learned_v1" */
+        double threshold;
+        double epsilon;
+        double audit_share;
+        nano_usd value; /* of a right answer, from route.value_usd */
+        /* The profile above the threshold; NULL: none. Its models are among ours. */
+        const struct config *fallback;
+        const struct route_model *model; /* trained; NULL: none */
+    } route;
     nsec timeout; /* timeout_seconds */
     int64_t max_retries;
     bool enable_caching;
@@ -93,6 +114,12 @@ struct config {
     size_t provider_count;
     const struct config_model *models; /* `model` itself is always among them */
     size_t model_count;
+    struct {
+        str link;
+        struct alert_policy policy; /* the default rules as changed, and one receiver a channel */
+        const struct wire_channel *channels; /* in the order of policy.receivers */
+        size_t channel_count;
+    } alerts;
     struct price_table
         prices; /* from `prices:` (a path beside the file), else the compiled-in config/prices.yaml */
     const struct reason_prompts
@@ -126,6 +153,8 @@ void config_close(struct config *c); /* NULL is a no-op */
 str config_default_path(void);
 
 const struct config_model *config_model_find(const struct config *c, str name);
+/* The same, for names that clients give: hidden ones are not found. */
+const struct config_model *config_model_offered(const struct config *c, str name);
 const struct config_provider *config_provider_find(const struct config *c, str name);
 struct reason_config config_reason(const struct config *c);
 

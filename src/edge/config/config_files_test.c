@@ -325,13 +325,19 @@ static void the_shipped_files_load(void)
     REQUIRE(l.e == OK);
     CHECK_STR(l.c->model, STR("gpt-4o-mini"));
     CHECK(l.c->enable_caching && l.c->monitoring.wandb_enabled);
+    /* The seed's adaptive pipeline is one word away. */
+    CHECK_STR(l.c->route.scorer, STR("none"));
+    CHECK_NEAR(l.c->route.threshold, 0.8, 0);
+    REQUIRE(l.c->route.fallback);
+    CHECK_STR(l.c->route.fallback->strategy, STR("full_stack"));
+    CHECK(config_model_find(l.c, STR("gpt-4o"))->is_hidden);
     unload(&l);
 }
 
 static void prompts_come_from_a_directory(void)
 {
-    static const char *const roles[] = { "direct",    "plan",    "solve", "check",
-                                         "synthesis", "program", "refine" };
+    static const char *const roles[] = { "direct",    "plan",    "solve",  "check",
+                                         "synthesis", "program", "refine", "step" };
     struct nest nest = { 0 };
     char path[160], source[64], from[96];
 
@@ -379,7 +385,110 @@ static void prompts_come_from_a_directory(void)
     nest_close(&nest);
 }
 
+/* ---- the fallback ---- */
+
+static void a_fallback_is_a_whole_profile(void)
+{
+    struct nest nest = { 0 };
+    char path[160];
+
+    REQUIRE(nest_open(&nest));
+    nest_write(&nest, "a.yaml",
+               "model: small\nmodel_provider: p\nproviders: {p: {base_url: 'http://h'}}\n"
+               "enable_caching: true\nmodels: {mid: {}}\nroute: {fallback: b.yaml}\n");
+    nest_write(&nest, "b.yaml",
+               "extends: a.yaml\nmodel: big\nstrategy: full_stack\nhrm: {h_module_layers: 5}\n"
+               "models: {big: {upstream_name: big-2}, other: {}}\n"
+               "cascade: {peer_model: mid, strong_model: other}\n"
+               "route: {threshold: 0.1, fallback: /nowhere.yaml}\n");
+    struct loaded l = load_file(nest_path(&nest, "a.yaml", path));
+    REQUIRE(l.e == OK && l.c->route.fallback);
+    const struct config *profile = l.c->route.fallback;
+    CHECK_STR(profile->strategy, STR("full_stack"));
+    CHECK_INT(profile->hrm.h_module_layers, 5);
+    CHECK_INT(l.c->hrm.h_module_layers, 3);
+    CHECK_NEAR(l.c->route.threshold, 0.8, 0);
+    CHECK(!profile->route.fallback);
+    CHECK_STR(config_reason(profile).model, STR("big"));
+    /* Its models are here, but only ours are for clients. */
+    const struct config_model *big = config_model_find(l.c, STR("big"));
+    REQUIRE(l.c->model_count == 4 && big);
+    CHECK_STR(big->upstream_name, STR("big-2"));
+    CHECK(big->is_hidden && config_model_find(l.c, STR("other"))->is_hidden);
+    CHECK(!config_model_offered(l.c, STR("big")) && !config_model_offered(l.c, STR("other")));
+    CHECK(config_model_offered(l.c, STR("mid")) && config_model_offered(l.c, STR("small")));
+    CHECK(!config_model_offered(l.c, STR("none")));
+    /* What both files say is said once. */
+    int caching = 0;
+    for (size_t i = 0; i < l.issues.count; i++)
+        caching += str_find(l.issues.items[i].message, STR("enable_caching")) != STR_NPOS;
+    CHECK_INT(caching, 1);
+    uint64_t hash = l.c->hash;
+    unload(&l);
+    nest_write(&nest, "b.yaml", "extends: a.yaml\nmodel: mid\n");
+    l = load_file(nest_path(&nest, "a.yaml", path));
+    REQUIRE(l.e == OK);
+    CHECK(l.c->hash != hash && l.c->model_count == 2);
+    hash = l.c->hash;
+    unload(&l);
+    nest_write(&nest, "b.yaml", "extends: a.yaml\nmodel: mid\nhrm: {h_module_layers: 7}\n");
+    l = load_file(nest_path(&nest, "a.yaml", path));
+    CHECK(l.e == OK && l.c->hash != hash && l.c->model_count == 2);
+    unload(&l);
+    nest_close(&nest);
+}
+
+static void bad_fallbacks_are_refused(void)
+{
+    static const struct {
+        const char *fallback, *want, *file;
+    } rows[] = {
+        { "model: a\nhrm: {h_module_layers: 11}\n",
+          "2:24 hrm.h_module_layers must be in [1, 10], got 11", "/b.yaml" },
+        { "model: big\nmodel_provider: q\nproviders: {q: {base_url: 'http://h'}}\n",
+          "4:19 route.fallback: its model big or the model's provider q is another one here",
+          "/a.yaml" },
+        { "model: big\nmodel_provider: p\nproviders: {p: {base_url: 'http://else'}}\n",
+          "4:19 route.fallback: its model big or the model's provider p is another one here",
+          "/a.yaml" },
+        { "extends: a.yaml\nmodel: mid\nmodels: {mid: {upstream_name: mid-2}}\n",
+          "4:19 route.fallback: its model mid or the model's provider p is another one here",
+          "/a.yaml" },
+        { "extends: a.yaml\ncascade: {strong_model: nobody}\n",
+          "2:25 cascade.strong_model: no model is called 'nobody'", "/b.yaml" },
+    };
+    struct nest nest = { 0 };
+    char path[160];
+
+    REQUIRE(nest_open(&nest));
+    nest_write(&nest, "a.yaml",
+               "model: small\nmodel_provider: p\nproviders: {p: {base_url: 'http://h'}}\n"
+               "route: {fallback: b.yaml}\nmodels: {mid: {}}\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        nest_write(&nest, "b.yaml", rows[i].fallback);
+        struct loaded l = load_file(nest_path(&nest, "a.yaml", path));
+        CHECK_ERR(l.e, CALLER_BAD_REQUEST);
+        CHECK_STR(str_from(l.first), str_from(rows[i].want));
+        for (size_t n = 0; n < l.issues.count; n++)
+            if (!l.issues.items[n].is_warning)
+                CHECK(str_ends(l.issues.items[n].file, str_from(rows[i].file)));
+        unload(&l);
+    }
+    nest_write(&nest, "a.yaml", "route: {fallback: ./a.yaml}\n");
+    struct loaded l = load_file(nest_path(&nest, "a.yaml", path));
+    CHECK_STR(str_from(l.first), STR("1:19 route.fallback is this very file"));
+    unload(&l);
+    /* Named itself, a fallback has none. */
+    nest_write(&nest, "a.yaml", "route: {fallback: b.yaml}\n");
+    nest_write(&nest, "b.yaml", "extends: a.yaml\n");
+    l = load_file(nest_path(&nest, "b.yaml", path));
+    CHECK(l.e == OK && !l.c->route.fallback);
+    unload(&l);
+    nest_close(&nest);
+}
+
 TESTS(TEST(an_extending_file_lies_above), TEST(secrets_come_from_outside),
       TEST(a_missing_provider_key_is_a_warning), TEST(bad_prices_are_refused_at_their_place),
       TEST(dates_are_days_since_1970), TEST(prices_are_built_in), TEST(the_shipped_files_load),
-      TEST(prompts_come_from_a_directory))
+      TEST(prompts_come_from_a_directory), TEST(a_fallback_is_a_whole_profile),
+      TEST(bad_fallbacks_are_refused))

@@ -36,8 +36,30 @@ static const struct {
                                          "most nine places, got 0.0000000001" },
     { "use_mcts: yes", "1:11 use_mcts must be true or false, got 'yes'" },
     { "strategy: hrm_tmr",
-      "1:11 strategy must be one of direct, hrm, trm, hrm_trm, full_stack, got "
-      "'hrm_tmr'; did you mean 'hrm_trm'?" },
+      "1:11 strategy must be one of direct, hrm, trm, hrm_trm, self_consistency, cascade, mcts, "
+      "full_stack, got 'hrm_tmr'; did you mean 'hrm_trm'?" },
+    { "self_consistency: {stop_probability: 0.5}",
+      "1:38 self_consistency.stop_probability must be in (0.5, 1), got 0.5" },
+    { "self_consistency: {stop_probability: 1}",
+      "1:38 self_consistency.stop_probability must be in (0.5, 1), got 1" },
+    { "self_consistency: {samples_max: 33}",
+      "1:33 self_consistency.samples_max must be in [1, 32], got 33" },
+    { "cascade: {strong_model: gpt-4o-mni}",
+      "1:25 cascade.strong_model: no model is called 'gpt-4o-mni'; did you mean 'gpt-4o-mini'?" },
+    { "cascade: {peer_model: zzz}", "1:23 cascade.peer_model: no model is called 'zzz'" },
+    { "route: {scorer: seed}", "1:17 route.scorer must be one of none, seed_v1, words_v1, "
+                               "learned_v1, got 'seed'" },
+    { "route: {scorer: learned_v1}", "1:17 route.scorer learned_v1 needs route.model, a file that "
+                                     "`weir train --out FILE` writes" },
+    { "route: {model: /nowhere.json}",
+      "1:16 route.model cannot be read from '/nowhere.json': No such "
+      "file or directory; `weir train --out FILE` writes one" },
+    { "route: {threshold: 1.1}", "1:20 route.threshold must be in [0, 1], got 1.1" },
+    { "route: {epsilon: 0.51}", "1:18 route.epsilon must be in [0, 0.5], got 0.51" },
+    { "route: {audit_share: 0.21}", "1:22 route.audit_share must be in [0, 0.2], got 0.21" },
+    { "route: {value_usd: -1}", "1:20 route.value_usd must be in [0, 1000000], got -1" },
+    { "route: {fallback: /nowhere.yaml}",
+      "1:19 route.fallback cannot be read from '/nowhere.yaml': No such file or directory" },
     { "ledger: {sync: disk}", "1:16 ledger.sync must be one of process, power, got 'disk'" },
     { "ledger: {durability: no}",
       "1:22 ledger.durability must be one of acknowledged, relaxed, got 'no'" },
@@ -164,6 +186,18 @@ static void defaults_hold_without_a_file(void)
     CHECK_INT(reason.hrm.max_decomposition_depth, 4);
     CHECK_INT(reason.trm.max_refinement_iterations, 5);
     CHECK(reason.use_json_schema);
+    CHECK_INT(reason.self_consistency.samples_max, 8);
+    CHECK_NEAR(reason.self_consistency.stop_probability, 0.95, 0);
+    CHECK(!reason.cascade.has_peer && !reason.cascade.has_strong);
+    CHECK_NEAR(reason.mcts.exploration_constant, 1.414, 0);
+    CHECK_INT(reason.mcts.max_tree_depth, 10);
+    CHECK_INT(reason.mcts.simulation_budget, 100);
+    CHECK(reason.mcts.policy == REASON_POLICY_UCB1 && !reason.confidences);
+    CHECK_STR(reason.model, STR("gpt-4o-mini"));
+    CHECK_STR(c->route.scorer, STR("none"));
+    CHECK_NEAR(c->route.threshold, 0.8, 0);
+    CHECK(c->route.epsilon <= 0 && c->route.audit_share <= 0 && !c->route.fallback);
+    CHECK_INT(c->route.value, 10000000);
     unload(&l);
 }
 
@@ -219,23 +253,79 @@ static void values_reach_their_fields(void)
     unload(&l);
 }
 
+static void the_strategies_get_their_part(void)
+{
+    struct loaded l = load(STR("cascade: {peer_model: p, strong_model: s}\n"
+                               "models: {p: {}, s: {}}\n"
+                               "self_consistency: {samples_max: 32, stop_probability: 0.51}\n"
+                               "mcts_iterations: 50\n"
+                               "mcts: {exploration_constant: 2, max_tree_depth: 64,\n"
+                               "  simulation_budget: 40, selection_policy: ab_mcts}\n"));
+
+    REQUIRE(l.e == OK);
+    struct reason_config reason = config_reason(l.c);
+    CHECK(reason.cascade.has_peer && reason.cascade.has_strong);
+    CHECK_INT(reason.self_consistency.samples_max, REASON_SAMPLES_MAX);
+    CHECK_NEAR(reason.self_consistency.stop_probability, 0.51, 0);
+    CHECK_NEAR(reason.mcts.exploration_constant, 2, 0);
+    CHECK_INT(reason.mcts.max_tree_depth, REASON_DEPTH_MAX);
+    CHECK_INT(reason.mcts.simulation_budget, 40);
+    CHECK_INT(reason.mcts.policy, REASON_POLICY_AB_MCTS);
+    unload(&l);
+    l = load(STR("mcts_iterations: 30\nmcts: {simulation_budget: 40}\n"
+                 "models: {s: {}}\ncascade: {strong_model: s}"));
+    REQUIRE(l.e == OK);
+    CHECK(!config_reason(l.c).cascade.has_peer && config_reason(l.c).cascade.has_strong);
+    CHECK_INT(config_reason(l.c).mcts.simulation_budget, 30);
+    unload(&l);
+}
+
+/* The choices of a key are the names that the code knows. */
+static void choices_are_known(void)
+{
+    str rest = str_from(key_find(STR("strategy"))->choices), name;
+    int count = 0;
+
+    for (; str_next(&rest, ' ', &name); count++) {
+        enum reason_strategy strategy;
+        CHECK(reason_strategy_find(name, &strategy));
+    }
+    CHECK_INT(count, REASON_STRATEGY_COUNT);
+    rest = str_from(key_find(STR("mcts.selection_policy"))->choices);
+    for (count = 0; str_next(&rest, ' ', &name); count++) {
+        enum reason_policy policy;
+        CHECK(reason_policy_find(name, &policy));
+    }
+    CHECK_INT(count, REASON_POLICY_COUNT);
+}
+
 static void keys_without_effect_are_said(void)
 {
     static const struct {
         const char *text, *want; /* NULL: no word */
     } rows[] = {
-        { "use_mcts: true", "1:1 use_mcts has no effect yet" },
-        { "use_mcts: false", NULL },
-        { "mcts_iterations: 5", "1:1 mcts_iterations has no effect yet" },
-        { "mcts: {max_tree_depth: 5}", "1:8 mcts.max_tree_depth has no effect yet" },
         { "enable_caching: true", "1:1 enable_caching has no effect yet" },
         { "enable_caching: false", NULL },
         { "monitoring: {langsmith_enabled: true}",
           "1:14 monitoring.langsmith_enabled has no effect yet" },
         { "monitoring: {wandb_enabled: true}", "1:14 monitoring.wandb_enabled has no effect yet" },
         { "monitoring: {track_cost: true, log_level: DEBUG}", NULL },
-        { "strategy: full_stack", "1:11 strategy full_stack has no effect yet: hrm_trm runs" },
+        { "strategy: cascade",
+          "1:11 strategy cascade has no stronger model to turn to: set cascade.strong_model" },
+        { "route: {scorer: seed_v1}", "1:17 route.scorer has nothing to choose from: set "
+                                      "route.fallback; scores are only recorded" },
+        { "route: {audit_share: 0.1}",
+          "1:22 route.audit_share has nobody to ask: set cascade.strong_model" },
+        { "mcts: {simulation_budget: 200}",
+          "1:27 mcts.simulation_budget is above mcts_iterations, which holds" },
+        { "strategy: direct\nuse_mcts: true",
+          "2:11 use_mcts has no effect on this strategy: it acts on hrm_trm" },
         { "strategy: trm", NULL },
+        { "strategy: hrm_trm\nuse_mcts: true", NULL },
+        { "strategy: full_stack\nuse_mcts: true", NULL },
+        { "mcts: {simulation_budget: 20}", NULL },
+        { "mcts: {simulation_budget: 100}", NULL },
+        { "mcts_iterations: 20", NULL }, /* only what somebody wrote is spoken of */
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -299,7 +389,8 @@ static void other_value(const struct config_key *key, char out[64])
         CHECK(key_range_parse(key->range, &range));
     switch (key->type) {
     case KEY_TEXT:
-        snprintf(out, 64, "other");
+        /* A model that is named must be there. */
+        snprintf(out, 64, "%s", strncmp(key->path, "cascade.", 8) == 0 ? "gpt-4o-mini" : "other");
         break;
     case KEY_BOOL:
         snprintf(out, 64, "%s", is_true ? "false" : "true");
@@ -309,13 +400,15 @@ static void other_value(const struct config_key *key, char out[64])
     case KEY_SECONDS:
     case KEY_BYTES:
     case KEY_DOLLARS:
-        snprintf(out, 64, "%.15g", range.high);
+        snprintf(out, 64, "%.15g", range.is_high_open ? (range.low + range.high) / 2 : range.high);
         break;
     case KEY_CHOICE:
     case KEY_DURABILITY:
     case KEY_SYNC:
         snprintf(out, 64, "%s",
-                 key->fallback && strcmp(key->fallback, last) == 0 ? "direct" : last);
+                 strcmp(key->path, "route.scorer") == 0              ? "seed_v1"
+                 : key->fallback && strcmp(key->fallback, last) == 0 ? "direct"
+                                                                     : last);
         break;
     case KEY_ADDRESS:
         snprintf(out, 64, "localhost:1");
@@ -323,8 +416,12 @@ static void other_value(const struct config_key *key, char out[64])
     case KEY_SECRETS:
         snprintf(out, 64, "['env:HOME']");
         break;
+    case KEY_DURATION:
+        snprintf(out, 64, "%.15gs", range.high);
+        break;
     case KEY_URL:
     case KEY_SECRET:
+    case KEY_TEXTS:
     case KEY_FILE:
     case KEY_DAY:
     case KEY_PRICE:
@@ -413,6 +510,30 @@ static void the_table_is_sound_and_documented(void)
     buf_fini(&out);
 }
 
+static void ranges_are_parsed(void)
+{
+    static const char *const bad[] = {
+        "[0, 10", "0, 1]", "[0; 1]", "[a, 1]", "[0, b]", "", "(0, 1"
+    };
+    struct key_range range = { 0 };
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        CHECK(!key_range_parse(bad[i], &range));
+    CHECK(key_range_parse("(0.5, 1)", &range) && range.is_low_open && range.is_high_open);
+    CHECK_NEAR(range.low + range.high, 1.5, 0);
+    CHECK(key_range_parse("[0, 1]", &range) && !range.is_low_open && !range.is_high_open);
+}
+
+/* Once for each place. */
+static void what_is_wrong_twice_is_said_twice(void)
+{
+    struct loaded l = load(STR("providers:\n  'a b': {base_url: 'http://a'}\n"
+                               "  'c d': {base_url: 'http://a'}\n"));
+
+    CHECK_INT(l.issues.errors, 2);
+    unload(&l);
+}
+
 static void limits_hold(void)
 {
     struct buf text = { 0 };
@@ -457,6 +578,8 @@ static void limits_hold(void)
 }
 
 TESTS(TEST(bad_files_are_refused_at_their_place), TEST(defaults_hold_without_a_file),
-      TEST(values_reach_their_fields), TEST(keys_without_effect_are_said),
-      TEST(every_key_of_the_seed_is_in_the_table), TEST(the_hash_follows_each_key),
-      TEST(the_hash_follows_records), TEST(the_table_is_sound_and_documented), TEST(limits_hold))
+      TEST(values_reach_their_fields), TEST(the_strategies_get_their_part), TEST(choices_are_known),
+      TEST(keys_without_effect_are_said), TEST(every_key_of_the_seed_is_in_the_table),
+      TEST(the_hash_follows_each_key), TEST(the_hash_follows_records),
+      TEST(the_table_is_sound_and_documented), TEST(limits_hold), TEST(ranges_are_parsed),
+      TEST(what_is_wrong_twice_is_said_twice))

@@ -19,6 +19,7 @@
 #define CONFIG_SCRATCH_BYTES_MAX ((size_t)256 << 20)
 #define CONFIG_ISSUES_MAX ((size_t)64)
 #define CONFIG_EXTENDS_MAX 8 /* files in a chain */
+#define CONFIG_MODELS_HIDDEN_MAX 3 /* of a fallback: its model, peer_model and strong_model */
 #define YAML_DEPTH_MAX 16
 #define YAML_NODES_MAX 65536
 #define YAML_ENTRIES_MAX 4096 /* of one mapping or list */
@@ -82,6 +83,8 @@ enum key_type {
     KEY_URL,
     KEY_SECRET, /* the field is the source's str; the secret's is `offset_secret` */
     KEY_SECRETS, /* the field is a struct config_secrets */
+    KEY_TEXTS, /* the field is a struct config_texts */
+    KEY_DURATION, /* 30s, 5m, 4h, 3d; the field is a nsec, the range in seconds */
     KEY_FILE, /* a path beside the file that names it */
     KEY_DAY,
     KEY_PRICE,
@@ -89,7 +92,15 @@ enum key_type {
 };
 
 /* Where a key's field lies, and how its path begins. */
-enum key_record { RECORD_ROOT, RECORD_PROVIDER, RECORD_MODEL, RECORD_PRICE, RECORD_COUNT };
+enum key_record {
+    RECORD_ROOT,
+    RECORD_PROVIDER,
+    RECORD_MODEL,
+    RECORD_PRICE,
+    RECORD_CHANNEL,
+    RECORD_RULE,
+    RECORD_COUNT
+};
 
 enum key_effect { EFFECT, NONE_YET, NONE_YET_WHEN_TRUE };
 enum key_reload { RELOAD, RESTART };
@@ -122,7 +133,7 @@ str name_nearest(const str *names, size_t n, str name);
 
 struct key_range {
     double low, high;
-    bool is_low_open;
+    bool is_low_open, is_high_open;
 };
 bool key_range_parse(const char *range, struct key_range *out);
 
@@ -132,12 +143,36 @@ struct config_secrets {
     const str *values;
     size_t count;
 };
+struct config_texts {
+    const str *items;
+    size_t count;
+};
+
+/* alerts.channels.* and alerts.rules.* as they are written; alerts.c makes channels and rules of them. */
+struct config_channel {
+    str kind, url, severity_min, from, user, password_source, password;
+    struct config_secrets secrets;
+    struct config_texts to;
+    bool sends_resolved;
+};
+struct config_rule {
+    bool is_enabled;
+    str metric, severity, runbook;
+    double threshold, clear, objective, factor;
+    nsec window, pending, keep_firing, short_window;
+    int64_t n_min, bad_min;
+    struct config_texts by;
+};
 
 /* What config_load() allocates; the config is its public part. */
 struct config_snapshot {
     struct config config;
     struct config_secrets keys;
-    str extends, prices_file, prompts_directory;
+    bool mutes_warnings;
+    str extends, prices_file, prompts_directory, fallback_file, route_model_file;
+    struct config *fallback; /* of route.fallback; NULL: none */
+    uint64_t route_model_hash; /* of the text of route.model */
+    struct config_model *models; /* the config's, with room for CONFIG_MODELS_HIDDEN_MAX more */
 };
 
 struct config_build {
@@ -147,6 +182,7 @@ struct config_build {
     const struct config_file *file; /* the one that was named */
     struct yaml_node *root;
     bool may_read_files;
+    bool is_profile; /* named by route.fallback: its own `route` is ignored */
 };
 
 /* One value on its way into its field. */
@@ -188,6 +224,18 @@ void record_load(struct config_build *build, const struct record *record,
 NODISCARD enum err tree_load(struct config_build *build, str text);
 /* Providers, models, prices and prompts; the root's own record must have been read. */
 void parts_load(struct config_build *build);
+/* What `alerts` names: channels, rules, who receives what. */
+void alerts_load(struct config_build *build);
+/* What `route` names: the trained model, the fallback's snapshot, and its models among ours; models must have been read. */
+void profile_load(struct config_build *build);
+/* What must hold between `route`, `cascade`, `strategy` and the models. */
+void profile_check(struct config_build *build);
+/* Where a setting stands, for messages about it: the whole file when it is a default. */
+struct config_place place_in(const struct config_build *build, const struct yaml_node *node);
+
+/* The name of a map's entry, kept; an issue when it holds spaces or control characters. */
+str name_take(struct config_build *build, const struct yaml_node *node, const char *what);
+str path_join(struct arena *arena, str path, str name);
 
 /* A path as seen from the file that names it. */
 str path_beside(struct arena *arena, const struct config_file *file, str path);
@@ -198,8 +246,12 @@ struct config_text {
     str name; /* for messages; its directory is where other files are looked for */
     str text;
     bool may_read_files; /* false: extends, prices, prompts and file: are errors */
+    bool is_profile; /* see config_build */
 };
 /* config_load() of a text in memory, under the same contract. */
+/* The same, with issues added to those that are there. */
+NODISCARD enum err config_load_file(const struct config_file *file, const struct config_text *text,
+                                    struct config **out, struct config_issues *issues);
 NODISCARD enum err config_load_text(const struct config_text *text, struct config **out,
                                     struct config_issues *issues);
 

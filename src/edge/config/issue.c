@@ -21,18 +21,35 @@ void config_issues_fini(struct config_issues *issues)
     *issues = (struct config_issues){ 0 };
 }
 
+/* Files that several files extend are read with each of them: what is wrong there is said once. */
+static bool issue_is_known(const struct config_issues *issues, const struct config_place *place,
+                           str message)
+{
+    for (size_t i = 0; i < issues->count; i++) {
+        const struct config_issue *known = &issues->items[i];
+        bool is_there =
+            known->line == place->line && known->column == place->column &&
+            (place->line == 0 || (place->file && str_eq(known->file, place->file->name)));
+        if (is_there && str_eq(known->message, message))
+            return true;
+    }
+    return false;
+}
+
 void issue_add(struct config_issues *issues, const struct config_place *place, const char *fmt, ...)
 {
     char message[ISSUE_BYTES_MAX];
     va_list args;
 
+    va_start(args, fmt);
+    vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    if (issues->items && issue_is_known(issues, place, str_from(message)))
+        return;
     /* The count of errors decides whether a load succeeds, so it grows even when the list is full. */
     issues->errors += !place->is_warning;
     if (!issues->items || issues->count == CONFIG_ISSUES_MAX)
         return;
-    va_start(args, fmt);
-    vsnprintf(message, sizeof(message), fmt, args);
-    va_end(args);
     struct config_issue *item = &issues->items[issues->count++];
     bool is_last = issues->count == CONFIG_ISSUES_MAX;
     *item = (struct config_issue){

@@ -13,6 +13,8 @@
 #define PROVIDER(member) offsetof(struct config_provider, member)
 #define MODEL(member) offsetof(struct config_model, member)
 #define PRICE(member) offsetof(struct price, member)
+#define CHANNEL(member) offsetof(struct config_channel, member)
+#define RULE(member) offsetof(struct config_rule, member)
 #define SUGGESTIONS_MAX 64
 
 /* clang-format off */
@@ -26,12 +28,12 @@ static const struct config_key keys[] = {
       "the provider of `model` and of every model that names none; one of `providers`" },
     { "temperature", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 2]", "0.7", NULL, RELOAD, EFFECT, ROOT(temperature), 0, false,
       "sampling temperature of the calls that weir makes" },
-    { "use_mcts", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(use_mcts), 0, false,
-      "searches a tree of answers" },
-    { "mcts_iterations", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 100000]", "100", NULL, RELOAD, NONE_YET, ROOT(mcts_iterations), 0, false,
-      "iterations of the tree search" },
-    { "strategy", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "hrm_trm", "direct hrm trm hrm_trm full_stack", RELOAD, EFFECT, ROOT(strategy), 0, false,
-      "how a query is answered; full_stack has no effect yet, hrm_trm runs in its place" },
+    { "use_mcts", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, ROOT(use_mcts), 0, false,
+      "where strategy is hrm_trm, full_stack runs: a tree search follows where it can be expected to help" },
+    { "mcts_iterations", RECORD_ROOT, KEY_INTEGER, "calls", "[1, 1000]", "100", NULL, RELOAD, EFFECT, ROOT(mcts_iterations), 0, false,
+      "calls that one tree search may make; the smaller of this and mcts.simulation_budget holds" },
+    { "strategy", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "hrm_trm", "direct hrm trm hrm_trm self_consistency cascade mcts full_stack", RELOAD, EFFECT, ROOT(strategy), 0, false,
+      "how a query is answered" },
 
     { "hrm.h_module_layers", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 10]", "3", NULL, RELOAD, EFFECT, ROOT(hrm.h_module_layers), 0, false,
       "cycles of plan, check and new plan" },
@@ -51,14 +53,39 @@ static const struct config_key keys[] = {
     { "trm.min_improvement_delta", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 1]", "0.02", NULL, RELOAD, EFFECT, ROOT(trm.min_improvement_delta), 0, false,
       "what a rewrite must gain to be kept" },
 
-    { "mcts.exploration_constant", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 100]", "1.414", NULL, RELOAD, NONE_YET, ROOT(mcts.exploration_constant), 0, false,
+    { "mcts.exploration_constant", RECORD_ROOT, KEY_NUMBER, NULL, "(0, 10]", "1.414", NULL, RELOAD, EFFECT, ROOT(mcts.exploration_constant), 0, false,
       "weight of exploration in the tree search" },
-    { "mcts.max_tree_depth", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 100]", "10", NULL, RELOAD, NONE_YET, ROOT(mcts.max_tree_depth), 0, false,
+    { "mcts.max_tree_depth", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 64]", "10", NULL, RELOAD, EFFECT, ROOT(mcts.max_tree_depth), 0, false,
       "depth of the search tree" },
-    { "mcts.simulation_budget", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 100000]", "100", NULL, RELOAD, NONE_YET, ROOT(mcts.simulation_budget), 0, false,
-      "simulations of one search" },
-    { "mcts.selection_policy", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "ucb1", "ucb1 puct ab_mcts", RELOAD, NONE_YET, ROOT(mcts.selection_policy), 0, false,
+    { "mcts.simulation_budget", RECORD_ROOT, KEY_INTEGER, "calls", "[1, 1000]", "100", NULL, RELOAD, EFFECT, ROOT(mcts.simulation_budget), 0, false,
+      "calls that one tree search may make" },
+    { "mcts.selection_policy", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "ucb1", "ucb1 puct ab_mcts", RELOAD, EFFECT, ROOT(mcts.selection_policy), 0, false,
       "how the search picks the next node" },
+
+    { "self_consistency.samples_max", RECORD_ROOT, KEY_INTEGER, NULL, "[1, 32]", "8", NULL, RELOAD, EFFECT, ROOT(self_consistency.samples_max), 0, false,
+      "answers to one question that are compared" },
+    { "self_consistency.stop_probability", RECORD_ROOT, KEY_NUMBER, NULL, "(0.5, 1)", "0.95", NULL, RELOAD, EFFECT, ROOT(self_consistency.stop_probability), 0, false,
+      "probability that the leading answer has the majority at which no further one is asked for" },
+
+    { "cascade.peer_model", RECORD_ROOT, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ROOT(cascade.peer_model), 0, false,
+      "a second cheap model, whose answers are compared with `model`'s; one of `models`; none: the same model asked in another way" },
+    { "cascade.strong_model", RECORD_ROOT, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ROOT(cascade.strong_model), 0, false,
+      "the model that is asked where the cheap ones differ, and by audits; one of `models`" },
+
+    { "route.scorer", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "none", "none seed_v1 words_v1 learned_v1", RELOAD, EFFECT, ROOT(route.scorer), 0, false,
+      "what `weir/auto` is decided by: nothing, a score of the question against route.threshold, or a trained model" },
+    { "route.threshold", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 1]", "0.8", NULL, RELOAD, EFFECT, ROOT(route.threshold), 0, false,
+      "score of seed_v1 or words_v1 from which route.fallback answers" },
+    { "route.fallback", RECORD_ROOT, KEY_FILE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, BUILD(fallback_file), 0, false,
+      "a configuration, seen from this file, whose model, strategy, hrm, trm, mcts, self_consistency and cascade answer from route.threshold on; its own `route` is ignored" },
+    { "route.model", RECORD_ROOT, KEY_FILE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, BUILD(route_model_file), 0, false,
+      "a file that `weir train` wrote, seen from this one: what learned_v1 decides by, and the calibration of confidences" },
+    { "route.epsilon", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 0.5]", "0", NULL, RELOAD, EFFECT, ROOT(route.epsilon), 0, false,
+      "share of the queries that learned_v1 decides by lot, so that what was not chosen is learned about" },
+    { "route.value_usd", RECORD_ROOT, KEY_DOLLARS, "US dollars", "[0, 1000000]", "0.01", NULL, RELOAD, EFFECT, ROOT(route.value), 0, false,
+      "what a right answer is worth: learned_v1 weighs cost against it" },
+    { "route.audit_share", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 0.2]", "0", NULL, RELOAD, EFFECT, ROOT(route.audit_share), 0, false,
+      "share of the answered queries that cascade.strong_model is asked as well, afterwards, to label the answer" },
 
     { "timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 3600]", "30", NULL, RELOAD, EFFECT, ROOT(timeout), 0, false,
       "time allowed for a whole query" },
@@ -165,6 +192,67 @@ static const struct config_key keys[] = {
       "input tokens that the provider had in its cache; none: as input" },
     { "prices[].cache_write", RECORD_PRICE, KEY_PRICE, "US dollars per million tokens", NULL, NULL, NULL, RELOAD, EFFECT, PRICE(cache_write), 0, false,
       "input tokens that the provider wrote to its cache; none: as input" },
+
+    { "alerts.link", RECORD_ROOT, KEY_TEXT, NULL, NULL, "http://127.0.0.1:8081/#alerts", NULL, RELOAD, EFFECT, ROOT(alerts.link), 0, false,
+      "where messages point to for the evidence" },
+    { "alerts.group_wait", RECORD_ROOT, KEY_DURATION, NULL, "[0, 3600]", "30s", NULL, RELOAD, EFFECT, ROOT(alerts.policy.group_wait), 0, false,
+      "how long a new group of alerts waits for company before it is sent" },
+    { "alerts.group_interval", RECORD_ROOT, KEY_DURATION, NULL, "[1, 86400]", "5m", NULL, RELOAD, EFFECT, ROOT(alerts.policy.group_interval), 0, false,
+      "the least time between two messages about one group" },
+    { "alerts.repeat_interval", RECORD_ROOT, KEY_DURATION, NULL, "[60, 604800]", "4h", NULL, RELOAD, EFFECT, ROOT(alerts.policy.repeat_interval), 0, false,
+      "how often a group that goes on firing is sent again" },
+    { "alerts.mute_warnings", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RELOAD, EFFECT, BUILD(mutes_warnings), 0, false,
+      "while a critical alert fires, warnings of the same arm are not sent" },
+
+    { "alerts.channels.*.kind", RECORD_CHANNEL, KEY_CHOICE, NULL, NULL, NULL, "slack pagerduty webhook alertmanager email", RELOAD, EFFECT, CHANNEL(kind), 0, true,
+      "what is at the other end" },
+    { "alerts.channels.*.url", RECORD_CHANNEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(url), 0, false,
+      "its address, or env:NAME or file:PATH where the address is a secret (Slack); PagerDuty's may be left out" },
+    { "alerts.channels.*.secrets", RECORD_CHANNEL, KEY_SECRETS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(secrets), 0, false,
+      "PagerDuty's routing key; a webhook's whsec_ keys, which all sign; each env:NAME or file:PATH" },
+    { "alerts.channels.*.severity_min", RECORD_CHANNEL, KEY_CHOICE, NULL, NULL, "info", "info warning critical", RELOAD, EFFECT, CHANNEL(severity_min), 0, false,
+      "the least serious alerts that it is told" },
+    { "alerts.channels.*.sends_resolved", RECORD_CHANNEL, KEY_BOOL, NULL, NULL, "true", NULL, RELOAD, EFFECT, CHANNEL(sends_resolved), 0, false,
+      "it is told when an alert ends, too" },
+    { "alerts.channels.*.from", RECORD_CHANNEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(from), 0, false,
+      "e-mail: the sender" },
+    { "alerts.channels.*.to", RECORD_CHANNEL, KEY_TEXTS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(to), 0, false,
+      "e-mail: at most 16 receivers" },
+    { "alerts.channels.*.user", RECORD_CHANNEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(user), 0, false,
+      "e-mail: the server's user, when it wants one" },
+    { "alerts.channels.*.password", RECORD_CHANNEL, KEY_SECRET, NULL, NULL, NULL, NULL, RELOAD, EFFECT, CHANNEL(password_source), CHANNEL(password), false,
+      "e-mail: env:NAME or file:PATH; sent over TLS only" },
+
+    { "alerts.rules.*.enabled", RECORD_RULE, KEY_BOOL, NULL, NULL, NULL, NULL, RELOAD, EFFECT, RULE(is_enabled), 0, false,
+      "false: this rule, or the default one of the name, is not watched" },
+    { "alerts.rules.*.metric", RECORD_RULE, KEY_CHOICE, NULL, NULL, NULL, "success_rate error_rate hrm_confidence_mean trm_confidence_mean cost_per_query latency_p95 calibration_ece unpriced_calls dead_letters", RELOAD, EFFECT, RULE(metric), 0, false,
+      "what is watched; a default rule has its own" },
+    { "alerts.rules.*.severity", RECORD_RULE, KEY_CHOICE, NULL, NULL, NULL, "info warning critical", RELOAD, EFFECT, RULE(severity), 0, false,
+      "how serious it is" },
+    { "alerts.rules.*.threshold", RECORD_RULE, KEY_NUMBER, NULL, NULL, NULL, NULL, RELOAD, EFFECT, RULE(threshold), 0, false,
+      "beyond it the value is bad; in the metric's unit: a part of 1, US dollars, milliseconds, a count" },
+    { "alerts.rules.*.clear", RECORD_RULE, KEY_NUMBER, NULL, NULL, NULL, NULL, RELOAD, EFFECT, RULE(clear), 0, false,
+      "the level that ends the alert; none: the threshold" },
+    { "alerts.rules.*.window", RECORD_RULE, KEY_DURATION, NULL, "[1, 432000]", NULL, NULL, RELOAD, EFFECT, RULE(window), 0, false,
+      "the time over which the value is taken" },
+    { "alerts.rules.*.for", RECORD_RULE, KEY_DURATION, NULL, "[0, 86400]", NULL, NULL, RELOAD, EFFECT, RULE(pending), 0, false,
+      "how long it must be bad before it fires" },
+    { "alerts.rules.*.keep_firing", RECORD_RULE, KEY_DURATION, NULL, "[0, 86400]", NULL, NULL, RELOAD, EFFECT, RULE(keep_firing), 0, false,
+      "how long it must be good before it ends" },
+    { "alerts.rules.*.n_min", RECORD_RULE, KEY_INTEGER, NULL, "[1, 1000000000]", NULL, NULL, RELOAD, EFFECT, RULE(n_min), 0, false,
+      "queries in the window below which nothing is decided" },
+    { "alerts.rules.*.by", RECORD_RULE, KEY_TEXTS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, RULE(by), 0, false,
+      "a series for each: arm, domain" },
+    { "alerts.rules.*.runbook", RECORD_RULE, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, RULE(runbook), 0, false,
+      "where it is written what to do" },
+    { "alerts.rules.*.objective", RECORD_RULE, KEY_NUMBER, NULL, "(0, 1)", NULL, NULL, RELOAD, EFFECT, RULE(objective), 0, false,
+      "of a burn-rate rule: the success that is promised" },
+    { "alerts.rules.*.factor", RECORD_RULE, KEY_NUMBER, NULL, "(0, 1000000]", NULL, NULL, RELOAD, EFFECT, RULE(factor), 0, false,
+      "of a burn-rate rule: how many times too fast the error budget may be used up" },
+    { "alerts.rules.*.short_window", RECORD_RULE, KEY_DURATION, NULL, "[1, 432000]", NULL, NULL, RELOAD, EFFECT, RULE(short_window), 0, false,
+      "of a burn-rate rule: the window that says that it still goes on" },
+    { "alerts.rules.*.bad_min", RECORD_RULE, KEY_INTEGER, NULL, "[1, 1000000000]", NULL, NULL, RELOAD, EFFECT, RULE(bad_min), 0, false,
+      "of a burn-rate rule: failures in the long window below which nothing is said" },
 };
 /* clang-format on */
 
@@ -181,6 +269,8 @@ str record_pattern(enum key_record record)
         [RECORD_PROVIDER] = "providers.*",
         [RECORD_MODEL] = "models.*",
         [RECORD_PRICE] = "prices[]",
+        [RECORD_CHANNEL] = "alerts.channels.*",
+        [RECORD_RULE] = "alerts.rules.*",
     };
 
     return str_from(patterns[record]);
@@ -267,10 +357,13 @@ str key_unknown(struct arena *arena, str pattern, str shown, str name)
 bool key_range_parse(const char *range, struct key_range *out)
 {
     str text = str_from(range);
-    struct key_range parsed = { .is_low_open = str_starts(text, STR("(")) };
+    struct key_range parsed = { .is_low_open = str_starts(text, STR("(")),
+                                .is_high_open = str_ends(text, STR(")")) };
     size_t comma = str_find(text, STR(", "));
 
-    if (comma == STR_NPOS || !str_ends(text, STR("]")))
+    if (!parsed.is_low_open && !str_starts(text, STR("[")))
+        return false;
+    if (comma == STR_NPOS || (!parsed.is_high_open && !str_ends(text, STR("]"))))
         return false;
     if (!str_to_double(str_slice(text, 1, comma), &parsed.low) ||
         !str_to_double(str_slice(text, comma + 2, text.len - 1), &parsed.high))

@@ -19,7 +19,7 @@ static void key_apply(struct config_build *build, const struct record *record,
                                      .owner = record->owner });
 }
 
-static str path_join(struct arena *arena, str path, str name)
+str path_join(struct arena *arena, str path, str name)
 {
     if (path.len == 0)
         return name;
@@ -28,7 +28,8 @@ static str path_join(struct arena *arena, str path, str name)
 
 static bool is_free_map(str pattern)
 {
-    return str_eq(pattern, STR("providers")) || str_eq(pattern, STR("models"));
+    return str_eq(pattern, STR("providers")) || str_eq(pattern, STR("models")) ||
+           str_eq(pattern, STR("alerts.channels")) || str_eq(pattern, STR("alerts.rules"));
 }
 
 /* The entries of one mapping; its own mappings follow by recursion, as deep as the table's paths are. */
@@ -96,7 +97,7 @@ static bool name_is_valid(str name)
     return name.len > 0;
 }
 
-static str name_take(struct config_build *build, const struct yaml_node *node, const char *what)
+str name_take(struct config_build *build, const struct yaml_node *node, const char *what)
 {
     struct config_place place = place_of_key(node);
 
@@ -147,13 +148,15 @@ static void models_load(struct config_build *build)
     const struct yaml_node *map = yaml_get(build->root, STR("models"));
     const struct yaml_node *node = map && map->kind == YAML_MAPPING ? map->first : NULL;
     size_t n = node ? map->count : 0;
-    struct config_model *models = ARENA_ARRAY(&c->arena, n + 1, struct config_model);
+    /* And `model` itself, and what a fallback adds. */
+    struct config_model *models =
+        ARENA_ARRAY(&c->arena, n + 1 + CONFIG_MODELS_HIDDEN_MAX, struct config_model);
 
     if (!models)
         return;
     for (size_t i = 0; node; node = node->next, i++) {
         str name = name_take(build, node, "model");
-        models[i] = (struct config_model){ name, c->model_provider, name };
+        models[i] = (struct config_model){ name, c->model_provider, name, false };
         struct record record = { .kind = RECORD_MODEL,
                                  .base = &models[i],
                                  .shown = path_join(&build->scratch, STR("models"), node->key),
@@ -161,7 +164,8 @@ static void models_load(struct config_build *build)
         record_load(build, &record, node);
     }
     if (!yaml_get(map, c->model))
-        models[n++] = (struct config_model){ c->model, c->model_provider, c->model };
+        models[n++] = (struct config_model){ c->model, c->model_provider, c->model, false };
+    build->snapshot->models = models;
     c->models = models;
     c->model_count = n;
 }
@@ -414,4 +418,5 @@ void parts_load(struct config_build *build)
     models_load(build);
     prices_load(build);
     prompts_load(build);
+    alerts_load(build);
 }

@@ -39,8 +39,8 @@ static const char *range_check(const struct setting *s, double value)
         return NULL;
     bool is_range = key_range_parse(s->key->range, &range);
     assert(is_range);
-    bool is_in =
-        (range.is_low_open ? value > range.low : value >= range.low) && value <= range.high;
+    bool is_in = (range.is_low_open ? value > range.low : value >= range.low) &&
+                 (range.is_high_open ? value < range.high : value <= range.high);
     if (is_in)
         return NULL;
     str message = arena_printf(&s->build->scratch, "must be in %s", s->key->range);
@@ -112,6 +112,36 @@ static const char *nano_set(const struct setting *s, void *field)
     const char *why = range_check(s, (double)value / 1e9);
     if (!why)
         *(int64_t *)field = value;
+    return why;
+}
+
+/* A number of seconds, minutes, hours or days by the letter behind it. */
+static bool duration_parse(str text, nsec *out)
+{
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+    int64_t nano;
+
+    for (size_t i = 0; i < ARRAY_LEN(units) && text.len > 0; i++) {
+        if (text.ptr[text.len - 1] != units[i].letter)
+            continue;
+        return cost_parse(str_slice(text, 0, text.len - 1), &nano) &&
+               i64_mul(nano, units[i].seconds, out);
+    }
+    return false;
+}
+
+static const char *duration_set(const struct setting *s, void *field)
+{
+    nsec value;
+
+    if (!duration_parse(s->text, &value))
+        return "must be a time such as 30s, 5m, 4h or 3d";
+    const char *why = range_check(s, (double)value / 1e9);
+    if (!why)
+        *(nsec *)field = value;
     return why;
 }
 
@@ -403,6 +433,23 @@ static const char *secrets_set(const struct setting *s, void *field)
     return NULL;
 }
 
+static const char *texts_set(const struct setting *s, void *field)
+{
+    struct arena *arena = &s->build->snapshot->config.arena;
+    str *items = ARENA_ARRAY(arena, s->node->count + 1, str);
+    size_t n = 0;
+
+    if (!items)
+        return "needs more memory";
+    for (const struct yaml_node *item = s->node->first; item; item = item->next) {
+        if (item->kind != YAML_SCALAR || item->text.len == 0 || has_control(item->text))
+            return "must be a list of texts";
+        items[n++] = kept(s, item->text);
+    }
+    *(struct config_texts *)field = (struct config_texts){ items, n };
+    return NULL;
+}
+
 static void str_print(const void *field, struct buf *out)
 {
     const str *text = (const str *)field;
@@ -445,6 +492,14 @@ static void secrets_print(const void *field, struct buf *out)
         str_print(&secrets->sources[i], out);
 }
 
+static void texts_print(const void *field, struct buf *out)
+{
+    const struct config_texts *texts = (const struct config_texts *)field;
+
+    for (size_t i = 0; i < texts->count; i++)
+        str_print(&texts->items[i], out);
+}
+
 /* A path is no value: what the file holds is hashed instead. */
 static void nothing_print(const void *field, struct buf *out)
 {
@@ -477,6 +532,8 @@ static const struct {
                       .print = secrets_print,
                       .is_list = true,
                       .is_quiet = true },
+    [KEY_TEXTS] = { .set = texts_set, .print = texts_print, .is_list = true, .says_all = true },
+    [KEY_DURATION] = { .set = duration_set, .print = i64_print },
     [KEY_FILE] = { .set = file_set, .print = nothing_print },
     [KEY_DAY] = { .set = day_set, .print = i32_print },
     [KEY_PRICE] = { .set = price_set, .print = i64_print },

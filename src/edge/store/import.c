@@ -3,7 +3,7 @@
  * import: from the journals to the database.
  *
  * A query's records gather, as bytes, in an open query until its end is read; then it waits in a batch, which goes to the database in
- * one transaction. Nothing is read while a full batch cannot be written, so memory is bounded by the batch and the queries that
+ * one transaction. A label waits there alone, whatever became of its query. Nothing is read while a full batch cannot be written, so memory is bounded by the batch and the queries that
  * really are open; the journals hold the rest. A segment is deleted when all of it was read, its worker is done with it and
  * no query with a record in it is still open or in the batch.
  */
@@ -26,6 +26,7 @@
 
 _Static_assert(WINDOW_BYTES >= 2 * RECORD_BYTES_MAX, "a window holds any record");
 
+/* A query, or in the batch one label. */
 struct open_query {
     struct open_query *next; /* in its bucket, or of the spare ones */
     int64_t id;
@@ -173,17 +174,31 @@ static int query_order(const void *a, const void *b)
     return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
 }
 
+static bool is_label(const struct open_query *q)
+{
+    return record_type(q->bytes) == RECORD_LABEL;
+}
+
+static enum err item_insert(struct importer *imp, const struct open_query *q)
+{
+    struct row_query row;
+    struct record r;
+
+    if (is_label(q)) {
+        bool is_sound = record_decode(q->bytes, &r);
+        assert(is_sound); /* it was, when it was read */
+        return database_label(imp->db, &r.label);
+    }
+    enum err e = row_assemble(&imp->space, q->bytes, q->len, &row);
+    return e == OK ? database_insert(imp->db, &row) : e;
+}
+
 static enum err batch_insert(struct importer *imp)
 {
     enum err e = database_begin(imp->db);
 
-    for (size_t i = 0; e == OK && i < imp->batch_len; i++) {
-        struct row_query row;
-        const struct open_query *q = imp->batch[i];
-        e = row_assemble(&imp->space, q->bytes, q->len, &row);
-        if (e == OK)
-            e = database_insert(imp->db, &row);
-    }
+    for (size_t i = 0; e == OK && i < imp->batch_len; i++)
+        e = item_insert(imp, imp->batch[i]);
     return e == OK ? database_commit(imp->db) : e;
 }
 
@@ -213,14 +228,36 @@ static enum err batch_flush(struct importer *imp, char out_why[256])
         }
         return e;
     }
-    for (size_t i = 0; i < imp->batch_len; i++)
+    for (size_t i = 0; i < imp->batch_len; i++) {
+        if (is_label(imp->batch[i]))
+            imp->counts.labels++;
+        else
+            imp->counts.queries++;
         query_release(imp, imp->batch[i]);
-    imp->counts.queries += imp->batch_len;
+    }
     imp->batch_len = 0;
     return OK;
 }
 
 /* ---- reading a segment ---- */
+
+static enum err label_take(struct importer *imp, struct segment *segment, int64_t id,
+                           const uint8_t *bytes)
+{
+    struct open_query *q = query_new(imp, id);
+
+    if (!q)
+        return WEIR_NO_MEMORY;
+    enum err e = query_append(q, bytes, record_length(bytes));
+    if (e == OK)
+        e = query_pin(q, segment);
+    if (e != OK) {
+        query_free(q);
+        return e;
+    }
+    imp->batch[imp->batch_len++] = q;
+    return OK;
+}
 
 static enum err importer_take(struct importer *imp, struct segment *segment, const struct record *r,
                               const uint8_t *bytes)
@@ -230,6 +267,8 @@ static enum err importer_take(struct importer *imp, struct segment *segment, con
     struct open_query *q = *link;
     enum err e;
 
+    if (r->type == RECORD_LABEL)
+        return label_take(imp, segment, id, bytes);
     if (id > imp->counts.id_max)
         imp->counts.id_max = id;
     if (!q && r->type != RECORD_BEGIN) {

@@ -48,12 +48,16 @@ struct row_call {
 struct row_query {
     struct ledger_query begin;
     struct ledger_end end;
+    bool has_route;
+    struct ledger_route route;
     int64_t calls_count; /* as stored with the query */
     int64_t input_tokens;
     int64_t output_tokens;
     nano_usd cost;
     struct row_call *calls;
     size_t calls_len;
+    const struct ledger_label *labels; /* of rows that were read; labels are written apart */
+    size_t labels_len;
 };
 
 /* Memory for the calls of a row, used again for the next; free(calls) at the end. */
@@ -78,6 +82,8 @@ void database_close(struct database *db); /* NULL is a no-op */
 NODISCARD enum err database_begin(struct database *db);
 /* A query that is there already stays as it is. */
 NODISCARD enum err database_insert(struct database *db, const struct row_query *q);
+/* Replaces an older label of the same query and source; a newer one stays. */
+NODISCARD enum err database_label(struct database *db, const struct ledger_label *label);
 NODISCARD enum err database_commit(struct database *db);
 void database_rollback(struct database *db);
 NODISCARD enum err database_id_max(struct database *db, int64_t *out); /* 0 when empty */
@@ -85,11 +91,18 @@ const char *database_message(const struct database *db); /* of the last failure 
 /* Someone else holds the database: the same connection may succeed later. */
 bool database_is_busy(const struct database *db);
 
-/* Walks all queries, oldest first, each with its calls; texts are the walk's until the next row. A call whose query does not exist goes to
- * on_stray. Both callbacks may be NULL. One consistent view of the database. */
+/* Walks queries, oldest first, each with its calls, route and labels; texts are the walk's until the next row. What belongs to a query that does
+ * not exist goes to its on_stray. All callbacks may be NULL. One consistent view of the database. */
+enum database_scope {
+    SCOPE_ALL,
+    SCOPE_SAMPLES, /* queries with a route or a label; their calls are left out, and so is what strays */
+};
 struct database_visitor {
+    enum database_scope scope;
     void (*on_query)(void *ctx, const struct row_query *q);
-    void (*on_stray)(void *ctx, const struct row_call *c);
+    void (*on_stray_call)(void *ctx, const struct row_call *c);
+    void (*on_stray_route)(void *ctx, const struct ledger_route *r);
+    void (*on_stray_label)(void *ctx, const struct ledger_label *label);
     void *ctx;
 };
 NODISCARD enum err database_walk(struct database *db, usec_utc since,
@@ -100,10 +113,11 @@ NODISCARD enum err database_walk(struct database *db, usec_utc since,
 struct importer;
 
 struct importer_counts {
-    uint64_t queries; /* rows handed to the database */
+    uint64_t queries; /* rows handed to the database, */
+    uint64_t labels; /* and labels */
     uint64_t gaps; /* places where a journal was broken */
     uint64_t strays; /* records of no open query: of queries imported before */
-    int64_t id_max; /* of all records seen */
+    int64_t id_max; /* of all records seen but labels: those name what others say are queries */
 };
 
 NODISCARD enum err importer_open(struct importer **out, struct store *s, bool sync_power,
@@ -114,6 +128,16 @@ NODISCARD enum err importer_run(struct importer *imp, char out_why[256]);
 /* Writes every open query as interrupted; for when no record can follow. */
 NODISCARD enum err importer_interrupt(struct importer *imp, char out_why[256]);
 const struct importer_counts *importer_counts(const struct importer *imp);
+
+/* ---- read.c: what verify, export and training begin with ---- */
+
+/* Finds the directory, imports the journals that no running server is at (*out_is_live: one is), opens the database for reading. out_why gets a
+ * sentence on failure. */
+NODISCARD enum err directory_read(str directory, struct database **out, bool *out_is_live,
+                                  char out_why[256]);
+/* database_walk() with a sentence for people. */
+NODISCARD enum err database_visit(struct database *db, usec_utc since,
+                                  const struct database_visitor *visitor, char out_why[256]);
 
 /* ---- store.c ---- */
 

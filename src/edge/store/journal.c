@@ -128,6 +128,28 @@ str ledger_id_format(int64_t id, char out[20])
     return (str){ out, (size_t)len };
 }
 
+/* clang-format off */
+static const char *const source_names[LABEL_SOURCE_COUNT] = {
+    [LABEL_VERIFIER] = "verifier", [LABEL_FEEDBACK] = "feedback", [LABEL_AUDIT] = "audit",
+};
+/* clang-format on */
+
+const char *ledger_source_name(enum ledger_source source)
+{
+    return source_names[source];
+}
+
+bool ledger_source_find(str name, enum ledger_source *out)
+{
+    for (size_t i = 0; i < LABEL_SOURCE_COUNT; i++) {
+        if (str_eq(name, str_from(source_names[i]))) {
+            *out = (enum ledger_source)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool ledger_id_parse(str text, int64_t *out)
 {
     uint64_t v = 0;
@@ -192,6 +214,26 @@ void ledger_call_begin(struct ledger *l, const struct ledger_call *c)
 
     if (at)
         l->len += record_put_call_begin(at, c);
+}
+
+void ledger_route(struct ledger *l, const struct ledger_route *r)
+{
+    uint8_t *at = room_for_start(l);
+
+    if (at)
+        l->len += record_put_route(at, r);
+}
+
+/* Refused like a start: whoever labels can do so again, an outcome that finds no room is lost. */
+void ledger_label(struct ledger *l, const struct ledger_label *label)
+{
+    uint8_t *at;
+
+    assert(label->value >= 0 && label->value <= 1);
+    assert(label->source < LABEL_SOURCE_COUNT);
+    at = room_for_start(l);
+    if (at)
+        l->len += record_put_label(at, label);
 }
 
 void ledger_call_done(struct ledger *l, const struct ledger_call_end *c)

@@ -23,11 +23,15 @@ static size_t encode(uint8_t *out, const struct record *r)
         return record_put_call_done(out, &r->call_done);
     case RECORD_END:
         return record_put_end(out, &r->end);
+    case RECORD_ROUTE:
+        return record_put_route(out, &r->route);
+    case RECORD_LABEL:
+        return record_put_label(out, &r->label);
     }
     abort();
 }
 
-/* Texts of unknown faults and long forms of integers may shorten once; then the bytes stay. */
+/* Texts of unknown faults and long forms of integers may shorten once, and version 1 becomes 2; then the bytes stay. */
 static void check_stable(const struct record *r)
 {
     uint8_t first[RECORD_BYTES_MAX], second[RECORD_BYTES_MAX];

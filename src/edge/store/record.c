@@ -6,10 +6,14 @@
 
 #include <string.h>
 
-/* Five texts, two long integers and a byte are the longest payload. */
-_Static_assert(RECORD_HEADER_BYTES + 5 * (1 + RECORD_TEXT_MAX) + 16 * 10 + 3 * 8 <=
+/* A route is the longest: its features, five texts, four integers, five doubles, two lengths and a byte. */
+_Static_assert(RECORD_HEADER_BYTES + LEDGER_FEATURES_MAX + 5 * (1 + RECORD_TEXT_MAX) + 4 * 10 +
+                       5 * 8 + 3 <=
                    RECORD_BYTES_MAX,
                "every record fits");
+
+/* What follows the latency in an END. */
+enum { END_HAS_RAW = 1, END_IS_CALIBRATED = 2, END_HAS_ANSWER = 4, END_FLAGS = 7 };
 
 /* ---- putting ---- */
 
@@ -21,6 +25,12 @@ struct put {
 static void put_u8(struct put *p, uint8_t v)
 {
     *p->at++ = v;
+}
+
+static void put_u16(struct put *p, size_t v)
+{
+    put_u8(p, (uint8_t)(v & 0xff));
+    put_u8(p, (uint8_t)(v >> 8 & 0xff));
 }
 
 static void put_u32(struct put *p, uint32_t v)
@@ -60,6 +70,16 @@ static void put_text(struct put *p, str s)
     p->at += len;
 }
 
+static void put_bytes(struct put *p, str bytes)
+{
+    size_t len = bytes.len <= LEDGER_FEATURES_MAX ? bytes.len : 0;
+
+    put_u16(p, len);
+    if (len > 0)
+        memcpy(p->at, bytes.ptr, len);
+    p->at += len;
+}
+
 static void put_fault(struct put *p, enum err fault)
 {
     put_text(p, fault == OK ? STR("") : str_from(err_info(fault)->name));
@@ -72,9 +92,10 @@ static struct put put_start(uint8_t *out, enum record_type type)
     return (struct put){ out, out + RECORD_HEADER_BYTES };
 }
 
-static uint32_t checksum(const uint8_t *bytes, size_t payload)
+uint32_t record_checksum(const uint8_t *bytes)
 {
-    return record_crc32c(bytes + RECORD_HEADER_BYTES, payload, record_crc32c(bytes, 4, 0));
+    return record_crc32c(bytes + RECORD_HEADER_BYTES, record_length(bytes) - RECORD_HEADER_BYTES,
+                         record_crc32c(bytes, 4, 0));
 }
 
 static size_t put_finish(struct put *p)
@@ -86,7 +107,7 @@ static size_t put_finish(struct put *p)
     p->start[0] = (uint8_t)(payload & 0xff);
     p->start[1] = (uint8_t)(payload >> 8);
     p->at = p->start + 4;
-    put_u32(p, checksum(p->start, payload));
+    put_u32(p, record_checksum(p->start));
     return total;
 }
 
@@ -153,6 +174,23 @@ size_t record_put_call_done(uint8_t *out, const struct ledger_call_end *c)
     return put_finish(&p);
 }
 
+/* A byte when there is nothing to say, as with every plain query. */
+static void put_end_answer(struct put *p, const struct ledger_end *e)
+{
+    bool has_raw =
+        e->raw.hrm_confidence >= 0 || e->raw.trm_confidence >= 0 || e->raw.confidence >= 0;
+
+    put_u8(p, (uint8_t)((has_raw ? END_HAS_RAW : 0) | (e->is_calibrated ? END_IS_CALIBRATED : 0) |
+                        (e->answer_hash != 0 ? END_HAS_ANSWER : 0)));
+    if (has_raw) {
+        put_double(p, e->raw.hrm_confidence);
+        put_double(p, e->raw.trm_confidence);
+        put_double(p, e->raw.confidence);
+    }
+    if (e->answer_hash != 0)
+        put_i64(p, (int64_t)e->answer_hash);
+}
+
 size_t record_put_end(uint8_t *out, const struct ledger_end *e)
 {
     struct put p = put_start(out, RECORD_END);
@@ -166,6 +204,43 @@ size_t record_put_end(uint8_t *out, const struct ledger_end *e)
     put_double(&p, e->trm_confidence);
     put_double(&p, e->confidence);
     put_i64(&p, e->latency_us);
+    put_end_answer(&p, e);
+    return put_finish(&p);
+}
+
+size_t record_put_route(uint8_t *out, const struct ledger_route *r)
+{
+    struct put p = put_start(out, RECORD_ROUTE);
+
+    put_i64(&p, r->query);
+    put_text(&p, r->scorer);
+    put_double(&p, r->score);
+    put_i64(&p, r->seed_score);
+    put_i64(&p, r->words_score);
+    put_text(&p, r->strategy);
+    put_text(&p, r->model);
+    put_double(&p, r->propensity);
+    put_double(&p, r->epsilon);
+    put_u8(&p, r->is_explored);
+    put_text(&p, r->domain);
+    put_double(&p, r->domain_probability);
+    put_double(&p, r->quality);
+    put_i64(&p, r->cost);
+    put_text(&p, r->reasons);
+    put_bytes(&p, r->features);
+    return put_finish(&p);
+}
+
+size_t record_put_label(uint8_t *out, const struct ledger_label *label)
+{
+    struct put p = put_start(out, RECORD_LABEL);
+
+    put_i64(&p, label->query);
+    put_u8(&p, (uint8_t)label->source);
+    put_double(&p, label->value);
+    put_u8(&p, label->is_noisy);
+    put_i64(&p, label->labelled);
+    put_text(&p, label->text);
     return put_finish(&p);
 }
 
@@ -268,6 +343,20 @@ static str get_text(struct get *g)
     return (str){ ptr, len };
 }
 
+static str get_bytes(struct get *g)
+{
+    size_t len = get_u8(g);
+
+    len |= (size_t)get_u8(g) << 8;
+    if (len > LEDGER_FEATURES_MAX || len > (size_t)(g->end - g->at)) {
+        g->failed = true;
+        return STR("");
+    }
+    const char *ptr = (const char *)g->at;
+    g->at += len;
+    return (str){ ptr, len };
+}
+
 /* A name that this build does not know (a journal of another version) is a fault all the same. */
 static enum err get_fault(struct get *g)
 {
@@ -328,7 +417,24 @@ static void get_call_done(struct get *g, struct ledger_call_end *c)
     c->is_simulated = get_bool(g);
 }
 
-static void get_end(struct get *g, struct ledger_end *e)
+static void get_end_answer(struct get *g, struct ledger_end *e)
+{
+    uint8_t flags = get_u8(g);
+
+    if ((flags & ~END_FLAGS) != 0)
+        g->failed = true;
+    e->is_calibrated = (flags & END_IS_CALIBRATED) != 0;
+    e->raw = LEDGER_RAW_NONE;
+    if (flags & END_HAS_RAW) {
+        e->raw.hrm_confidence = get_double(g);
+        e->raw.trm_confidence = get_double(g);
+        e->raw.confidence = get_double(g);
+    }
+    if (flags & END_HAS_ANSWER)
+        e->answer_hash = (uint64_t)get_i64(g);
+}
+
+static void get_end(struct get *g, struct ledger_end *e, unsigned version)
 {
     e->id = get_i64(g);
     e->fault = get_fault(g);
@@ -339,11 +445,54 @@ static void get_end(struct get *g, struct ledger_end *e)
     e->trm_confidence = get_double(g);
     e->confidence = get_double(g);
     e->latency_us = get_i64(g);
+    if (version >= 2)
+        get_end_answer(g, e);
+    else /* nothing was calibrated then */
+        e->raw = (struct ledger_raw){ e->hrm_confidence, e->trm_confidence, e->confidence };
+}
+
+static void get_route(struct get *g, struct ledger_route *r)
+{
+    r->query = get_i64(g);
+    r->scorer = get_text(g);
+    r->score = get_double(g);
+    r->seed_score = get_int(g);
+    r->words_score = get_int(g);
+    r->strategy = get_text(g);
+    r->model = get_text(g);
+    r->propensity = get_double(g);
+    r->epsilon = get_double(g);
+    r->is_explored = get_bool(g);
+    r->domain = get_text(g);
+    r->domain_probability = get_double(g);
+    r->quality = get_double(g);
+    r->cost = get_i64(g);
+    r->reasons = get_text(g);
+    r->features = get_bytes(g);
+}
+
+static void get_label(struct get *g, struct ledger_label *label)
+{
+    label->query = get_i64(g);
+    uint8_t source = get_u8(g);
+    label->value = get_double(g);
+    label->is_noisy = get_bool(g);
+    label->labelled = get_i64(g);
+    label->text = get_text(g);
+    if (source >= LABEL_SOURCE_COUNT || !(label->value >= 0 && label->value <= 1))
+        g->failed = true;
+    else
+        label->source = (enum ledger_source)source;
 }
 
 size_t record_length(const uint8_t *bytes)
 {
     return RECORD_HEADER_BYTES + ((size_t)bytes[0] | (size_t)bytes[1] << 8);
+}
+
+enum record_type record_type(const uint8_t *bytes)
+{
+    return (enum record_type)bytes[2];
 }
 
 bool record_decode(const uint8_t *bytes, struct record *out)
@@ -352,7 +501,7 @@ bool record_decode(const uint8_t *bytes, struct record *out)
     struct record r;
 
     memset(&r, 0, sizeof(r));
-    r.type = (enum record_type)bytes[2];
+    r.type = record_type(bytes);
     switch (r.type) {
     case RECORD_GROUP:
         r.group_bytes = get_u32(&g);
@@ -367,7 +516,13 @@ bool record_decode(const uint8_t *bytes, struct record *out)
         get_call_done(&g, &r.call_done);
         break;
     case RECORD_END:
-        get_end(&g, &r.end);
+        get_end(&g, &r.end, bytes[3]);
+        break;
+    case RECORD_ROUTE:
+        get_route(&g, &r.route);
+        break;
+    case RECORD_LABEL:
+        get_label(&g, &r.label);
         break;
     }
     if (g.failed || g.at != g.end)
@@ -389,52 +544,10 @@ int64_t record_query(const struct record *r)
         return r->call_done.query;
     case RECORD_END:
         return r->end.id;
+    case RECORD_ROUTE:
+        return r->route.query;
+    case RECORD_LABEL:
+        return r->label.query;
     }
     return 0;
-}
-
-/* ---- reading a window ---- */
-
-/* A record may begin here, as far as the header (or what there is of it) says. */
-static bool header_is_plausible(const uint8_t *bytes, size_t len)
-{
-    if (len >= 2 && record_length(bytes) > RECORD_BYTES_MAX)
-        return false;
-    if (len >= 3 && (bytes[2] < RECORD_GROUP || bytes[2] > RECORD_END))
-        return false;
-    return len < 4 || bytes[3] == RECORD_VERSION;
-}
-
-static bool record_is_sound(const uint8_t *bytes)
-{
-    uint32_t want = (uint32_t)bytes[4] | (uint32_t)bytes[5] << 8 | (uint32_t)bytes[6] << 16 |
-                    (uint32_t)bytes[7] << 24;
-
-    return checksum(bytes, record_length(bytes) - RECORD_HEADER_BYTES) == want;
-}
-
-enum record_step record_next(struct record_reader *reader, struct record *out)
-{
-    while (reader->at < reader->len) {
-        const uint8_t *bytes = reader->bytes + reader->at;
-        size_t left = reader->len - reader->at;
-
-        if (header_is_plausible(bytes, left)) {
-            bool is_whole = left >= RECORD_HEADER_BYTES && left >= record_length(bytes);
-            if (!is_whole && !reader->is_final)
-                return RECORD_STEP_MORE;
-            if (is_whole && record_is_sound(bytes) && record_decode(bytes, out)) {
-                if (reader->gap_bytes > 0) {
-                    reader->gap_bytes = 0;
-                    return RECORD_STEP_CORRUPT;
-                }
-                reader->record_at = reader->at;
-                reader->at += record_length(bytes);
-                return RECORD_STEP_FOUND;
-            }
-        }
-        reader->at++;
-        reader->gap_bytes++;
-    }
-    return RECORD_STEP_MORE;
 }

@@ -8,6 +8,9 @@
  *     group   = GROUP record, whose payload is the length:u32 of the records that follow it, then those records
  *     payload = zigzag LEB128 integers, texts as length:u8 and bytes, doubles as their eight bytes, in a fixed order
  *
+ * Version 2 added the records of routes and labels, and what stands behind the latency in an END. A record of version 1 is read as
+ * what it was; ours are written as version 2.
+ *
  * A group that the file ends within was never acknowledged and counts for nothing: group_bytes lets a reader see that. A fault
  * is kept by its name (empty: OK), so a journal survives a change of the faults table.
  */
@@ -22,13 +25,15 @@ enum record_type {
     RECORD_CALL_BEGIN,
     RECORD_CALL_DONE,
     RECORD_END,
+    RECORD_ROUTE,
+    RECORD_LABEL,
 };
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 #define RECORD_HEADER_BYTES ((size_t)8)
 #define RECORD_GROUP_BYTES (RECORD_HEADER_BYTES + 4)
-#define RECORD_BYTES_MAX ((size_t)1536) /* header and payload of any record */
-#define RECORD_TEXT_MAX ((size_t)200)
+#define RECORD_BYTES_MAX ((size_t)2048) /* header and payload of any record */
+#define RECORD_TEXT_MAX LEDGER_TEXT_MAX
 
 /* The texts of a decoded record point into the bytes it was decoded from. */
 struct record {
@@ -39,6 +44,8 @@ struct record {
         struct ledger_call call_begin;
         struct ledger_call_end call_done;
         struct ledger_end end;
+        struct ledger_route route;
+        struct ledger_label label;
     };
 };
 
@@ -48,9 +55,14 @@ size_t record_put_begin(uint8_t *out, const struct ledger_query *q);
 size_t record_put_call_begin(uint8_t *out, const struct ledger_call *c);
 size_t record_put_call_done(uint8_t *out, const struct ledger_call_end *c);
 size_t record_put_end(uint8_t *out, const struct ledger_end *e);
+size_t record_put_route(uint8_t *out, const struct ledger_route *r);
+size_t record_put_label(uint8_t *out, const struct ledger_label *label);
 
-/* The length of the whole record at `bytes`, whose header is known to be sound. */
+/* The length and type of the record at `bytes`, whose header is known to be sound. */
 size_t record_length(const uint8_t *bytes);
+enum record_type record_type(const uint8_t *bytes);
+/* What its header should say: of all of it but the checksum itself. */
+uint32_t record_checksum(const uint8_t *bytes);
 /* Decodes a record whose checksum was verified before. False when its payload makes no sense. */
 bool record_decode(const uint8_t *bytes, struct record *out);
 /* The query that a record is about; 0 for a group. */

@@ -2,8 +2,7 @@
 /* record_test: the journal's bytes: round trips, every prefix, every flipped bit. */
 #include <math.h>
 
-#include "edge/store/internal.h"
-#include "test/check.h"
+#include "edge/store/store_world.h"
 
 static struct ledger_query a_query(void)
 {
@@ -95,7 +94,17 @@ static void calls_round_trip(void)
 
 static void ends_round_trip(void)
 {
-    struct ledger_end e = { -5, OK, 200, true, STR("m"), 0.25, -1, 1e-300, INT64_MIN };
+    struct ledger_end e = { .id = -5,
+                            .http_status = 200,
+                            .is_truncated = true,
+                            .model = STR("m"),
+                            .hrm_confidence = 0.25,
+                            .trm_confidence = -1,
+                            .confidence = 1e-300,
+                            .latency_us = INT64_MIN,
+                            .raw = { 0.5, -1, 0.75 },
+                            .is_calibrated = true,
+                            .answer_hash = UINT64_MAX };
     uint8_t bytes[RECORD_BYTES_MAX];
     struct record r;
 
@@ -107,11 +116,147 @@ static void ends_round_trip(void)
     CHECK_NEAR(r.end.hrm_confidence, 0.25, 0);
     CHECK_NEAR(r.end.trm_confidence, -1, 0);
     CHECK_NEAR(r.end.confidence, 1e-300, 0);
+    CHECK_NEAR(r.end.raw.hrm_confidence, 0.5, 0);
+    CHECK_NEAR(r.end.raw.trm_confidence, -1, 0);
+    CHECK_NEAR(r.end.raw.confidence, 0.75, 0);
+    CHECK(r.end.is_calibrated && r.end.answer_hash == UINT64_MAX);
     for (int fault = 1; fault < ERR_COUNT; fault++) {
         e.fault = (enum err)fault;
         record_put_end(bytes, &e);
         REQUIRE(record_decode(bytes, &r));
         CHECK_ERR(r.end.fault, e.fault);
+    }
+}
+
+/* What is not there takes a byte in all: no plain query has any of it. */
+static void ends_without_an_answer_are_short(void)
+{
+    struct ledger_end e = { .id = 1, .raw = LEDGER_RAW_NONE };
+    uint8_t bytes[RECORD_BYTES_MAX];
+    struct record r;
+    size_t none = record_put_end(bytes, &e);
+
+    REQUIRE(record_decode(bytes, &r));
+    CHECK(r.end.raw.hrm_confidence < 0 && r.end.raw.trm_confidence < 0 && r.end.raw.confidence < 0);
+    CHECK(!r.end.is_calibrated && r.end.answer_hash == 0);
+    e.is_calibrated = true;
+    CHECK_INT(record_put_end(bytes, &e), none);
+    e.answer_hash = 1;
+    CHECK_INT(record_put_end(bytes, &e), none + 1);
+    const struct ledger_raw raws[] = { { 0, -1, -1 }, { -1, 0, -1 }, { -1, -1, 0 } };
+    for (size_t i = 0; i < ARRAY_LEN(raws); i++) {
+        e.raw = raws[i];
+        CHECK_INT(record_put_end(bytes, &e), none + 1 + 24);
+        REQUIRE(record_decode(bytes, &r));
+        CHECK(memcmp(&r.end.raw, &raws[i], sizeof(raws[i])) == 0);
+    }
+    bytes[none - 1] |= 8; /* a flag of nobody's */
+    CHECK(!record_decode(bytes, &r));
+}
+
+/* Version 1 had nothing behind the latency, and what it calls confidence was raw. */
+static void ends_of_version_1_are_read(void)
+{
+    struct ledger_end e = { .id = 1,
+                            .hrm_confidence = 0.25,
+                            .trm_confidence = -1,
+                            .confidence = 0.5,
+                            .latency_us = 7,
+                            .raw = LEDGER_RAW_NONE };
+    uint8_t bytes[RECORD_BYTES_MAX];
+    struct record_reader reader = { .bytes = bytes, .is_final = true };
+    struct record r;
+
+    reader.len = record_put_end_version_1(bytes, &e);
+    REQUIRE(record_next(&reader, &r) == RECORD_STEP_FOUND);
+    CHECK_INT(reader.at, reader.len);
+    CHECK(r.end.latency_us == 7 && !r.end.is_calibrated && r.end.answer_hash == 0);
+    CHECK_NEAR(r.end.raw.hrm_confidence, 0.25, 0);
+    CHECK_NEAR(r.end.raw.trm_confidence, -1, 0);
+    CHECK_NEAR(r.end.raw.confidence, 0.5, 0);
+}
+
+static void routes_round_trip(void)
+{
+    char features[LEDGER_FEATURES_MAX + 1];
+    struct ledger_route route = { .query = 9,
+                                  .scorer = STR("learned_v1"),
+                                  .score = 0.125,
+                                  .seed_score = 100,
+                                  .words_score = -1,
+                                  .strategy = STR("cascade"),
+                                  .model = STR("gpt-4o-mini"),
+                                  .propensity = 0.975,
+                                  .epsilon = 0.05,
+                                  .is_explored = true,
+                                  .domain = STR("stem"),
+                                  .domain_probability = -1,
+                                  .quality = 0.8,
+                                  .cost = COST_UNPRICED,
+                                  .reasons = STR("digits +0.42"),
+                                  .features = { features, LEDGER_FEATURES_MAX } };
+    uint8_t bytes[RECORD_BYTES_MAX];
+    struct record r;
+
+    for (size_t i = 0; i < sizeof(features); i++)
+        features[i] = (char)(i * 7);
+    record_put_route(bytes, &route);
+    REQUIRE(record_decode(bytes, &r));
+    CHECK(r.type == RECORD_ROUTE && record_query(&r) == 9);
+    CHECK_STR(r.route.scorer, route.scorer);
+    CHECK_STR(r.route.strategy, route.strategy);
+    CHECK_STR(r.route.model, route.model);
+    CHECK_STR(r.route.domain, route.domain);
+    CHECK_STR(r.route.reasons, route.reasons);
+    CHECK_STR(r.route.features, route.features);
+    CHECK_NEAR(r.route.score, 0.125, 0);
+    CHECK(r.route.seed_score == 100 && r.route.words_score == -1);
+    CHECK_NEAR(r.route.propensity, 0.975, 0);
+    CHECK_NEAR(r.route.epsilon, 0.05, 0);
+    CHECK_NEAR(r.route.domain_probability, -1, 0);
+    CHECK_NEAR(r.route.quality, 0.8, 0);
+    CHECK(r.route.is_explored && r.route.cost == COST_UNPRICED);
+    route.features.len++; /* too many are none: half of them would be wrong ones */
+    record_put_route(bytes, &route);
+    REQUIRE(record_decode(bytes, &r));
+    CHECK_INT(r.route.features.len, 0);
+}
+
+static void labels_round_trip(void)
+{
+    struct ledger_label label = { .query = INT64_MAX,
+                                  .source = LABEL_AUDIT,
+                                  .value = 0.25,
+                                  .is_noisy = true,
+                                  .labelled = 1767225600000001,
+                                  .text = STR("the strong model says 41") };
+    uint8_t bytes[RECORD_BYTES_MAX];
+    struct record r;
+
+    record_put_label(bytes, &label);
+    REQUIRE(record_decode(bytes, &r));
+    CHECK(r.type == RECORD_LABEL && record_query(&r) == INT64_MAX);
+    CHECK(r.label.source == LABEL_AUDIT && r.label.is_noisy);
+    CHECK(r.label.labelled == label.labelled);
+    CHECK_NEAR(r.label.value, 0.25, 0);
+    CHECK_STR(r.label.text, label.text);
+    for (int i = 0; i < LABEL_SOURCE_COUNT; i++) {
+        enum ledger_source source = LABEL_SOURCE_COUNT;
+        CHECK(ledger_source_find(str_from(ledger_source_name((enum ledger_source)i)), &source));
+        CHECK_INT(source, i);
+    }
+    enum ledger_source source = LABEL_AUDIT;
+    CHECK(!ledger_source_find(STR("rumour"), &source) && source == LABEL_AUDIT);
+
+    size_t at = RECORD_HEADER_BYTES + 10; /* of the source */
+    bytes[at] = LABEL_SOURCE_COUNT;
+    CHECK(!record_decode(bytes, &r));
+    bytes[at] = LABEL_VERIFIER;
+    CHECK(record_decode(bytes, &r));
+    static const double senseless[] = { -0.001, 1.001, (double)NAN, (double)INFINITY };
+    for (size_t i = 0; i < ARRAY_LEN(senseless); i++) {
+        memcpy(bytes + at + 1, &senseless[i], sizeof(double));
+        CHECK(!record_decode(bytes, &r));
     }
 }
 
@@ -143,7 +288,7 @@ static size_t three_records(uint8_t *out, size_t starts[4])
 {
     struct ledger_query q = a_query();
     struct ledger_call_end d = a_done();
-    struct ledger_end e = { 9, OK, 200, false, STR("m"), 0, 0, 0, 1 };
+    struct ledger_end e = { .id = 9, .http_status = 200, .model = STR("m"), .raw = { -1, 0, 1 } };
 
     starts[0] = 0;
     starts[1] = record_put_begin(out, &q);
@@ -172,6 +317,31 @@ static void prefixes_give_whole_records_only(void)
             CHECK_INT(reader.at, is_final ? n : starts[whole]);
             CHECK_INT(reader.gap_bytes, is_final ? n - starts[whole] : 0);
         }
+    }
+}
+
+/* A version that this build does not know, and one that knew no such record. */
+static void other_versions_are_not_read(void)
+{
+    static const struct {
+        enum record_type type;
+        uint8_t version;
+        bool is_known;
+    } cases[] = {
+        { RECORD_END, 0, false },          { RECORD_END, 1, true },
+        { RECORD_END, 2, true },           { RECORD_END, 3, false },
+        { RECORD_LABEL, 1, false },        { RECORD_LABEL, 2, true },
+        { RECORD_ROUTE, 1, false },        { RECORD_ROUTE, 2, true },
+        { (enum record_type)8, 2, false }, { (enum record_type)0, 2, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        /* Its header alone: what may be a record is waited for. */
+        const uint8_t header[] = { 40, 0, (uint8_t)cases[i].type, cases[i].version, 0, 0, 0, 0 };
+        struct record_reader reader = { .bytes = header, .len = sizeof(header) };
+        struct record r;
+        CHECK_INT(record_next(&reader, &r), RECORD_STEP_MORE);
+        CHECK((reader.at == 0) == cases[i].is_known);
     }
 }
 
@@ -235,5 +405,8 @@ static void senseless_payloads_are_refused(void)
 }
 
 TESTS(TEST(checksum_is_the_standard_one), TEST(begins_round_trip), TEST(calls_round_trip),
-      TEST(ends_round_trip), TEST(texts_are_cut), TEST(prefixes_give_whole_records_only),
-      TEST(flipped_bits_lose_their_record_only), TEST(senseless_payloads_are_refused))
+      TEST(ends_round_trip), TEST(ends_without_an_answer_are_short),
+      TEST(ends_of_version_1_are_read), TEST(routes_round_trip), TEST(labels_round_trip),
+      TEST(texts_are_cut), TEST(other_versions_are_not_read),
+      TEST(prefixes_give_whole_records_only), TEST(flipped_bits_lose_their_record_only),
+      TEST(senseless_payloads_are_refused))

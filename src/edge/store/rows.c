@@ -74,6 +74,13 @@ static enum err row_take(struct row_space *space, struct row_query *row, const s
     case RECORD_END:
         row->end = r->end;
         break;
+    case RECORD_ROUTE:
+        if (!row->has_route)
+            row->route = r->route;
+        row->has_route = true;
+        break;
+    case RECORD_LABEL:
+        break; /* has a row of its own */
     }
     return OK;
 }
@@ -107,7 +114,8 @@ enum err row_assemble(struct row_space *space, const uint8_t *bytes, size_t len,
                                    .http_status = err_info(WEIR_INTERRUPTED)->http_status,
                                    .hrm_confidence = -1,
                                    .trm_confidence = -1,
-                                   .confidence = -1 };
+                                   .confidence = -1,
+                                   .raw = LEDGER_RAW_NONE };
     for (size_t at = 0; at < len; at += record_length(bytes + at)) {
         struct record r;
         bool is_sound = record_decode(bytes + at, &r);

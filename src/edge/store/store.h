@@ -10,9 +10,11 @@
  *   - what was appended before a ledger_commit() that gave OK survives kill -9 (and, with sync_power, power loss);
  *   - after a crash, store_open() (or `weir ledger verify`) imports every journal left behind, each query once; queries and calls
  *     without an end become rows with fault WEIR_INTERRUPTED, calls at their reserved cost;
- *   - importing the same journal twice changes nothing.
+ *   - importing the same journal twice changes nothing;
+ *   - a label may come long after its query, in another journal, or for a query that is not there: it is kept. Of one
+ *     source the newest label holds, in whatever order they are imported.
  *
- * May include: base, core/json, core/money.
+ * May include: base, core/json, core/money, core/route.
  */
 #ifndef WEIR_EDGE_STORE_STORE_H
 #define WEIR_EDGE_STORE_STORE_H
@@ -20,6 +22,7 @@
 #include "base/base.h"
 #include "core/money/money.h"
 
+struct route_features;
 struct store;
 struct ledger; /* one worker's writer */
 
@@ -95,6 +98,14 @@ struct ledger_call_end {
     bool is_simulated;
 };
 
+/* Confidences as they were before calibration: what a calibration is made from. Negative: none. */
+struct ledger_raw {
+    double hrm_confidence;
+    double trm_confidence;
+    double confidence;
+};
+#define LEDGER_RAW_NONE ((struct ledger_raw){ -1, -1, -1 })
+
 struct ledger_end {
     int64_t id;
     enum err fault; /* OK: success */
@@ -105,11 +116,55 @@ struct ledger_end {
     double trm_confidence;
     double confidence;
     int64_t latency_us;
+    struct ledger_raw raw;
+    bool is_calibrated; /* `confidence` is a calibrated probability */
+    uint64_t
+        answer_hash; /* of the canonical answer; 0: none. Equal answers of two queries have equal hashes */
+};
+
+#define LEDGER_TEXT_MAX ((size_t)200) /* bytes of any text in the ledger; longer ones are cut */
+#define LEDGER_FEATURES_MAX ((size_t)900) /* bytes of packed features */
+
+/* What was decided about a query before its first call, and from what. */
+struct ledger_route {
+    int64_t query;
+    str scorer; /* "none", "seed_v1", "words_v1", "learned_v1"; "named": the request named the strategy */
+    double score; /* negative: none */
+    int seed_score; /* what seed_v1 and words_v1 score, whoever decided; hundredths, negative: unknown */
+    int words_score;
+    str strategy; /* the arm that was chosen: this and the model */
+    str model;
+    double propensity; /* P(this arm was chosen), (0, 1]; negative: unknown */
+    double epsilon; /* share of exploration, [0, 1] */
+    bool is_explored; /* the arm was drawn, not thought best */
+    str domain;
+    double
+        domain_probability; /* that the domain was guessed right; negative: the request named it */
+    double quality; /* estimated P(the answer is right); negative: unknown */
+    nano_usd cost; /* estimated; COST_UNPRICED: unknown */
+    str reasons; /* for people, cut at 200 bytes */
+    str features; /* features_pack() of the question; empty: none, also when longer than LEDGER_FEATURES_MAX */
+};
+
+enum ledger_source { LABEL_VERIFIER, LABEL_FEEDBACK, LABEL_AUDIT, LABEL_SOURCE_COUNT };
+const char *ledger_source_name(enum ledger_source source); /* "verifier", … */
+bool ledger_source_find(str name, enum ledger_source *out);
+
+/* What somebody says afterwards about the answer of a query. */
+struct ledger_label {
+    int64_t query;
+    enum ledger_source source;
+    double value; /* [0, 1]: how right the answer was */
+    bool is_noisy; /* its source may itself be wrong: an audit by another model */
+    usec_utc labelled; /* when */
+    str text; /* may be empty; cut at 200 bytes */
 };
 
 /* Append to the group in memory; a failure (memory, limit) is sticky until the next commit, which reports it. */
 void ledger_begin(struct ledger *l, const struct ledger_query *q);
 void ledger_call_begin(struct ledger *l, const struct ledger_call *c);
+void ledger_route(struct ledger *l, const struct ledger_route *r); /* after its query's begin */
+void ledger_label(struct ledger *l, const struct ledger_label *label); /* value in [0, 1] */
 void ledger_call_done(struct ledger *l, const struct ledger_call_end *c);
 void ledger_end(struct ledger *l, const struct ledger_end *e);
 bool ledger_is_dirty(const struct ledger *l); /* something waits for a commit */
@@ -124,16 +179,49 @@ struct ledger_check {
     int64_t interrupted;
     int64_t unpriced; /* calls */
     int64_t sum_nano_usd; /* of priced calls */
+    int64_t routes;
+    int64_t labels;
+    int64_t
+        labels_unknown; /* of them: of queries that are not there, because they were deleted, or never were */
     int64_t mismatches;
     bool is_live; /* a server holds the directory: journals were left alone */
 };
 /* Imports left journals when no server runs; then checks the ledger against itself: each query's cost is the sum of its calls, its call count
- * right, each call's cost = usage × its price. on_mismatch gets a sentence each. */
+ * right, each call's cost = usage × its price, routes belong to queries and make sense. on_mismatch gets a sentence each. */
 NODISCARD enum err store_verify(str directory, struct ledger_check *out,
                                 void (*on_mismatch)(void *ctx, str sentence), void *ctx,
                                 char out_why[256]);
-/* Imports left journals when no server runs, too. JSON Lines, a query a line with its calls: {"id","started","tenant",…,"calls":[…]}; oldest first. */
+/* Imports left journals when no server runs, too. JSON Lines, a query a line with its calls, route and labels:
+ * {"id","started","tenant",…,"route":{…} or null,"labels":[…],"calls":[…]}; oldest first. */
 NODISCARD enum err store_export(str directory, usec_utc since, void (*on_line)(void *ctx, str line),
                                 void *ctx, char out_why[256]);
+
+/* ---- reading, for training ---- */
+
+/* A query that was routed, labelled, or both. */
+struct ledger_sample {
+    int64_t id;
+    usec_utc started;
+    str domain;
+    str strategy; /* the arm: of the route when there is one, else what ran */
+    str model;
+    const struct ledger_route *route; /* NULL: none was recorded */
+    const struct route_features
+        *features; /* NULL: none, or of another version of weir's features */
+    enum err fault; /* OK: it was answered */
+    nano_usd cost; /* or COST_UNPRICED */
+    int64_t latency_us;
+    double confidence; /* negative: none */
+    bool is_calibrated;
+    struct ledger_raw raw;
+    uint64_t answer_hash; /* 0: none */
+    const struct ledger_label *labels; /* at most one of each source */
+    size_t label_count;
+};
+/* Imports left journals when no server runs; then each sample whose query started at `since` or later, oldest first. What a sample points
+ * to is the reader's until on_sample returns. */
+NODISCARD enum err store_read_routes(str directory, usec_utc since,
+                                     void (*on_sample)(void *ctx, const struct ledger_sample *s),
+                                     void *ctx, char out_why[256]);
 
 #endif

@@ -33,12 +33,13 @@ static void leave_open(struct world *w)
     int64_t id = ledger_query_id(w->ledger);
 
     query_begin(w->ledger, id);
+    query_route(w->ledger, id);
     call_begin(w->ledger, id, 1);
     call_begin(w->ledger, id, 2);
     CHECK_ERR(ledger_commit(w->ledger), OK);
     call_done(w->ledger, id, 1);
     CHECK_ERR(ledger_commit(w->ledger), OK);
-    query_whole(w->ledger);
+    query_label(w->ledger, query_whole(w->ledger), LABEL_FEEDBACK, 1, 1);
     CHECK_ERR(ledger_commit(w->ledger), OK);
     query_whole(w->ledger); /* never committed */
 }
@@ -57,6 +58,69 @@ static void open_queries_are_interrupted(void)
     CHECK_INT(world_sql(&w, "SELECT cost_nano_usd FROM queries WHERE fault = 'WEIR_INTERRUPTED'"),
               CALL_COST + 5000);
     CHECK_INT(world_sql(&w, "SELECT number FROM calls WHERE is_interrupted"), 2);
+    CHECK_INT(world_sql(&w, "SELECT count(*) FROM routes JOIN queries ON id = query_id WHERE fault "
+                            "= 'WEIR_INTERRUPTED'"),
+              1);
+    CHECK_INT(world_sql(&w, "SELECT count(*) FROM labels JOIN queries ON id = query_id"), 1);
+    world_fini(&w);
+}
+
+static void leave_a_label_of_nobody(struct world *w)
+{
+    query_whole(w->ledger);
+    query_label(w->ledger, INT64_MAX, LABEL_FEEDBACK, 1, 1);
+    CHECK_ERR(ledger_commit(w->ledger), OK);
+}
+
+/* Ids go on from what the journals hold; what others say is a query does not count there. */
+static void labels_do_not_move_ids(void)
+{
+    struct world w;
+
+    world_init(&w);
+    in_a_crash(&w, leave_a_label_of_nobody);
+    REQUIRE(world_open(&w));
+    int64_t id = world_sql(&w, "SELECT id FROM queries"), next = ledger_query_id(w.ledger);
+    CHECK(next > id && next < id + (INT64_C(3600000) << 21)); /* within the hour */
+    CHECK_INT(world_sql(&w, "SELECT count(*) FROM labels"), 1);
+    world_fini(&w);
+}
+
+/* They were read, but the database never took them. */
+static void leave_labels_at_a_locked_database(struct world *w)
+{
+    char path[300];
+    sqlite3 *locker = NULL;
+    struct store_health health = { 0 };
+
+    ledger_close(w->ledger);
+    w->ledger = NULL;
+    store_close(w->store);
+    w->options.import_interval = NSEC_PER_MS;
+    w->options.segment_bytes = 500;
+    REQUIRE(world_open(w));
+    snprintf(path, sizeof(path), "%s/ledger.db", w->directory);
+    CHECK_INT(sqlite3_open_v2(path, &locker, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(locker, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    for (int i = 0; i < 100; i++) {
+        query_label(w->ledger, i, LABEL_FEEDBACK, 1, 1);
+        CHECK_ERR(ledger_commit(w->ledger), OK);
+    }
+    for (int i = 0; i < 1000 && health.import_failures < 2; i++) {
+        sleep_ms(5);
+        store_health_read(w->store, &health);
+    }
+    CHECK(health.import_failures >= 2);
+}
+
+static void labels_keep_their_segments(void)
+{
+    struct world w;
+
+    world_init(&w);
+    in_a_crash(&w, leave_labels_at_a_locked_database);
+    struct ledger_check check = world_verify(&w);
+    CHECK(check.labels == 100 && check.labels_unknown == 100 && check.mismatches == 0);
     world_fini(&w);
 }
 
@@ -270,44 +334,54 @@ static void a_broken_place_loses_little(void)
 
 /* ---- kill -9 ---- */
 
+enum told { TOLD_BEGUN, TOLD_ENDED, TOLD_LABELLED };
+
 struct acknowledged {
     int64_t id;
-    bool is_ended;
+    enum told what;
 };
 
-static void tell(int pipe_fd, int64_t id, bool is_ended)
+static void tell(int pipe_fd, int64_t id, enum told what)
 {
     struct acknowledged a;
 
     memset(&a, 0, sizeof(a));
     a.id = id;
-    a.is_ended = is_ended;
+    a.what = what;
     if (write(pipe_fd, &a, sizeof(a)) != (ssize_t)sizeof(a))
         _exit(0);
 }
 
-/* Records for ever: groups of up to eight queries, some of which stay open for a while. */
+/* Records for ever: groups of up to eight routed queries, some of which stay open for a while; each is labelled in the group after its end. */
 static void record_for_ever(struct world *w, int pipe_fd, uint64_t seed)
 {
-    int64_t open[8] = { 0 };
+    int64_t open[8] = { 0 }, ended[8] = { 0 };
     struct rng rng;
 
     rng_init(&rng, seed);
     for (;;) {
         bool is_new[8] = { false };
+        for (size_t i = 0; i < ARRAY_LEN(ended); i++)
+            if (ended[i] != 0)
+                query_label(w->ledger, ended[i], LABEL_FEEDBACK, 0.75, ended[i]);
         for (size_t i = 0; i < ARRAY_LEN(open); i++) {
             if (open[i] == 0 && rng_below(&rng, 2)) {
                 open[i] = ledger_query_id(w->ledger);
                 is_new[i] = true;
                 query_begin(w->ledger, open[i]);
+                query_route(w->ledger, open[i]);
                 call_begin(w->ledger, open[i], 1);
             }
         }
         if (ledger_commit(w->ledger) != OK)
             _exit(1);
-        for (size_t i = 0; i < ARRAY_LEN(open); i++)
+        for (size_t i = 0; i < ARRAY_LEN(open); i++) {
             if (is_new[i])
-                tell(pipe_fd, open[i], false);
+                tell(pipe_fd, open[i], TOLD_BEGUN);
+            if (ended[i] != 0)
+                tell(pipe_fd, ended[i], TOLD_LABELLED);
+            ended[i] = 0;
+        }
         for (size_t i = 0; i < ARRAY_LEN(open); i++) {
             is_new[i] = open[i] != 0 && rng_below(&rng, 2);
             if (is_new[i]) {
@@ -319,7 +393,8 @@ static void record_for_ever(struct world *w, int pipe_fd, uint64_t seed)
             _exit(1);
         for (size_t i = 0; i < ARRAY_LEN(open); i++) {
             if (is_new[i]) {
-                tell(pipe_fd, open[i], true);
+                tell(pipe_fd, open[i], TOLD_ENDED);
+                ended[i] = open[i];
                 open[i] = 0;
             }
         }
@@ -361,7 +436,7 @@ static void kill_minus_nine_loses_nothing(void)
     enum { CAP = 20000 };
     static struct acknowledged seen[CAP];
     struct world w;
-    int64_t rows_before = 0, total = 0;
+    int64_t rows_before = 0, total = 0, labels = 0;
 
     world_init(&w);
     w.options.segment_bytes = 16 << 10;
@@ -376,21 +451,26 @@ static void kill_minus_nine_loses_nothing(void)
         char path[300];
         sqlite3 *db = NULL;
         sqlite3_stmt *find = NULL;
-        CHECK_INT(check.mismatches, 0);
+        CHECK(check.mismatches == 0 && check.labels_unknown == 0);
         CHECK_INT(world_files(&w, "journal-", NULL), 0);
         snprintf(path, sizeof(path), "%s/ledger.db", w.directory);
         sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL);
         sqlite3_prepare_v2(db,
-                           "SELECT q.fault IS NULL, c.cost_nano_usd, q.calls FROM queries q JOIN "
-                           "calls c ON c.query_id = q.id WHERE q.id = ?",
+                           "SELECT q.fault IS NULL, c.cost_nano_usd, q.calls, "
+                           "l.value = 0.75 AND l.labelled = q.id FROM queries q "
+                           "JOIN calls c ON c.query_id = q.id JOIN routes r ON r.query_id = q.id "
+                           "LEFT JOIN labels l ON l.query_id = q.id WHERE q.id = ?",
                            -1, &find, NULL);
         int64_t begun = 0;
         for (size_t i = 0; i < count; i++) {
             sqlite3_bind_int64(find, 1, seen[i].id);
             REQUIRE(sqlite3_step(find) == SQLITE_ROW); /* not missing */
-            begun += !seen[i].is_ended;
-            if (seen[i].is_ended)
+            begun += seen[i].what == TOLD_BEGUN;
+            if (seen[i].what != TOLD_BEGUN)
                 CHECK(sqlite3_column_int(find, 0) == 1 && sqlite3_column_int(find, 1) == CALL_COST);
+            if (seen[i].what == TOLD_LABELLED)
+                CHECK_INT(sqlite3_column_int(find, 3), 1);
+            labels += seen[i].what == TOLD_LABELLED;
             CHECK_INT(sqlite3_column_int(find, 2), 1);
             CHECK_INT(sqlite3_step(find), SQLITE_DONE); /* not twice */
             sqlite3_reset(find);
@@ -402,7 +482,7 @@ static void kill_minus_nine_loses_nothing(void)
         total += check.rows - rows_before;
         rows_before = check.rows;
     }
-    CHECK(total > 5000);
+    CHECK(total > 5000 && labels > 2000);
     world_fini(&w);
 }
 
@@ -495,7 +575,8 @@ static void a_full_database_stops_nobody(void)
     world_fini(&w);
 }
 
-TESTS(TEST(open_queries_are_interrupted), TEST(importing_again_changes_nothing),
+TESTS(TEST(open_queries_are_interrupted), TEST(labels_do_not_move_ids),
+      TEST(labels_keep_their_segments), TEST(importing_again_changes_nothing),
       TEST(torn_groups_do_not_count), TEST(records_that_stand_twice_count_once),
       TEST(garbage_at_the_end_is_noticed), TEST(long_queries_keep_their_segments_only),
       TEST(a_broken_place_loses_little), TEST(kill_minus_nine_loses_nothing),

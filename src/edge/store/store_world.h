@@ -141,8 +141,38 @@ __attribute__((unused)) static void query_end(struct ledger *l, int64_t id)
                                   .hrm_confidence = -1,
                                   .trm_confidence = 0.5,
                                   .confidence = 0.5,
-                                  .latency_us = 1100 };
+                                  .latency_us = 1100,
+                                  .raw = { -1, 0.25, 0.25 } };
     ledger_end(l, &e);
+}
+
+__attribute__((unused)) static void query_route(struct ledger *l, int64_t id)
+{
+    const struct ledger_route r = { .query = id,
+                                    .scorer = STR("seed_v1"),
+                                    .score = 0.85,
+                                    .seed_score = 85,
+                                    .words_score = -1,
+                                    .strategy = STR("full_stack"),
+                                    .model = STR("gpt-4o"),
+                                    .propensity = 0.925,
+                                    .epsilon = 0.1,
+                                    .domain = STR("math"),
+                                    .domain_probability = 0.75,
+                                    .quality = 0.5,
+                                    .cost = 12345,
+                                    .reasons = STR("score 0.85 >= 0.80") };
+    ledger_route(l, &r);
+}
+
+__attribute__((unused)) static void query_label(struct ledger *l, int64_t id,
+                                                enum ledger_source source, double value,
+                                                usec_utc labelled)
+{
+    const struct ledger_label label = {
+        .query = id, .source = source, .value = value, .labelled = labelled, .text = STR("said so")
+    };
+    ledger_label(l, &label);
 }
 
 __attribute__((unused)) static int64_t query_whole(struct ledger *l)
@@ -154,6 +184,26 @@ __attribute__((unused)) static int64_t query_whole(struct ledger *l)
     call_done(l, id, 1);
     query_end(l, id);
     return id;
+}
+
+/* Makes a record of ours one of version 1, where both have the same payload. */
+__attribute__((unused)) static void record_as_version_1(uint8_t *bytes)
+{
+    bytes[3] = 1;
+    uint32_t sum = record_checksum(bytes);
+    for (int i = 0; i < 4; i++)
+        bytes[4 + i] = (uint8_t)(sum >> 8 * i & 0xff);
+}
+
+/* As version 1 wrote it; the raw confidences and what else is newer must be none. */
+__attribute__((unused)) static size_t record_put_end_version_1(uint8_t *bytes,
+                                                               const struct ledger_end *e)
+{
+    size_t len = record_put_end(bytes, e) - 1;
+
+    bytes[0]--;
+    record_as_version_1(bytes);
+    return len;
 }
 
 /* One integer from the database; -1 when it cannot be had. */

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verify: the ledger checked against itself, and the ledger as JSON Lines; for the command line.
+ * verify: the ledger checked against itself; for the command line.
  */
 #include "edge/store/internal.h"
 
 #include <dirent.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
-#include "core/json/json.h"
-
-/* ---- verify ---- */
+#include "edge/store/features.h"
 
 struct verification {
     struct ledger_check *check;
@@ -105,6 +100,40 @@ static void check_call(struct verification *v, const struct row_call *c, const c
                  c->begin.number, id, done->cost);
 }
 
+static bool is_share(double v)
+{
+    return v >= 0 && v <= 1;
+}
+
+static void check_route(struct verification *v, const struct row_query *q, const char *id)
+{
+    const struct ledger_route *r = &q->route;
+    struct route_features features;
+
+    if (!q->has_route)
+        return;
+    v->check->routes++;
+    if (r->propensity >= 0 && (r->propensity > 1 || r->propensity <= 0))
+        mismatch(v, "The route of query %s was chosen with probability %g.", id, r->propensity);
+    if (!is_share(r->epsilon))
+        mismatch(v, "The route of query %s explores a share of %g.", id, r->epsilon);
+    if (r->features.len > 0 && !features_unpack(r->features, &features))
+        mismatch(v, "The features of query %s cannot be read.", id);
+}
+
+static void check_label(struct verification *v, const struct ledger_label *label, const char *id)
+{
+    v->check->labels++;
+    if (!is_share(label->value))
+        mismatch(v, "A label of query %s is %g.", id, label->value);
+}
+
+static void check_confidence(struct verification *v, const struct row_query *q, const char *id)
+{
+    if (q->end.is_calibrated && (q->end.confidence < 0 || q->end.raw.confidence < 0))
+        mismatch(v, "The confidence of query %s is calibrated, but from nothing.", id);
+}
+
 static void check_query(void *ctx, const struct row_query *q)
 {
     struct verification *v = ctx;
@@ -115,6 +144,10 @@ static void check_query(void *ctx, const struct row_query *q)
 
     ledger_id_format(q->begin.id, id);
     v->check->rows++;
+    check_confidence(v, q, id);
+    check_route(v, q, id);
+    for (size_t i = 0; i < q->labels_len; i++)
+        check_label(v, &q->labels[i], id);
     if (q->end.fault == WEIR_INTERRUPTED)
         v->check->interrupted++;
     for (size_t i = 0; i < q->calls_len; i++) {
@@ -133,7 +166,7 @@ static void check_query(void *ctx, const struct row_query *q)
         mismatch(v, "The tokens of query %s are not the sum of its calls.", id);
 }
 
-static void check_stray(void *ctx, const struct row_call *c)
+static void check_stray_call(void *ctx, const struct row_call *c)
 {
     struct verification *v = ctx;
     char id[20];
@@ -143,9 +176,32 @@ static void check_stray(void *ctx, const struct row_call *c)
     check_call(v, c, id);
 }
 
-static enum err check_files(struct verification *v, const char *path, char out_why[256])
+static void check_stray_route(void *ctx, const struct ledger_route *r)
 {
-    DIR *directory = opendir(path);
+    struct verification *v = ctx;
+    char id[20];
+
+    v->check->routes++;
+    ledger_id_format(r->query, id);
+    mismatch(v, "A route belongs to query %s, which does not exist.", id);
+}
+
+/* Its query may have been deleted, or was never there: whoever gives feedback may be wrong. */
+static void check_stray_label(void *ctx, const struct ledger_label *label)
+{
+    struct verification *v = ctx;
+    char id[20];
+
+    v->check->labels_unknown++;
+    ledger_id_format(label->query, id);
+    check_label(v, label, id);
+}
+
+static enum err check_files(struct verification *v, str name, char out_why[256])
+{
+    char path[STORE_PATH_MAX];
+    int len = snprintf(path, sizeof(path), "%.*s", STR_ARG(name));
+    DIR *directory = len >= 0 && (size_t)len < sizeof(path) ? opendir(path) : NULL;
 
     if (!directory) {
         snprintf(out_why, 256, "%.200s cannot be read", path);
@@ -160,230 +216,25 @@ static enum err check_files(struct verification *v, const char *path, char out_w
     return OK;
 }
 
-static enum err check_database(struct verification *v, str directory, char out_why[256])
-{
-    const struct database_visitor visitor = { check_query, check_stray, v };
-    struct database *db;
-    enum err e = database_open(&db, directory, DATABASE_READ, false, out_why);
-
-    if (e != OK)
-        return e;
-    e = database_walk(db, INT64_MIN, &visitor);
-    if (e != OK)
-        snprintf(out_why, 256, "ledger.db: %s",
-                 e == WEIR_NO_MEMORY ? "out of memory" : database_message(db));
-    database_close(db);
-    return e;
-}
-
-/* A directory that is not there would be created by the recovery. */
-static enum err directory_find(str directory, char out[STORE_PATH_MAX], char out_why[256])
-{
-    struct stat info;
-    int len = snprintf(out, STORE_PATH_MAX, "%.*s", STR_ARG(directory));
-
-    if (len > 0 && (size_t)len < STORE_PATH_MAX && stat(out, &info) == 0 && S_ISDIR(info.st_mode))
-        return OK;
-    snprintf(out_why, 256, "there is no ledger at %.*s",
-             directory.len < 200 ? (int)directory.len : 200, directory.ptr ? directory.ptr : "");
-    return WEIR_STORE;
-}
-
-/* Imports the journals that no running server is at. A server may start right after: what is read next is one view all the same. */
-static enum err directory_recover(str directory, bool *out_is_live, char out_why[256])
-{
-    const struct store_options options = { .directory = directory, .sync_power = true };
-    struct store *recovered = NULL;
-    enum err e = store_recover(&recovered, &options, out_why);
-
-    if (e != OK && e != WEIR_OVERLOADED)
-        return e;
-    store_free(recovered);
-    out_why[0] = '\0'; /* broken journals are mismatches, and a running server is no failure */
-    *out_is_live = e == WEIR_OVERLOADED;
-    return OK;
-}
-
 enum err store_verify(str directory, struct ledger_check *out,
                       void (*on_mismatch)(void *ctx, str sentence), void *ctx, char out_why[256])
 {
     struct ledger_check check = { 0 };
     struct verification v = { &check, on_mismatch, ctx };
-    char path[STORE_PATH_MAX];
-    enum err e = directory_find(directory, path, out_why);
+    const struct database_visitor visitor = { .on_query = check_query,
+                                              .on_stray_call = check_stray_call,
+                                              .on_stray_route = check_stray_route,
+                                              .on_stray_label = check_stray_label,
+                                              .ctx = &v };
+    struct database *db = NULL;
+    enum err e = directory_read(directory, &db, &check.is_live, out_why);
 
     if (e == OK)
-        e = directory_recover(directory, &check.is_live, out_why);
+        e = check_files(&v, directory, out_why);
     if (e == OK)
-        e = check_files(&v, path, out_why);
-    if (e == OK)
-        e = check_database(&v, directory, out_why);
+        e = database_visit(db, INT64_MIN, &visitor, out_why);
+    database_close(db);
     if (e == OK)
         *out = check;
-    return e;
-}
-
-/* ---- export ---- */
-
-struct export
-{
-    struct buf line;
-    void (*on_line)(void *ctx, str line);
-    void *ctx;
-    bool failed;
-};
-
-static void member_or_null(struct buf *out, const char *name, int64_t v, bool is_null)
-{
-    json_key(out, name);
-    if (is_null)
-        buf_add(out, STR("null"));
-    else
-        buf_add_i64(out, v);
-}
-
-static void member_cost(struct buf *out, const char *name, nano_usd v)
-{
-    member_or_null(out, name, v, v == COST_UNPRICED);
-}
-
-static void member_price(struct buf *out, const char *name, nano_usd v)
-{
-    member_or_null(out, name, v, v < 0);
-}
-
-static void member_confidence(struct buf *out, const char *name, double v)
-{
-    json_key(out, name);
-    if (v < 0)
-        buf_add(out, STR("null"));
-    else
-        json_write_double(out, v);
-}
-
-static void member_result(struct buf *out, enum err fault)
-{
-    json_member_str(out, "result", str_from(err_info(fault)->name));
-}
-
-/* RFC 3339 with microseconds. */
-static void member_time(struct buf *out, const char *name, usec_utc at)
-{
-    int64_t usec = at % 1000000;
-    time_t seconds = (time_t)(at / 1000000);
-    struct tm parts;
-    char text[64];
-
-    if (usec < 0) {
-        usec += 1000000;
-        seconds--;
-    }
-    if (!gmtime_r(&seconds, &parts)) {
-        member_or_null(out, name, 0, true);
-        return;
-    }
-    size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-    len += (size_t)snprintf(text + len, sizeof(text) - len, ".%06dZ", (int)usec);
-    json_member_str(out, name, (str){ text, len });
-}
-
-static void write_call(struct buf *out, const struct row_call *c)
-{
-    const struct ledger_call_end *done = &c->done;
-
-    buf_add_char(out, '{');
-    json_member_i64(out, "number", c->begin.number);
-    json_member_str(out, "role", c->begin.role);
-    json_member_str(out, "model", c->begin.model);
-    json_member_str(out, "provider", c->begin.provider);
-    json_member_bool(out, "interrupted", c->is_interrupted);
-    member_result(out, done->fault);
-    json_member_i64(out, "http_status", done->http_status);
-    json_member_i64(out, "attempts", done->attempts);
-    json_member_i64(out, "input_tokens", done->usage.input);
-    json_member_i64(out, "output_tokens", done->usage.output);
-    json_member_i64(out, "cached_tokens", done->usage.cached);
-    json_member_i64(out, "cache_write_tokens", done->usage.cache_write);
-    json_member_i64(out, "reasoning_tokens", done->usage.reasoning);
-    json_member_bool(out, "usage_known", done->usage.is_known);
-    json_member_bool(out, "estimated", done->usage.is_estimated);
-    member_cost(out, "reserved_nano_usd", c->begin.reserved);
-    member_cost(out, "cost_nano_usd", done->cost);
-    member_price(out, "price_input_nano_usd", done->price_input);
-    member_price(out, "price_output_nano_usd", done->price_output);
-    member_price(out, "price_cached_nano_usd", done->price_cached);
-    json_member_i64(out, "latency_us", done->latency_us);
-    json_member_i64(out, "first_byte_us", done->first_byte_us);
-    json_member_bool(out, "simulated", done->is_simulated);
-    buf_add_char(out, '}');
-}
-
-static void export_query(void *ctx, const struct row_query *q)
-{
-    struct export *x = ctx;
-    struct buf *out = &x->line;
-    char id[20];
-
-    buf_reset(out);
-    buf_add_char(out, '{');
-    json_member_str(out, "id", ledger_id_format(q->begin.id, id));
-    member_time(out, "started", q->begin.started);
-    json_member_str(out, "tenant", q->begin.tenant);
-    json_member_str(out, "domain", q->begin.domain);
-    json_member_str(out, "requested_model", q->begin.requested_model);
-    json_member_str(out, "strategy", q->begin.strategy);
-    json_member_str(out, "arm", q->begin.arm);
-    json_member_bool(out, "stream", q->begin.is_stream);
-    member_result(out, q->end.fault);
-    json_member_i64(out, "http_status", q->end.http_status);
-    json_member_bool(out, "truncated", q->end.is_truncated);
-    json_member_str(out, "model", q->end.model);
-    member_confidence(out, "hrm_confidence", q->end.hrm_confidence);
-    member_confidence(out, "trm_confidence", q->end.trm_confidence);
-    member_confidence(out, "confidence", q->end.confidence);
-    json_member_i64(out, "latency_us", q->end.latency_us);
-    json_member_i64(out, "call_count", q->calls_count);
-    json_member_i64(out, "input_tokens", q->input_tokens);
-    json_member_i64(out, "output_tokens", q->output_tokens);
-    member_cost(out, "reserved_nano_usd", q->begin.reserved);
-    member_cost(out, "cost_nano_usd", q->cost);
-    json_key(out, "calls");
-    buf_add_char(out, '[');
-    for (size_t i = 0; i < q->calls_len; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
-        write_call(out, &q->calls[i]);
-    }
-    buf_add(out, STR("]}"));
-    if (out->failed)
-        x->failed = true;
-    else
-        x->on_line(x->ctx, buf_str(out));
-}
-
-enum err store_export(str directory, usec_utc since, void (*on_line)(void *ctx, str line),
-                      void *ctx, char out_why[256])
-{
-    struct export x = { .on_line = on_line, .ctx = ctx };
-    const struct database_visitor visitor = { export_query, NULL, &x };
-    struct database *db = NULL;
-    char path[STORE_PATH_MAX];
-    bool is_live;
-    enum err e = directory_find(directory, path, out_why);
-
-    if (e == OK)
-        e = directory_recover(directory, &is_live, out_why);
-    if (e == OK)
-        e = database_open(&db, directory, DATABASE_READ, false, out_why);
-    if (e != OK)
-        return e;
-    e = database_walk(db, since, &visitor);
-    if (e == OK && x.failed)
-        e = WEIR_NO_MEMORY;
-    if (e != OK)
-        snprintf(out_why, 256, "ledger.db: %s",
-                 e == WEIR_NO_MEMORY ? "out of memory" : database_message(db));
-    database_close(db);
-    buf_fini(&x.line);
     return e;
 }

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the gateway share; nobody else includes it. */
+#ifndef WEIR_APP_GATEWAY_GATEWAY_INTERNAL_H
+#define WEIR_APP_GATEWAY_GATEWAY_INTERNAL_H
+
+#include "app/gateway/gateway.h"
+#include "edge/http/server.h"
+
+#define JSON_TYPE STR("application/json")
+
+/* Answers and counts the answer. */
+void gateway_respond(struct gateway *g, struct exchange *x, int status, str type,
+                     const struct answer_header *headers, size_t header_count, str body);
+/* An error in OpenAI's shape; an empty message is the fault's own text, an empty param null. */
+void gateway_refuse(struct gateway *g, struct exchange *x, enum err fault, str message, str param);
+
+/* ---- feedback.c ---- */
+void gateway_post_feedback(struct gateway *g, struct exchange *x);
+
+extern const str gateway_openapi[]; /* docs/openapi.yaml, compiled in; one text */
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store/sqlite_internal: what the files of the SQLite driver share: the connection, its statements, the schema's columns.
+ */
+#ifndef WEIR_EDGE_STORE_SQLITE_INTERNAL_H
+#define WEIR_EDGE_STORE_SQLITE_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "base/arena.h"
+#include "edge/store/internal.h"
+
+enum statement {
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    STATEMENT_QUERY,
+    STATEMENT_CALL,
+    STATEMENT_ROUTE,
+    STATEMENT_LABEL,
+    STATEMENT_ID_MAX,
+    STATEMENT_SELECT_QUERIES,
+    STATEMENT_SELECT_CALLS,
+    STATEMENT_SELECT_ROUTES,
+    STATEMENT_SELECT_LABELS,
+    STATEMENT_SELECT_SAMPLES,
+    STATEMENT_COUNT,
+};
+
+struct database {
+    sqlite3 *connection;
+    sqlite3_stmt *prepared[STATEMENT_COUNT];
+    int code; /* of the last failure */
+    char message[200];
+};
+
+/* Keeps the message; WEIR_STORE. */
+enum err database_failed(struct database *db, int code);
+NODISCARD enum err database_exec(struct database *db, const char *sql);
+NODISCARD enum err database_statement(struct database *db, enum statement which,
+                                      sqlite3_stmt **out); /* prepared on first use */
+NODISCARD enum err database_version(struct database *db, int *out);
+
+/* ---- sqlite_schema.c ---- */
+NODISCARD enum err database_migrate(struct database *db);
+/* A ledger of a later weir must not be written by this one. */
+NODISCARD enum err database_check_version(struct database *db);
+
+/* ---- sqlite_rows.c ---- */
+
+/* SQLite's code of the first binding that failed, else SQLITE_OK. The texts must live until the statement was stepped. */
+int rows_bind_query(sqlite3_stmt *statement, const struct row_query *q);
+int rows_bind_call(sqlite3_stmt *statement, const struct row_call *c);
+int rows_bind_route(sqlite3_stmt *statement, const struct ledger_route *r);
+int rows_bind_label(sqlite3_stmt *statement, const struct ledger_label *label);
+/* The texts are the statement's, until its next step. */
+void rows_read_query(sqlite3_stmt *statement, struct row_query *q);
+/* The texts are copied to the arena: the statement moves on while the query's other calls are read. */
+void rows_read_call(sqlite3_stmt *statement, struct arena *arena, struct row_call *call);
+void rows_read_route(sqlite3_stmt *statement, struct arena *arena, struct ledger_route *r);
+void rows_read_label(sqlite3_stmt *statement, struct arena *arena, struct ledger_label *label);
+
+#endif
