@@ -6,6 +6,8 @@
 """
 import json
 import random
+import sqlite3
+import threading
 import time
 
 import harness
@@ -184,6 +186,45 @@ def common_cause(world, checks):
     chain_is_whole(checks, "common cause", rows(gateway))
 
 
+def in_flight(world, checks):
+    """What has begun ends where it began."""
+    up = world.upstream("sim", "--time-scale", "0")
+    slow = world.script([{"body": json.dumps(completion("4")), "delay_ms": 1500}])
+    gateway = world.gateway(up, {"strategy": "direct"})
+    path = rollout_file(world, bad_model(world, gateway, slow), holdback="0%", steps=[{"share": "100%", "min": "1h"}])
+    checks.equal("start", admin(gateway, "POST", "rollouts", {"file": str(path)}).status, 200)
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(gateway.chat("weir/direct", "What is 2 + 2?")))
+    asking.start()
+    wait_for(lambda: slow.counts()["requests"] == 1)
+    checks.equal("abort", admin(gateway, "POST", "rollouts/quick/abort", {}).json["state"], "aborted")
+    checks.equal("the next request goes to the old one", gateway.chat("weir/direct", "What is 1 + 2?").json["weir"]["arm"], None)
+    asking.join()
+    weir = answers[0].json["weir"]
+    checks.equal("the one under way ends on the new one", (answers[0].status, weir["arm"], weir["model"]), (200, "quick/canary", "broken"))
+
+
+def locked(world, checks):
+    """A rollback that cannot be written serves nobody by the canary all the same, and is written when it can be."""
+    up = world.upstream("sim", "--time-scale", "0")
+    bad = world.script([{"status": 500, "body": "{}"}])
+    gateway = world.gateway(up, {"strategy": "direct"})
+    path = rollout_file(world, bad_model(world, gateway, bad))
+    checks.equal("start", admin(gateway, "POST", "rollouts", {"file": str(path)}).status, 200)
+    lock = sqlite3.connect(gateway.ledger / "control.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    with Traffic(gateway, pause=0.01) as traffic:
+        def is_old_only():
+            return len(traffic.answers) > 50 and all(arm is None for _, _, arm in traffic.answers[-40:]) \
+                and all(status == 200 for _, status, _ in traffic.answers[-40:])
+        checks.true("the canary serves nobody", wait_for(is_old_only), traffic.answers[-3:])
+        lock.execute("ROLLBACK")
+        lock.close()
+        checks.true("and its end is written when it can be", wait_for(lambda: state(gateway) == "aborted"))
+    chain_is_whole(checks, "locked", rows(gateway))
+    checks.equal("no more than its two rows", len(rows(gateway)), 2)
+
+
 def killed(world, checks, rounds):
     """kill -9 at random instants while a rollout runs, is paused and resumed: what was acknowledged is there, no step is
     skipped or repeated."""
@@ -246,6 +287,8 @@ def main(world, checks):
     broken_canary(world, checks)
     operations(world, checks)
     common_cause(world, checks)
+    in_flight(world, checks)
+    locked(world, checks)
     killed(world, checks, rounds)
 
 

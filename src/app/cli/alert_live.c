@@ -142,7 +142,7 @@ static int silence(struct admin_client *c)
 {
     int64_t seconds = SILENCE_SECONDS_DEFAULT;
     struct buf members = { 0 };
-    struct json answer;
+    struct json answer = { .node = NULL };
     str end = cli_value(c->args, "end");
 
     if (end.ptr)
