@@ -59,6 +59,8 @@ def healthy(world, checks):
     conversation = [gateway.chat("weir/direct", f"What is {i} + 1?", {"x-weir-conversation": "c1"}).json["weir"]["arm"]
                     for i in range(5)]
     checks.equal("a conversation stays in its arm", len(set(conversation)), 1)
+    time.sleep(0.5)
+    checks.equal("and is one unit", sum(arm["units"] for arm in status(gateway)["arms"]), 1)
     checks.true("a model that is named is nobody's arm", "weir" not in gateway.chat("gpt-4o-mini", "Hi").json)
     with Traffic(gateway) as traffic:
         checks.true("a healthy rollout completes", wait_for(lambda: state(gateway) == "completed"), status(gateway))
@@ -225,6 +227,20 @@ def locked(world, checks):
     checks.equal("no more than its two rows", len(rows(gateway)), 2)
 
 
+def outrun(world, checks):
+    """Somebody else has moved it: this process touches nothing."""
+    up = world.upstream("sim", "--time-scale", "0")
+    gateway = world.gateway(up, {"strategy": "direct"})
+    path = rollout_file(world, canary_file(world, gateway, temperature=0.5), steps=[{"share": "100%", "min": "1h"}])
+    checks.equal("start", admin(gateway, "POST", "rollouts", {"file": str(path)}).status, 200)
+    other = sqlite3.connect(gateway.ledger / "control.db", isolation_level=None)
+    other.execute("UPDATE documents SET text = 'quick@0 9' WHERE key = 'rollout.fence'")
+    checks.error("a move is refused", admin(gateway, "POST", "rollouts/quick/pause", {}, 1), 503)
+    checks.equal("and changed nothing", (state(gateway), status(gateway)["holds"], len(rows(gateway))), ("baking", "outrun", 1))
+    checks.true("and is logged", "another process moves this rollout" in gateway.process.output())
+    other.close()
+
+
 def killed(world, checks, rounds):
     """kill -9 at random instants while a rollout runs, is paused and resumed: what was acknowledged is there, no step is
     skipped or repeated."""
@@ -289,6 +305,7 @@ def main(world, checks):
     common_cause(world, checks)
     in_flight(world, checks)
     locked(world, checks)
+    outrun(world, checks)
     killed(world, checks, rounds)
 
 
