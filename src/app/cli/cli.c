@@ -24,6 +24,8 @@ static const struct cli_command *const commands[] = {
     &command_replay,
     &command_bucket,
     &command_smoke,
+    &command_rollout,
+    &command_experiment,
     &command_alert,
     &command_upstream,
     &command_man,
@@ -32,8 +34,6 @@ static const struct cli_command *const commands[] = {
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
-    "rollout",
-    "experiment",
     "report",
     "simulate",
     "tokens",
