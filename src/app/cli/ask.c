@@ -207,7 +207,7 @@ static int ask_open(struct ask *ask, const struct cli_args *args)
         return status;
     enum err e = stack_store_open(&ask->store, ask->config, cli_value(args, "ledger"), why);
     if (e == OK)
-        e = stack_open(&ask->stack, ask->store, ask->config, &ask->log, 0);
+        e = stack_open(&ask->stack, ask->store, ask->config, &ask->log, 0, NULL);
     if (e == OK)
         return EXIT_DONE;
     fprintf(stderr,

@@ -150,7 +150,7 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
 
     w->serve = s;
     turn_init(&w->drain, on_drain);
-    enum err e = stack_open(&w->stack, s->store, s->config, &s->log, (unsigned)index);
+    enum err e = stack_open(&w->stack, s->store, s->config, &s->log, (unsigned)index, NULL);
     if (e != OK)
         return e;
     w->gateway = (struct gateway){ .world = w->stack.world,

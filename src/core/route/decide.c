@@ -97,8 +97,8 @@ static void estimate_set(const struct route_model *model, const struct route_que
     *out = (struct route_estimate){ .quality = k.quality,
                                     .ground = k.ground,
                                     .n = k.n,
-                                    .cost = k.has_cost ? (nano_usd)llround(k.cost) :
-                                                         c->cost_estimate };
+                                    .cost =
+                                        k.has_cost ? (nano_usd)llround(k.cost) : c->cost_estimate };
 }
 
 /* ---- choosing ---- */

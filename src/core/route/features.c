@@ -63,7 +63,8 @@ static const struct {
     [LINES] = { "lines", SCALE_COUNT },
     [SENTENCES] = { "sentences", SCALE_COUNT },
     [QUESTIONS] = { "questions", SCALE_COUNT },
-    [ENUMERATIONS] = { "enumerations", SCALE_COUNT }, /* lines that begin with a bullet or a number */
+    [ENUMERATIONS] = { "enumerations",
+                       SCALE_COUNT }, /* lines that begin with a bullet or a number */
     [CAPITALS] = { "capitals", SCALE_BYTES },
     [REASONING_WORDS] = { "reasoning_words", SCALE_COUNT },
     [PLANNING_WORDS] = { "planning_words", SCALE_COUNT },

@@ -40,9 +40,9 @@ static void domain_add(const struct route_model *model, str domain, double sums[
 
     for (int h = 0; h < HEAD_COUNT; h++)
         sums[h] += row->log_odds[h];
-    reason_offer(out, &(struct route_reason){ ROUTE_REASON_DOMAIN, row->name,
-                                              row->log_odds[HEAD_GAIN] -
-                                                  root->log_odds[HEAD_GAIN] });
+    reason_offer(out,
+                 &(struct route_reason){ ROUTE_REASON_DOMAIN, row->name,
+                                         row->log_odds[HEAD_GAIN] - root->log_odds[HEAD_GAIN] });
 }
 
 static void dense_add(const struct route_model *model, const struct route_features *f,

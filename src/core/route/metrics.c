@@ -183,7 +183,8 @@ static size_t points_of(const struct walk *w, const struct block *total)
 /* Is b on or below the line from a to c? */
 static bool is_below(struct point a, struct point b, struct point c)
 {
-    return (b.quality - a.quality) * (c.cost - a.cost) <= (c.quality - a.quality) * (b.cost - a.cost);
+    return (b.quality - a.quality) * (c.cost - a.cost) <=
+           (c.quality - a.quality) * (b.cost - a.cost);
 }
 
 /* The upper hull from the left end up to the best quality: beyond, spending more would not help. */
@@ -290,7 +291,14 @@ enum err router_measure(struct router_metrics *out, const struct route_trial *tr
 
 /* ---- the bootstrap ---- */
 
-enum figure { FIGURE_AUC, FIGURE_APGR, FIGURE_CPT, FIGURE_AIQ = FIGURE_CPT + ROUTE_CPT_LEVELS, FIGURE_OVER, FIGURE_COUNT };
+enum figure {
+    FIGURE_AUC,
+    FIGURE_APGR,
+    FIGURE_CPT,
+    FIGURE_AIQ = FIGURE_CPT + ROUTE_CPT_LEVELS,
+    FIGURE_OVER,
+    FIGURE_COUNT
+};
 
 struct bootstrap {
     const struct router_bootstrap_options *options;
@@ -433,8 +441,7 @@ static void intervals_set(struct bootstrap *b, size_t scorer, const struct route
     for (int i = 0; i < ROUTE_CPT_LEVELS; i++)
         out->cpt[i] = percentiles(b, scorer, FIGURE_CPT + i, point->cpt[i]);
     out->aiq = percentiles(b, scorer, FIGURE_AIQ, point->aiq);
-    out->apgr_over_reference =
-        percentiles(b, scorer, FIGURE_OVER, point->apgr - reference_apgr);
+    out->apgr_over_reference = percentiles(b, scorer, FIGURE_OVER, point->apgr - reference_apgr);
 }
 
 enum err router_bootstrap(struct router_intervals *out, const struct route_trial *trials,

@@ -54,8 +54,7 @@ static void facts_write(struct buf *out, const struct route_facts *facts)
     figure_write(out, "apgr", facts->apgr, facts->has_apgr);
     figure_write(out, "apgr_learned", facts->apgr_learned, facts->has_apgr);
     figure_write(out, "apgr_domain_table", facts->apgr_domain_table, facts->has_apgr);
-    json_member_str(out, "scorer",
-                    facts->is_domain_table ? STR("domain_table") : STR("learned"));
+    json_member_str(out, "scorer", facts->is_domain_table ? STR("domain_table") : STR("learned"));
     json_member_str(out, "weak_model", facts->weak_model);
     json_member_str(out, "strong_model", facts->strong_model);
     buf_add_char(out, '}');

@@ -91,17 +91,20 @@ const struct confidence_table *route_model_confidence(const struct route_model *
 /* How it was trained and what it reached on held-out rows. */
 struct route_facts {
     int64_t n; /* rows */
-    int64_t holdout; /* rows that were held out from what judged them: all of them, in turn, when cross-validated */
+    int64_t
+        holdout; /* rows that were held out from what judged them: all of them, in turn, when cross-validated */
     int folds;
     uint64_t seed;
     uint64_t data_hash; /* of the rows in their order */
     double auc; /* of the chosen score for gain; .5 without a gain or without its opposite */
     double ece; /* of the calibrated gain */
-    bool has_apgr; /* the strong model was right more often, so that there is something to recover; else 0, 0, 0 */
+    bool
+        has_apgr; /* the strong model was right more often, so that there is something to recover; else 0, 0, 0 */
     double apgr; /* of the scorer that was chosen: the larger of the two, so a little optimistic */
     double apgr_learned;
     double apgr_domain_table;
-    bool is_domain_table; /* the features did no better than a table of rates by domain: the score is that table's */
+    bool
+        is_domain_table; /* the features did no better than a table of rates by domain: the score is that table's */
     str weak_model;
     str strong_model;
 };
@@ -136,14 +139,16 @@ void route_score_learned(const struct route_model *model, const struct route_fea
 struct route_candidate {
     str strategy;
     str model;
-    nano_usd cost_estimate; /* of one query, when the model file knows nothing better; COST_UNPRICED: not known */
+    nano_usd
+        cost_estimate; /* of one query, when the model file knows nothing better; COST_UNPRICED: not known */
 };
 /* The arms that the model was trained on, whatever the domain; how many were written, at most max. Texts are the model's. */
 size_t route_model_arms(const struct route_model *model, struct route_candidate *out, size_t max);
 
 struct route_options {
     nano_usd value_nano_usd; /* what one right answer is worth, >= 0 */
-    nano_usd cost_cap_nano_usd; /* no candidate that is expected to cost more is taken; negative: no cap */
+    nano_usd
+        cost_cap_nano_usd; /* no candidate that is expected to cost more is taken; negative: no cap */
     double quality_min; /* candidates expected to be right less often are passed over; 0: none */
     double epsilon; /* [0, 1]: how often to explore, uniformly among what is allowed */
 };

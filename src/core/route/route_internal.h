@@ -29,14 +29,14 @@ extern const size_t route_rule_keyword_count;
 extern const uint8_t route_word_bytes[256];
 
 enum word_kind { /* bits of lexicon_slot.kinds */
-    WORD_REASONING = 1 << 0,
-    WORD_PLANNING = 1 << 1,
-    WORD_CONSTRAINT = 1 << 2,
-    WORD_MATHEMATICS = 1 << 3,
-    WORD_TACTICAL = 1 << 4,
-    WORD_CYBERSECURITY = 1 << 5,
-    WORD_STEM = 1 << 6,
-    WORD_STRONG = 1 << 7, /* of its domain */
+                 WORD_REASONING = 1 << 0,
+                 WORD_PLANNING = 1 << 1,
+                 WORD_CONSTRAINT = 1 << 2,
+                 WORD_MATHEMATICS = 1 << 3,
+                 WORD_TACTICAL = 1 << 4,
+                 WORD_CYBERSECURITY = 1 << 5,
+                 WORD_STEM = 1 << 6,
+                 WORD_STRONG = 1 << 7, /* of its domain */
 };
 #define LEXICON_KINDS 4
 #define LEXICON_DOMAINS 3
@@ -47,7 +47,8 @@ struct lexicon_slot {
     uint8_t kinds;
 };
 extern const struct lexicon_slot route_lexicon[LEXICON_SLOTS];
-extern const int route_domain_sizes[LEXICON_DOMAINS]; /* words of each domain, in the order of their bits */
+extern const int
+    route_domain_sizes[LEXICON_DOMAINS]; /* words of each domain, in the order of their bits */
 extern const int route_domain_vocabulary; /* words of any of them */
 
 /* FNV-1a of 32 bits over a word in lower case. */

@@ -21,7 +21,8 @@
 
 /* One question that both have answered. */
 struct route_trial {
-    uint32_t question; /* trials of one question are resampled together; any numbers, equal ones adjacent or not */
+    uint32_t
+        question; /* trials of one question are resampled together; any numbers, equal ones adjacent or not */
     bool weak_right;
     bool strong_right;
     nano_usd weak_cost; /* COST_UNPRICED: not known; then there is no AIQ */
@@ -44,7 +45,8 @@ struct router_metrics {
     double weak;
     double strong;
     double oracle; /* right when either is: no router does better */
-    double auc; /* of the score for gain (strong right and weak wrong); .5 without one of both kinds */
+    double
+        auc; /* of the score for gain (strong right and weak wrong); .5 without one of both kinds */
     bool has_gap; /* strong > weak; else the following are 0 */
     double apgr;
     double pgr_half; /* PGR(1/2) */
@@ -85,13 +87,16 @@ struct route_logged {
     double target; /* with which the other policy would have made it, [0, 1] */
     double reward; /* that came of it, any unit */
     double value_logged; /* predicted for the logged choice */
-    double value_target; /* predicted for the other policy: Σ over its choices of probability · value */
+    double
+        value_target; /* predicted for the other policy: Σ over its choices of probability · value */
 };
 struct counterfactual {
     int64_t n;
-    struct interval ips; /* mean of w·reward, w = target / propensity: unbiased when the propensities are right */
+    struct interval
+        ips; /* mean of w·reward, w = target / propensity: unbiased when the propensities are right */
     struct interval self_normalised; /* Σ w·reward / Σ w: a little biased, much steadier */
-    struct interval doubly_robust; /* mean of value_target + w·(reward − value_logged): right when either is */
+    struct interval
+        doubly_robust; /* mean of value_target + w·(reward − value_logged): right when either is */
     double effective_n; /* (Σ w)² / Σ w²: how many rows this is worth */
     double weight_max;
 };

@@ -66,12 +66,16 @@ enum route_contender {
     ROUTE_BY_CHANCE, /* all alike: in expectation 1/2 */
     ROUTE_CONTENDER_COUNT
 };
-const char *route_contender_name(enum route_contender c); /* "learned", "domain_table", "seed_v1", … "random" */
+const char *
+route_contender_name(enum route_contender c); /* "learned", "domain_table", "seed_v1", … "random" */
 
 struct route_train_report {
-    struct router_metrics metrics[ROUTE_CONTENDER_COUNT]; /* learned and domain table: out of fold */
-    struct router_intervals intervals[ROUTE_CONTENDER_COUNT]; /* against the domain table; when rounds > 0 */
-    struct calibration_metrics gain_before; /* the logistic function's own probabilities, out of fold */
+    struct router_metrics
+        metrics[ROUTE_CONTENDER_COUNT]; /* learned and domain table: out of fold */
+    struct router_intervals
+        intervals[ROUTE_CONTENDER_COUNT]; /* against the domain table; when rounds > 0 */
+    struct calibration_metrics
+        gain_before; /* the logistic function's own probabilities, out of fold */
     struct calibration_metrics gain_after; /* calibrated, held out */
     double lambda; /* of the gain head; infinite: the table of rates */
     double lambda_weak;

@@ -87,8 +87,8 @@ static struct rule_score rules_score(rule_bits seen, str question, str domain)
     score.questions = at_most(questions_count(question) * QUESTION_EACH, QUESTIONS_MAX);
     if (str_eq(domain, STR("stem")) && found[RULE_OPTIMISATION] > 0)
         score.optimisation = OPTIMISATION;
-    score.total = at_most(score.multi_step + score.constraints + score.ambiguity +
-                              score.questions + score.optimisation,
+    score.total = at_most(score.multi_step + score.constraints + score.ambiguity + score.questions +
+                              score.optimisation,
                           100);
     return score;
 }

@@ -5,9 +5,9 @@
 #include <math.h>
 
 static const char *const contender_names[ROUTE_CONTENDER_COUNT] = {
-    [ROUTE_BY_LEARNED] = "learned",   [ROUTE_BY_DOMAIN_TABLE] = "domain_table",
-    [ROUTE_BY_SEED_V1] = "seed_v1",   [ROUTE_BY_WORDS_V1] = "words_v1",
-    [ROUTE_BY_LENGTH] = "length",     [ROUTE_BY_CHANCE] = "random",
+    [ROUTE_BY_LEARNED] = "learned", [ROUTE_BY_DOMAIN_TABLE] = "domain_table",
+    [ROUTE_BY_SEED_V1] = "seed_v1", [ROUTE_BY_WORDS_V1] = "words_v1",
+    [ROUTE_BY_LENGTH] = "length",   [ROUTE_BY_CHANCE] = "random",
 };
 
 const char *route_contender_name(enum route_contender c)
@@ -78,13 +78,14 @@ static enum err contest_judge(struct train *t, const struct contest *contest,
                            t->arena);
     if (e != OK || t->options->rounds == 0)
         return e;
-    return router_bootstrap(report->intervals, contest->trials,
-                            (const double *const *)contest->scores, ROUTE_CONTENDER_COUNT, t->n,
-                            &(struct router_bootstrap_options){ .rounds = t->options->rounds,
-                                                                .seed = t->options->seed,
-                                                                .alpha = 0.05,
-                                                                .reference = ROUTE_BY_DOMAIN_TABLE },
-                            t->arena);
+    return router_bootstrap(
+        report->intervals, contest->trials, (const double *const *)contest->scores,
+        ROUTE_CONTENDER_COUNT, t->n,
+        &(struct router_bootstrap_options){ .rounds = t->options->rounds,
+                                            .seed = t->options->seed,
+                                            .alpha = 0.05,
+                                            .reference = ROUTE_BY_DOMAIN_TABLE },
+        t->arena);
 }
 
 /* ---- how good the calibration of gain is ---- */
@@ -137,7 +138,8 @@ static void facts_set(struct train *t, const struct route_train_report *report,
     const struct router_metrics *learned = &report->metrics[ROUTE_BY_LEARNED];
     const struct router_metrics *table = &report->metrics[ROUTE_BY_DOMAIN_TABLE];
     /* The simpler one wins a draw. */
-    bool is_table = learned->has_gap ? !(learned->apgr > table->apgr) : !(learned->auc > table->auc);
+    bool is_table =
+        learned->has_gap ? !(learned->apgr > table->apgr) : !(learned->auc > table->auc);
     const struct router_metrics *chosen = is_table ? table : learned;
 
     *out = (struct route_facts){ .n = (int64_t)t->n,
@@ -226,11 +228,13 @@ enum err route_train(struct arena *arena, const struct route_training *training,
                      struct route_train_report *report)
 {
     size_t n = training->row_count, folds = (size_t)options->folds;
-    struct train t = { .arena = arena, .data = training, .options = options, .n = n, .folds = folds };
+    struct train t = {
+        .arena = arena, .data = training, .options = options, .n = n, .folds = folds
+    };
     struct route_train_report found = { .lambda = INFINITY };
 
-    if (n < ROUTE_TRAIN_ROWS_MIN || n > ROUTE_TRAIN_ROWS_MAX ||
-        options->folds < ROUTE_FOLDS_MIN || options->folds > ROUTE_FOLDS_MAX)
+    if (n < ROUTE_TRAIN_ROWS_MIN || n > ROUTE_TRAIN_ROWS_MAX || options->folds < ROUTE_FOLDS_MIN ||
+        options->folds > ROUTE_FOLDS_MAX)
         return CALLER_BAD_REQUEST;
     struct route_model *model = ARENA_NEW(arena, struct route_model);
     if (!model)

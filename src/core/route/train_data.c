@@ -200,8 +200,7 @@ static enum err domains_collect(struct train *t)
     for (size_t i = 0; i < count; i++) {
         str above = names[i];
         if (domain_parent(names[i], &above))
-            t->domain_above[i] =
-                (uint32_t)(domain_row_find(&t->domains, above) - t->domains.rows);
+            t->domain_above[i] = (uint32_t)(domain_row_find(&t->domains, above) - t->domains.rows);
     }
     for (size_t i = 0; i < t->n; i++)
         t->domain[i] =

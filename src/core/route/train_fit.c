@@ -18,7 +18,8 @@ static size_t cross_index(const struct train *t, size_t lambda, size_t row, size
     return (lambda * t->n + row) * t->folds + other;
 }
 
-double cross_at(const struct train *t, const struct cross *c, size_t lambda, size_t row, size_t other)
+double cross_at(const struct train *t, const struct cross *c, size_t lambda, size_t row,
+                size_t other)
 {
     return c->out_of_fold[cross_index(t, lambda, row, other)];
 }

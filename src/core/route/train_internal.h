@@ -47,11 +47,13 @@ void train_offsets(struct train *t, size_t subset_count, enum head head);
 /* train_fit.c: what cross-validation found out about one head. */
 struct cross {
     /* Log odds of a row at a lambda, by a model that has seen neither the row's fold nor `other`. */
-    double *out_of_fold; /* [lambda][row][other]; other = the row's own fold: all the other folds were seen */
+    double *
+        out_of_fold; /* [lambda][row][other]; other = the row's own fold: all the other folds were seen */
     size_t lambda_of_fold[ROUTE_FOLDS_MAX]; /* chosen without this fold */
     size_t lambda; /* chosen on all folds */
 };
-double cross_at(const struct train *t, const struct cross *c, size_t lambda, size_t row, size_t other);
+double cross_at(const struct train *t, const struct cross *c, size_t lambda, size_t row,
+                size_t other);
 /* Nested: also every pair of folds is left out, so that choices and calibrations can be judged on a fold they have not seen. */
 NODISCARD enum err train_cross(struct train *t, enum head head, bool is_nested, struct cross *out);
 /* Fits on all rows at the lambda and puts the head into the model, calibrated on the out-of-fold log odds. */

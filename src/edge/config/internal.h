@@ -88,6 +88,7 @@ enum key_type {
     KEY_FILE, /* a path beside the file that names it */
     KEY_DAY,
     KEY_PRICE,
+    KEY_SHARE, /* 7 % or 0.07, exactly; the field is a uint32_t of parts per million */
     KEY_TYPE_COUNT
 };
 
@@ -99,6 +100,11 @@ enum key_record {
     RECORD_PRICE,
     RECORD_CHANNEL,
     RECORD_RULE,
+    RECORD_ROLLOUT, /* files of their own: rollout.h */
+    RECORD_STEP,
+    RECORD_GUARD,
+    RECORD_EXPERIMENT,
+    RECORD_ARM,
     RECORD_COUNT
 };
 
@@ -162,6 +168,32 @@ struct config_rule {
     nsec window, pending, keep_firing, short_window;
     int64_t n_min, bad_min;
     struct config_texts by;
+};
+
+/* A rollout's file and an experiment's as they are written; rollout.c and experiment.c make specifications of them. */
+struct plan_rollout {
+    str name, seed, canary, thin_data, common_cause;
+    uint32_t holdback;
+    nsec stale_after, tick_gap_max, judge;
+    double alpha_trip, alpha_warn, alpha_show, detector_run;
+};
+struct plan_step {
+    uint32_t share;
+    nsec time_min, time_max;
+    int64_t n_min;
+    bool needs_approval;
+};
+struct plan_guard {
+    bool is_enabled, is_dry_run, is_compared;
+    double warn, trip, margin;
+};
+struct plan_experiment {
+    str name, seed, layer;
+    uint32_t from, to;
+};
+struct plan_arm {
+    uint32_t start, share;
+    str profile;
 };
 
 /* What config_load() allocates; the config is its public part. */

@@ -15,6 +15,11 @@
 #define PRICE(member) offsetof(struct price, member)
 #define CHANNEL(member) offsetof(struct config_channel, member)
 #define RULE(member) offsetof(struct config_rule, member)
+#define ROLLOUT(member) offsetof(struct plan_rollout, member)
+#define STEP(member) offsetof(struct plan_step, member)
+#define GUARD(member) offsetof(struct plan_guard, member)
+#define EXPERIMENT(member) offsetof(struct plan_experiment, member)
+#define ARM(member) offsetof(struct plan_arm, member)
 #define SUGGESTIONS_MAX 64
 
 /* clang-format off */
@@ -253,6 +258,75 @@ static const struct config_key keys[] = {
       "of a burn-rate rule: the window that says that it still goes on" },
     { "alerts.rules.*.bad_min", RECORD_RULE, KEY_INTEGER, NULL, "[1, 1000000000]", NULL, NULL, RELOAD, EFFECT, RULE(bad_min), 0, false,
       "of a burn-rate rule: failures in the long window below which nothing is said" },
+
+    { "rollout-file.name", RECORD_ROLLOUT, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ROLLOUT(name), 0, false,
+      "required: what it is called; with the seed it decides who is in the canary" },
+    { "rollout-file.seed", RECORD_ROLLOUT, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ROLLOUT(seed), 0, false,
+      "another seed deals the traffic anew" },
+    { "rollout-file.canary", RECORD_ROLLOUT, KEY_FILE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ROLLOUT(canary), 0, false,
+      "required: the new configuration, seen from this file; it mostly extends the one that runs" },
+    { "rollout-file.holdback", RECORD_ROLLOUT, KEY_SHARE, NULL, NULL, "5%", NULL, RELOAD, EFFECT, ROLLOUT(holdback), 0, false,
+      "what keeps the old configuration during the last step, to compare with" },
+    { "rollout-file.thin_data", RECORD_ROLLOUT, KEY_CHOICE, NULL, NULL, "pause", "pause ship roll_back", RELOAD, EFFECT, ROLLOUT(thin_data), 0, false,
+      "what happens when a step's time is over with too little data" },
+    { "rollout-file.common_cause", RECORD_ROLLOUT, KEY_CHOICE, NULL, NULL, "pause", "pause roll_back", RELOAD, EFFECT, ROLLOUT(common_cause), 0, false,
+      "what happens when the old configuration goes bad together with the new one" },
+    { "rollout-file.stale_after", RECORD_ROLLOUT, KEY_DURATION, NULL, "(0, 31536000]", "10m", NULL, RELOAD, EFFECT, ROLLOUT(stale_after), 0, false,
+      "an arm without an answer for so long holds the rollout" },
+    { "rollout-file.tick_gap_max", RECORD_ROLLOUT, KEY_DURATION, NULL, "(0, 31536000]", "5m", NULL, RELOAD, EFFECT, ROLLOUT(tick_gap_max), 0, false,
+      "a longer time unwatched does not count as time in the step" },
+    { "rollout-file.judge", RECORD_ROLLOUT, KEY_DURATION, NULL, "(0, 31536000]", "5m", NULL, RELOAD, EFFECT, ROLLOUT(judge), 0, false,
+      "how long a trip may wait for the control's evidence" },
+    { "rollout-file.alpha_trip", RECORD_ROLLOUT, KEY_NUMBER, NULL, "(0, 0.5)", "0.001", NULL, RELOAD, EFFECT, ROLLOUT(alpha_trip), 0, false,
+      "the probability that a guard ever trips on a canary that keeps its limit" },
+    { "rollout-file.alpha_warn", RECORD_ROLLOUT, KEY_NUMBER, NULL, "(0, 0.5)", "0.05", NULL, RELOAD, EFFECT, ROLLOUT(alpha_warn), 0, false,
+      "the same of a warning" },
+    { "rollout-file.alpha_show", RECORD_ROLLOUT, KEY_NUMBER, NULL, "(0, 0.5)", "0.05", NULL, RELOAD, EFFECT, ROLLOUT(alpha_show), 0, false,
+      "of taking a guard as shown to hold that does not" },
+    { "rollout-file.detector_run", RECORD_ROLLOUT, KEY_NUMBER, "queries", "[100, 1000000000000]", "20000", NULL, RELOAD, EFFECT, ROLLOUT(detector_run), 0, false,
+      "after promotion: queries until a false alarm, on average, at least" },
+
+    { "rollout-file.steps[].share", RECORD_STEP, KEY_SHARE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, STEP(share), 0, true,
+      "what the canary gets, 10% or 0.1; the last step is 100%, less the holdback" },
+    { "rollout-file.steps[].min", RECORD_STEP, KEY_DURATION, NULL, "(0, 315360000]", NULL, NULL, RELOAD, EFFECT, STEP(time_min), 0, true,
+      "how long it stays at least" },
+    { "rollout-file.steps[].max", RECORD_STEP, KEY_DURATION, NULL, "(0, 315360000]", NULL, NULL, RELOAD, EFFECT, STEP(time_max), 0, false,
+      "when it is undecided then, it pauses; none: three times min" },
+    { "rollout-file.steps[].n_min", RECORD_STEP, KEY_INTEGER, "queries", "[1, 1000000000]", "200", NULL, RELOAD, EFFECT, STEP(n_min), 0, false,
+      "answers of each arm that it takes at least" },
+    { "rollout-file.steps[].approval", RECORD_STEP, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, STEP(needs_approval), 0, false,
+      "somebody must promote it to leave this step" },
+
+    { "rollout-file.guards.*.enabled", RECORD_GUARD, KEY_BOOL, NULL, NULL, "true", NULL, RELOAD, EFFECT, GUARD(is_enabled), 0, false,
+      "false: this metric has no guard" },
+    { "rollout-file.guards.*.warn", RECORD_GUARD, KEY_NUMBER, NULL, "[0, 1000000000]", NULL, NULL, RELOAD, EFFECT, GUARD(warn), 0, false,
+      "the limit that warns, in the metric's unit: a part of 1, US dollars, milliseconds; 0: none; not written: docs/rollouts.md" },
+    { "rollout-file.guards.*.trip", RECORD_GUARD, KEY_NUMBER, NULL, "[0, 1000000000]", NULL, NULL, RELOAD, EFFECT, GUARD(trip), 0, false,
+      "the limit that rolls back" },
+    { "rollout-file.guards.*.dry_run", RECORD_GUARD, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, GUARD(is_dry_run), 0, false,
+      "it is recorded and never acts" },
+    { "rollout-file.guards.*.compare", RECORD_GUARD, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, GUARD(is_compared), 0, false,
+      "it is compared with the control too, at the margin" },
+    { "rollout-file.guards.*.margin", RECORD_GUARD, KEY_NUMBER, NULL, "[0, 1000]", "0", NULL, RELOAD, EFFECT, GUARD(margin), 0, false,
+      "by how much the canary may be worse than the control: a part of 1; of costs a part of the control's" },
+
+    { "experiment-file.name", RECORD_EXPERIMENT, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, EXPERIMENT(name), 0, false,
+      "required: what it is called; it never changes, since it decides who is in which arm" },
+    { "experiment-file.seed", RECORD_EXPERIMENT, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, EXPERIMENT(seed), 0, false,
+      "another seed deals the traffic anew" },
+    { "experiment-file.layer", RECORD_EXPERIMENT, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, EXPERIMENT(layer), 0, false,
+      "experiments of one layer never share a unit; none: a layer of its own" },
+    { "experiment-file.from", RECORD_EXPERIMENT, KEY_SHARE, NULL, NULL, "0%", NULL, RELOAD, EFFECT, EXPERIMENT(from), 0, false,
+      "the part of the layer that it takes: from here" },
+    { "experiment-file.to", RECORD_EXPERIMENT, KEY_SHARE, NULL, NULL, "100%", NULL, RELOAD, EFFECT, EXPERIMENT(to), 0, false,
+      "to here" },
+
+    { "experiment-file.arms.*.share", RECORD_ARM, KEY_SHARE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ARM(share), 0, true,
+      "of the units that take part, 5% or 0.05; the first arm is the control" },
+    { "experiment-file.arms.*.start", RECORD_ARM, KEY_SHARE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ARM(start), 0, false,
+      "where its part begins; none: arm i of k at i/k, so that each may grow" },
+    { "experiment-file.arms.*.profile", RECORD_ARM, KEY_FILE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ARM(profile), 0, false,
+      "the configuration that it runs under, seen from this file; none: what holds without the experiment" },
 };
 /* clang-format on */
 
@@ -271,6 +345,11 @@ str record_pattern(enum key_record record)
         [RECORD_PRICE] = "prices[]",
         [RECORD_CHANNEL] = "alerts.channels.*",
         [RECORD_RULE] = "alerts.rules.*",
+        [RECORD_ROLLOUT] = "rollout-file",
+        [RECORD_STEP] = "rollout-file.steps[]",
+        [RECORD_GUARD] = "rollout-file.guards.*",
+        [RECORD_EXPERIMENT] = "experiment-file",
+        [RECORD_ARM] = "experiment-file.arms.*",
     };
 
     return str_from(patterns[record]);
