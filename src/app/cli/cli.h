@@ -7,7 +7,7 @@
  *
  * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, core/route, core/change,
  * core/alert, edge/world, edge/config, edge/store, edge/upstream, edge/http, edge/notify, edge/telemetry,
- * app/engine, app/gateway, app/provider, app/eval.
+ * app/engine, app/gateway, app/control, app/provider, app/eval.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H

@@ -33,7 +33,7 @@ static struct windows *opened(void)
     struct windows *w = NULL;
 
     CHECK_ERR(windows_open(&w), OK);
-    REQUIRE(w);
+    assert(w);
     return w;
 }
 

@@ -22,6 +22,8 @@ void admin_on_request(void *ctx, struct exchange *x)
         exchange_respond(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), NULL, 0,
                          buf_str(&body));
         buf_fini(&body);
+    } else if (admin->on_api && str_starts(path, STR("/admin/v1/"))) {
+        admin->on_api(admin->api, x);
     } else if (str_eq(path, STR("/")) || str_starts(path, STR("/admin/v1/"))) {
         exchange_respond(x, 501, json, NULL, 0,
                          STR("{\"error\":{\"message\":\"not supported yet\"}}"));

@@ -79,7 +79,7 @@ static void issues_place(struct plan_build *p, const struct experiment *e,
         if (!str_starts(rest, STR("arms.")))
             continue;
         IGNORE(str_next(&rest, '.', &part) && str_next(&rest, '.', &part));
-        if (str_to_u64(part, &index) && index < e->arm_count)
+        if (str_to_u64(part, &index) && index < e->arm_count && rest.len != STR_NPOS)
             issues->items[i].where = arena_printf(&p->build.scratch, "arms.%.*s.%.*s",
                                                   STR_ARG(e->arms[index].name), STR_ARG(rest));
     }

@@ -171,7 +171,7 @@ static str guard_place(struct plan_build *p, const struct rollout_spec *spec, st
     if (!str_starts(where, STR("guards.")))
         return where;
     IGNORE(str_next(&rest, '.', &part) && str_next(&rest, '.', &part));
-    if (!str_to_u64(part, &index) || index >= spec->guard_count)
+    if (!str_to_u64(part, &index) || index >= spec->guard_count || rest.len == STR_NPOS)
         return where;
     return arena_printf(&p->build.scratch, "guards.%s.%.*s",
                         change_metric_info(spec->guards[index].metric)->name, STR_ARG(rest));
