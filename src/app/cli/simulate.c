@@ -114,8 +114,10 @@ static int load(const struct cli_args *args, struct scenario *scenarios[CLI_WORD
         struct config_issues issues;
         if (scenario_load(args->words[i], &scenarios[i], &issues) != OK)
             status = EXIT_USAGE;
-        for (size_t k = 0; k < issues.count; k++)
-            cli_issue_print(stderr, &issues.items[k]);
+        for (size_t k = 0; k < issues.count; k++) {
+            if (!issues.items[k].is_warning)
+                cli_issue_print(stderr, &issues.items[k]);
+        }
         config_issues_fini(&issues);
     }
     return status;

@@ -116,7 +116,7 @@ static void shares_make(struct plan_build *p, const struct plan_scenario *from, 
         out[SCENARIO_GENERIC] = 1;
         return;
     }
-    if (fabs(sum - 1) > 1e-6)
+    if (p->build.issues->errors == 0 && fabs(sum - 1) > 1e-6)
         fault(p, node,
               arena_printf(&p->build.scratch,
                            "traffic.domains: the shares must add up to 1, they add up to %g", sum));
