@@ -27,6 +27,7 @@ static const struct cli_command *const commands[] = {
     &command_rollout,
     &command_experiment,
     &command_alert,
+    &command_simulate,
     &command_upstream,
     &command_man,
     &command_completion,
@@ -35,7 +36,6 @@ static const struct cli_command *const commands[] = {
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
     "report",
-    "simulate",
     "tokens",
     "key",
     "top",
