@@ -5,9 +5,9 @@
  * Exit codes: 0 done; 1 a check that was asked for failed; 2 wrong usage or configuration; 3 something needed
  * cannot be reached; 70 a defect of ours. People's output goes to stdout, progress and logs to stderr.
  *
- * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, core/calibration, core/route, core/change,
- * core/alert, edge/world, edge/config, edge/store, edge/upstream, edge/http, edge/notify, edge/telemetry,
- * app/engine, app/gateway, app/control, app/provider, app/eval, app/sim.
+ * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, core/calibration, core/route,
+ * core/change, core/alert, edge/world, edge/config, edge/store, edge/upstream, edge/http, edge/notify,
+ * edge/telemetry, app/engine, app/gateway, app/control, app/provider, app/eval, app/sim.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H
