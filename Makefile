@@ -27,9 +27,10 @@ test: build build-sanitize ## every test, in both builds; ends with 'N passed, N
 demo: build ## real questions through HRM+TRM on a real model; MODEL=sim works offline, DEMO_EXIT=1 ends it
 	@tools/demo
 
-bench: build ## the measured table, bench/results.md
+bench: build ## the measured tables, bench/results.md and bench/parts.md
 	@tools/setup bench
 	@bench/run
+	@bench/parts
 
 eval-recorded: build ## what is claimed about quality, cost and confidence, from recorded answers, into docs/evidence.md
 	@tools/evidence
