@@ -67,8 +67,9 @@ bool cli_integer(const struct cli_args *args, const char *command, const char *o
                  int64_t max, int64_t *out);
 
 extern const struct cli_command command_alert, command_ask, command_bucket, command_check,
-    command_completion, command_eval, command_ledger, command_man, command_price, command_replay,
-    command_serve, command_simulate, command_stats, command_upstream;
+    command_completion, command_eval, command_experiment, command_ledger, command_man,
+    command_price, command_replay, command_rollout, command_serve, command_simulate, command_stats,
+    command_upstream;
 
 /* All commands, in the order of the help; *out_count of them. */
 const struct cli_command *const *cli_commands(size_t *out_count);

@@ -29,7 +29,7 @@ static str name_cut(str rest, str *out_verb)
 {
     size_t slash = str_find_char(rest, '/');
 
-    *out_verb = slash == STR_NPOS ? (str){ 0 } : str_slice(rest, slash + 1, rest.len);
+    *out_verb = str_slice(rest, slash == STR_NPOS ? rest.len : slash + 1, rest.len);
     return str_slice(rest, 0, slash);
 }
 

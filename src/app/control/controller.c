@@ -31,7 +31,7 @@ static void arms_rollout(const struct live_rollout *l, struct arms *out)
     bool is_over = r->place.state == ROLLOUT_DRAFT || r->place.state == ROLLOUT_ABORTED ||
                    r->place.state == ROLLOUT_SUPERSEDED;
 
-    if (is_over || !l->canary)
+    if (is_over || !l->canary || l->is_suspended)
         return; /* the old configuration is everybody's */
     out->rollout = l->number;
     out->canary = l->canary;

@@ -125,7 +125,7 @@ void rollout_fact(struct controller *c, const struct feed_fact *fact)
     if (!l || fact->assignment.rollout != l->number)
         return; /* of one that was superseded */
     if (fact->flags & FEED_EXPOSURE) {
-        if (unit_is_new(l, fact))
+        if (a.phase == l->machine.phase && unit_is_new(l, fact))
             rollout_expose(&l->machine, &a);
         return;
     }

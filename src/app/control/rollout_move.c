@@ -167,10 +167,22 @@ static void applied(struct controller *c, struct live_rollout *l, const struct r
     row_log(c, l, row);
 }
 
-enum err rollout_commit(struct controller *c, struct live_rollout *l, const struct rollout_row *row)
+/* What goes back does not wait for a disk: nobody is served by the canary until the row can be written. */
+static void suspend(struct controller *c, struct live_rollout *l, const struct rollout_row *row)
+{
+    if (row->refusal != ROLLOUT_ACCEPTED || row->to.state != ROLLOUT_ABORTED || l->is_suspended)
+        return;
+    l->is_suspended = true;
+    LOG(c->options.log, LOG_ERROR, "the canary serves nobody until its end can be written",
+        LOG_TEXT("rollout", l->file->spec.id));
+    arms_update(c);
+}
+
+static enum err row_commit(struct controller *c, struct live_rollout *l,
+                           const struct rollout_row *row)
 {
     int64_t sequence;
-    enum err e = l->is_outrun ? WEIR_INTERRUPTED : control_begin(c->store);
+    enum err e = control_begin(c->store);
 
     if (e != OK)
         return store_failed(c, "rollout", e);
@@ -183,10 +195,19 @@ enum err rollout_commit(struct controller *c, struct live_rollout *l, const stru
         e = fence_put(c, l, row->generation);
     if (e == OK)
         e = row_page(c, l, row);
-    e = ended(c, e);
-    if (e != OK)
+    return ended(c, e);
+}
+
+enum err rollout_commit(struct controller *c, struct live_rollout *l, const struct rollout_row *row)
+{
+    enum err e = l->is_outrun ? WEIR_INTERRUPTED : row_commit(c, l, row);
+
+    if (e != OK) {
+        suspend(c, l, row);
         return e;
+    }
     applied(c, l, row);
+    l->is_suspended = false;
     arms_update(c);
     channels_wake(c);
     return OK;

@@ -163,6 +163,8 @@ void rollout_status_write(const struct controller *c, const struct live_rollout 
     json_member_i64(out, "step_n_min", step->n_min);
     json_member_i64(out, "late", r->late);
     json_member_i64(out, "gone", (int64_t)l->gone);
+    json_member_i64(out, "dropped", (int64_t)c->dropped_told);
+    json_member_bool(out, "suspended", l->is_suspended);
     arms_write(l, out);
     json_key(out, "guards");
     buf_add_char(out, '[');

@@ -519,7 +519,9 @@ str key_unknown(struct arena *arena, str pattern, str shown, str name)
     if (nearest.len > 0)
         return arena_printf(arena, "unknown key '%.*s%.*s'; did you mean '%.*s%.*s'?",
                             STR_ARG(prefix), STR_ARG(key), STR_ARG(prefix), STR_ARG(nearest));
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+    bool is_configuration = !str_starts(pattern, record_pattern(RECORD_ROLLOUT)) &&
+                            !str_starts(pattern, record_pattern(RECORD_EXPERIMENT));
+    for (size_t i = 0; i < ARRAY_LEN(keys) && is_configuration; i++) {
         str path = str_from(keys[i].path);
         if (keys[i].record == RECORD_ROOT && str_eq(last_part(path), name))
             return arena_printf(arena, "unknown key '%.*s%.*s'; did you mean '%s'?",

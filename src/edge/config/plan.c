@@ -120,10 +120,9 @@ void plan_issues_place(struct plan_build *p, const struct change_issues *issues,
     for (size_t i = 0; i < change_issues_kept(issues); i++) {
         const struct change_issue *issue = &issues->items[i];
         const struct yaml_node *node = node_of(p->build.root, issue->where, renames);
-        struct config_place place = node == p->build.root
-                                        ? (struct config_place){ .file = &p->file }
-                                    : node->key.len > 0 ? place_of_key(node)
-                                                        : place_of(node);
+        struct config_place place = { .file = &p->file };
+        if (node != p->build.root)
+            place = node->key.len > 0 ? place_of_key(node) : place_of(node);
         issue_add(p->build.issues, &place, "%.*s%s%.*s", STR_ARG(issue->where),
                   issue->where.len > 0 ? ": " : "", STR_ARG(issue->what));
     }

@@ -65,6 +65,7 @@ static void what_is_wrong_with_a_rollout_is_said_where_it_stands(void)
         { HEAD, "0:0 steps must be a list of at least one step" },
         { HEAD "steps: 3", "3:8 steps must be a list of at least one step" },
         { HEAD "stepz: []\n" STEPS, "3:1 unknown key 'stepz'" },
+        { HEAD "temperature: 1\n" STEPS, "3:1 unknown key 'temperature'" },
         { HEAD "holdbak: 5%\n" STEPS, "3:1 unknown key 'holdbak'; did you mean 'holdback'?" },
         { HEAD "steps:\n  - {share: 10%, min: 1h, n_mni: 3}",
           "4:27 unknown key 'steps[0].n_mni'; did you mean 'steps[0].n_min'?" },
