@@ -1,6 +1,6 @@
 # Two commands for newcomers: `make demo` and `make test`. Both install what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-sanitize install test demo bench eval-recorded eval-scenarios check format fuzz clean
+.PHONY: help setup build build-sanitize install test demo bench eval-recorded eval-scenarios evidence-rollout check format fuzz clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
@@ -40,6 +40,9 @@ SCENARIO_CELLS = gpt-4o/hrm_trm,gpt-4o/full_stack:100,gpt-4o/full_stack:200,gpt-
 eval-scenarios: build ## 23 scenarios x 5 configurations = 115 runs; PROVIDER=sim is a dry run
 	@build/release/weir eval --questions config/questions/scenarios.jsonl --cells $(SCENARIO_CELLS) \
 	  --out build/eval-scenarios $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(filter sim,$(PROVIDER)),--allow-simulated)
+
+evidence-rollout: build ## what the guards of a rollout do over 1,000 seeds each, into docs/evidence.md
+	@tools/evidence-rollout
 
 check: setup ## format, includes, scripts and data files, cppcheck
 	@tools/check
