@@ -1,6 +1,6 @@
 # Two commands for newcomers: `make demo` and `make test`. Both install what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-sanitize install test demo bench eval-scenarios check format fuzz clean
+.PHONY: help setup build build-sanitize install test demo bench eval-recorded eval-scenarios check format fuzz clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
@@ -30,6 +30,9 @@ demo: build ## real questions through HRM+TRM on a real model; MODEL=sim works o
 bench: build ## the measured table, bench/results.md
 	@tools/setup bench
 	@bench/run
+
+eval-recorded: build ## what is claimed about quality, cost and confidence, from recorded answers, into docs/evidence.md
+	@tools/evidence
 
 # The 23 scenarios of config/questions in the five configurations; PROVIDER=sim needs neither network nor key.
 SCENARIO_CELLS = gpt-4o/hrm_trm,gpt-4o/full_stack:100,gpt-4o/full_stack:200,gpt-4o/full_stack:500,gpt-4o-mini/hrm_trm

@@ -34,7 +34,6 @@ CLIENT_CASES = [
     ("blank question", {**GOOD, "messages": [{"role": "user", "content": " \n\t "}]}, 400, "CALLER_EMPTY_QUESTION"),
     ("unknown model", {**GOOD, "model": "no-such-model"}, 404, "CALLER_UNKNOWN_MODEL"),
     ("unknown strategy", {**GOOD, "model": "weir/magic"}, 404, "CALLER_UNKNOWN_MODEL"),
-    ("strategy not built", {**GOOD, "model": "weir/full_stack"}, 501, "WEIR_NOT_SUPPORTED"),
     ("tools for a strategy", {**GOOD, "model": "weir/direct", "tools": [
         {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]}, 501, "WEIR_NOT_SUPPORTED"),
     ("verifier unknown", {**GOOD, "model": "weir/direct", "weir": {"verifier": {"kind": "oracle", "spec": ""}}}, 400, "CALLER_BAD_REQUEST"),

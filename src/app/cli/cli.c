@@ -10,15 +10,37 @@
 
 #include "edge/config/config.h"
 
+/* clang-format off */
 static const struct cli_command *const commands[] = {
-    &command_serve,   &command_ask,        &command_check,    &command_price,  &command_ledger,
-    &command_eval,    &command_stats,      &command_replay,   &command_bucket, &command_alert,
-    &command_rollout, &command_experiment, &command_upstream, &command_man,    &command_completion,
+    &command_serve,
+    &command_ask,
+    &command_check,
+    &command_price,
+    &command_ledger,
+    &command_eval,
+    &command_stats,
+    &command_score,
+    &command_train,
+    &command_replay,
+    &command_bucket,
+    &command_smoke,
+    &command_rollout,
+    &command_experiment,
+    &command_alert,
+    &command_simulate,
+    &command_upstream,
+    &command_man,
+    &command_completion,
 };
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
-static const char *const not_yet[] = { "smoke",    "score",  "train", "report",
-                                       "simulate", "tokens", "key",   "top" };
+static const char *const not_yet[] = {
+    "report",
+    "tokens",
+    "key",
+    "top",
+};
+/* clang-format on */
 
 const struct cli_command *const *cli_commands(size_t *out_count)
 {

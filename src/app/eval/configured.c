@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * configured: the configured providers as a source, through the engine: every query is in a ledger, with its calls and what
- * they cost. Cells with a simulation budget of their own have an engine of their own, on the same loop and ledger.
+ * they cost. Each cell has an engine of its own, on the same loop and ledger, whose configuration holds the cell's
+ * simulations and the evaluation's peer and strong models.
  */
 #include <stdlib.h>
 
@@ -28,9 +29,8 @@ struct configured {
     struct stack stack;
     struct flight *flights;
     struct link idle;
-    struct config *variants
-        [EVAL_CELLS_MAX]; /* the configuration with a cell's simulations; NULL: as configured */
-    struct engine *engines[EVAL_CELLS_MAX]; /* of such cells */
+    struct config *variants; /* of each cell; what they point to is the configuration's */
+    struct engine *engines[EVAL_CELLS_MAX];
 };
 
 static struct configured *configured_of(struct eval_source *s)
@@ -73,7 +73,7 @@ static void configured_start(struct eval_source *s, struct eval_job *job)
 {
     struct configured *c = configured_of(s);
     struct link *idle = list_pop(&c->idle);
-    struct engine *engine = c->engines[job->place.cell];
+    size_t cell = job->place.cell;
 
     assert(idle);
     struct flight *flight = CONTAINER_OF(idle, struct flight, link);
@@ -89,6 +89,7 @@ static void configured_start(struct eval_source *s, struct eval_job *job)
         .arena = &job->arena,
         .route = { .strategy = job->cell->strategy,
                    .model = job->cell->model,
+                   .profile = &c->variants[cell],
                    .reason = "an evaluation names it" },
         .requested_model = job->cell->name,
         .domain = job->domain,
@@ -97,18 +98,15 @@ static void configured_start(struct eval_source *s, struct eval_job *job)
         .ctx = flight,
         .on_finish = on_finish,
     };
-    query_start(engine ? engine : c->stack.engine, &flight->query);
+    query_start(c->engines[cell], &flight->query);
 }
 
 static void configured_cut(struct eval_source *s)
 {
     struct configured *c = configured_of(s);
 
-    engine_stop(c->stack.engine);
-    for (size_t i = 0; i < EVAL_CELLS_MAX; i++) {
-        if (c->engines[i])
-            engine_stop(c->engines[i]);
-    }
+    for (size_t i = 0; i < s->plan->cell_count; i++)
+        engine_stop(c->engines[i]);
 }
 
 /* ---- opening ---- */
@@ -172,25 +170,35 @@ static enum err stack_start(struct configured *c, const struct eval_options *opt
     return e;
 }
 
-/* An engine of its own for each cell with a simulation budget of its own. */
+static struct config variant_of(const struct eval_source *s, const struct eval_cell *cell)
+{
+    struct config variant = *s->config;
+
+    variant.model = cell->model;
+    variant.cascade.peer_model = s->plan->peer;
+    variant.cascade.strong_model = s->plan->strong;
+    if (cell->simulations > 0) {
+        variant.mcts.simulation_budget = cell->simulations;
+        variant.mcts_iterations = cell->simulations;
+    }
+    return variant;
+}
+
 static enum err engines_open(struct configured *c, const struct eval_options *options)
 {
+    size_t count = c->source.plan->cell_count;
     enum err e = OK;
 
-    for (size_t i = 0; i < c->source.plan->cell_count && e == OK; i++) {
-        const struct eval_cell *cell = &c->source.plan->cells[i];
-        if (cell->simulations == 0)
-            continue;
-        c->variants[i] = malloc(sizeof(*c->variants[i]));
-        if (!c->variants[i])
-            return WEIR_NO_MEMORY;
-        *c->variants[i] = *options->config;
-        c->variants[i]->mcts.simulation_budget = cell->simulations;
+    c->variants = calloc(count, sizeof(*c->variants));
+    if (!c->variants)
+        return WEIR_NO_MEMORY;
+    for (size_t i = 0; i < count && e == OK; i++) {
+        c->variants[i] = variant_of(&c->source, &c->source.plan->cells[i]);
         e = engine_open(&c->engines[i], &(struct engine_options){ .world = c->stack.world,
                                                                   .upstream = c->stack.upstream,
                                                                   .ledger = c->stack.ledger,
                                                                   .metrics = c->stack.metrics,
-                                                                  .config = c->variants[i],
+                                                                  .config = &c->variants[i],
                                                                   .log = options->log });
     }
     return e;
@@ -200,10 +208,9 @@ static void configured_close(struct eval_source *s)
 {
     struct configured *c = configured_of(s);
 
-    for (size_t i = 0; i < EVAL_CELLS_MAX; i++) {
+    for (size_t i = 0; i < EVAL_CELLS_MAX; i++)
         engine_close(c->engines[i]);
-        free(c->variants[i]);
-    }
+    free(c->variants);
     stack_close(&c->stack);
     store_close(c->store);
     free(c->flights);

@@ -37,7 +37,7 @@ struct eval_options {
     str strategies; /* "direct,cascade" */
     str cells; /* "MODEL/STRATEGY,MODEL/STRATEGY:SIMULATIONS": besides those */
     str provider; /* "configured", "sim" or "recorded:DIR" */
-    str peer; /* the cascade's models; empty: none */
+    str peer; /* the cascade's models; empty: as configured */
     str strong;
     str out; /* directory; empty: nothing is kept */
     str ledger; /* the configured provider's; empty: OUT/ledger, or a temporary one */

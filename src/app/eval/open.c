@@ -72,6 +72,10 @@ static enum err plan_open(struct eval *e, struct buf *problems)
                                   .seed = e->options.seed,
                                   .peer = e->options.peer,
                                   .strong = e->options.strong };
+    if (e->plan.peer.len == 0)
+        e->plan.peer = e->options.config->cascade.peer_model;
+    if (e->plan.strong.len == 0)
+        e->plan.strong = e->options.config->cascade.strong_model;
     enum err fault = eval_cells_read(&e->arena, &e->options, &e->plan, problems);
     if (fault == OK)
         fault = sizes_check(e, problems);

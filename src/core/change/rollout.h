@@ -65,7 +65,7 @@ struct rollout_spec {
     int64_t tick_gap_max_us;
     int64_t judge_us; /* how long a trip may wait for the control's evidence */
 };
-/* Guards and options by default; stale after 10 min, gap 5 min, judge 5 min, holdback 5 %; no steps yet. */
+/* Guards and options by default; stale after 10 min, gap 5 min, judge 15 min, holdback 5 %; no steps yet. */
 void rollout_spec_init(struct rollout_spec *spec, str id);
 /* Adds what is wrong: "steps.1.share", "guards.0.trip". CALLER_BAD_REQUEST when anything is. */
 NODISCARD enum err rollout_spec_check(const struct rollout_spec *spec,
@@ -178,7 +178,8 @@ struct rollout_assignment rollout_assign(const struct rollout_snapshot *s,
                                          const struct unit_ids *ids);
 
 /* ---- what was seen ---- */
-/* Once per unit, when it first meets its arm: the sample ratio is counted on these. */
+/* Once per unit, when it first meets its arm: the sample ratio is counted on these. A request without any id was not dealt by
+ * its bucket, and does not count. */
 void rollout_expose(struct rollout *r, const struct rollout_assignment *a);
 void rollout_observe(struct rollout *r, const struct rollout_assignment *a, usec_utc now,
                      const struct outcome *outcome);

@@ -200,17 +200,30 @@ static bool instant_read(struct json v, usec_utc *out)
     return json_is(v, JSON_NULL) || integer_read(v, 0, out);
 }
 
-/* By metric: [since, canary n, canary over, control n, control over, is it common]; nothing for one that is not open. */
+static void judge_write(struct buf *out, const struct judge *j)
+{
+    const int64_t canary[] = { j->canary.n, j->canary.over },
+                  control[] = { j->control.n, j->control.over };
+
+    buf_add_char(out, '{');
+    json_member_str(out, "verdict", str_from(judge_verdict_name(j->verdict)));
+    json_member_i64(out, "since", j->since);
+    counts_write(out, "canary", canary, ARRAY_LEN(canary));
+    counts_write(out, "control", control, ARRAY_LEN(control));
+    json_member_double(out, "blocks", j->blocks);
+    buf_add_char(out, '}');
+}
+
+/* By metric; nothing for a guard that has not tripped. */
 static void judges_write(struct buf *out, const struct judge judges[CHANGE_METRIC_COUNT])
 {
     json_key(out, "judges");
     buf_add_char(out, '{');
     for (size_t m = 0; m < CHANGE_METRIC_COUNT; m++) {
-        const struct judge *j = &judges[m];
-        const int64_t row[] = { j->since,     j->canary.n,     j->canary.over,
-                                j->control.n, j->control.over, j->verdict };
-        if (j->verdict != JUDGE_NONE)
-            counts_write(out, change_metric_info((enum change_metric)m)->name, row, ARRAY_LEN(row));
+        if (judges[m].verdict == JUDGE_NONE)
+            continue;
+        json_key(out, change_metric_info((enum change_metric)m)->name);
+        judge_write(out, &judges[m]);
     }
     buf_add_char(out, '}');
 }
@@ -221,24 +234,34 @@ static bool judge_fits(const struct judge_counts *then, const struct guard_sums 
            then->n - then->over <= now->n - now->over_trip;
 }
 
+static bool judge_read_json(struct json v, struct judge *out)
+{
+    int64_t canary[2], control[2];
+
+    if (!judge_verdict_find(name_of(json_get(v, STR("verdict"))), &out->verdict) ||
+        out->verdict == JUDGE_NONE || !integer_read(json_get(v, STR("since")), 0, &out->since) ||
+        !counts_read(json_get(v, STR("canary")), 0, canary, ARRAY_LEN(canary)) ||
+        !counts_read(json_get(v, STR("control")), 0, control, ARRAY_LEN(control)) ||
+        !json_double(json_get(v, STR("blocks")), &out->blocks) ||
+        !(out->blocks >= 0 && out->blocks < 1e300))
+        return false;
+    out->canary = (struct judge_counts){ canary[0], canary[1] };
+    out->control = (struct judge_counts){ control[0], control[1] };
+    return true;
+}
+
 static bool judges_read(struct json v, struct rollout *r)
 {
     if (!json_is(v, JSON_OBJECT))
         return false;
     for (size_t m = 0; m < CHANGE_METRIC_COUNT; m++) {
-        struct json list = json_get(v, str_from(change_metric_info((enum change_metric)m)->name));
-        int64_t row[6];
-        if (!json_exists(list))
+        struct json one = json_get(v, str_from(change_metric_info((enum change_metric)m)->name));
+        struct judge *j = &r->judges[m];
+        if (!json_exists(one))
             continue;
-        if (!counts_read(list, 0, row, ARRAY_LEN(row)) || row[5] < JUDGE_OPEN ||
-            row[5] > JUDGE_GUILTY)
-            return false;
-        r->judges[m] = (struct judge){ .verdict = (enum judge_verdict)row[5],
-                                       .since = row[0],
-                                       .canary = { row[1], row[2] },
-                                       .control = { row[3], row[4] } };
-        if (!judge_fits(&r->judges[m].canary, &r->sums.arms[SIDE_CANARY].metrics[m]) ||
-            !judge_fits(&r->judges[m].control, &r->sums.arms[SIDE_CONTROL].metrics[m]))
+        if (!judge_read_json(one, j) ||
+            !judge_fits(&j->canary, &r->sums.arms[SIDE_CANARY].metrics[m]) ||
+            !judge_fits(&j->control, &r->sums.arms[SIDE_CONTROL].metrics[m]))
             return false;
     }
     return true;
@@ -339,14 +362,15 @@ static const char *restore(struct rollout *r, struct json checkpoint,
 enum err rollout_restore(struct rollout *r, const struct rollout_spec *spec, struct json checkpoint,
                          const struct rollout_row *rows, size_t row_count, const char **out_what)
 {
-    struct arena arena;
-    struct change_issues issues = { .arena = &arena };
+    struct arena
+        nothing; /* only whether it is valid counts here: the issues' texts need no memory */
+    struct change_issues issues = { .arena = &nothing };
     struct rollout fresh;
     const char *what;
 
-    arena_init(&arena, 1 << 16);
+    arena_init(&nothing, 0);
     what = rollout_init(&fresh, spec, &issues) == OK ? NULL : "the specification is not valid";
-    arena_fini(&arena);
+    arena_fini(&nothing);
     if (!what)
         what = restore(&fresh, checkpoint, rows, row_count);
     if (what) {

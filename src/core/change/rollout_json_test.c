@@ -229,6 +229,7 @@ static void a_restart_does_not_advance_on_old_data(void)
     CHECK_INT(rig_tick(&rig), HOLD_NONE);
     CHECK_INT(rig.rollout.place.step, 1);
     CHECK(!rig.rollout.is_restored); /* the next step knows nothing of it */
+    CHECK_INT(rig.rollout.n_before[SIDE_CANARY] + rig.rollout.n_before[SIDE_CONTROL], 0);
     rig_close(&rig);
 }
 
@@ -248,7 +249,7 @@ static void a_restart_forgets_no_harm(void)
     rig.now += MINUTE;
     CHECK_INT(rig_tick(&rig), HOLD_JUDGING);
     crash(&rig);
-    rig_pass(&rig, 4 * MINUTE); /* five minutes since the trip, over two restarts */
+    rig_pass(&rig, 14 * MINUTE); /* a quarter of an hour since the trip, over two restarts */
     CHECK_INT(rig.rollout.place.state, ROLLOUT_ABORTED);
     crash(&rig);
     CHECK_INT(rig_tick(&rig), HOLD_IDLE);
@@ -315,11 +316,16 @@ static void damaged_checkpoints_are_refused(void)
         { "\"last_tick\":1", "\"last_tick\":-1", "counts" },
         { "\"last_canary\":1", "\"last_canary\":\"1\",\"x\":1", "counts" },
         { "\"judges\":{", "\"judges\":[],\"x\":{", "counts" },
-        { "\"success_rate\":[1", "\"success_rate\":[0,1", "counts" },
-        { ",5,5,0,0,1]", ",6,5,0,0,1]", "counts" },
-        { ",5,5,0,0,1]", ",5,6,0,0,1]", "counts" },
-        { ",5,5,0,0,1]", ",5,5,0,0,4]", "counts" },
-        { ",5,5,0,0,1]", ",5,5,0,0,0]", "counts" },
+        { "\"verdict\":\"open\"", "\"verdict\":\"opened\"", "counts" },
+        { "\"verdict\":\"open\"", "\"verdict\":\"none\"", "counts" },
+        { "\"since\":1", "\"since\":-1", "counts" },
+        { "\"canary\":[5,5]", "\"canary\":[6,5]", "counts" },
+        { "\"canary\":[5,5]", "\"canary\":[5,6]", "counts" },
+        { "\"canary\":[5,5]", "\"canary\":[5,4]", "counts" },
+        { "\"canary\":[5,5]", "\"canary\":[4,5]", "counts" },
+        { "\"canary\":[5,5]", "\"canary\":[5]", "counts" },
+        { "\"control\":[0,0]", "\"control\":[1,0]", "counts" },
+        { "\"blocks\":0", "\"blocks\":-1", "counts" },
         { "\"sums\":{", "\"sums\":{\"x\":1},\"y\":{", "sums" },
     };
     struct outcome broken = rig_good;
@@ -349,6 +355,29 @@ static void damaged_checkpoints_are_refused(void)
     }
     buf_fini(&text);
     buf_fini(&bad);
+    rig_close(&rig);
+}
+
+static void a_checkpoint_belongs_to_its_specification(void)
+{
+    struct rollout out;
+    struct arena arena;
+    struct buf text = { 0 };
+    const char *what = "";
+    struct rig rig;
+
+    rig_open(&rig, NULL);
+    rig_operate(&rig, ROLLOUT_START);
+    arena_init(&arena, 1 << 20);
+    rollout_checkpoint(&rig.rollout, &text);
+    rig.spec.holdback++;
+    CHECK_ERR(rollout_restore(&out, &rig.spec, parsed(&arena, &text), NULL, 0, &what),
+              CALLER_BAD_REQUEST);
+    CHECK(strstr(what, "another specification") != NULL);
+    rig.spec.holdback--;
+    CHECK_ERR(rollout_restore(&out, &rig.spec, parsed(&arena, &text), NULL, 0, &what), OK);
+    arena_fini(&arena);
+    buf_fini(&text);
     rig_close(&rig);
 }
 
@@ -423,4 +452,5 @@ static void damaged_rows_are_refused(void)
 TESTS(TEST(rows_come_back), TEST(every_move_is_legal), TEST(a_rollout_restores_at_any_moment),
       TEST(a_restart_does_not_advance_on_old_data), TEST(a_restart_forgets_no_harm),
       TEST(a_long_downtime_does_not_count), TEST(damaged_checkpoints_are_refused),
-      TEST(rows_that_do_not_follow_are_refused), TEST(damaged_rows_are_refused))
+      TEST(a_checkpoint_belongs_to_its_specification), TEST(rows_that_do_not_follow_are_refused),
+      TEST(damaged_rows_are_refused))

@@ -19,7 +19,7 @@ void rollout_spec_init(struct rollout_spec *spec, str id)
         .guard_options = guard_options_default,
         .stale_after_us = 10 * US_PER_MINUTE,
         .tick_gap_max_us = 5 * US_PER_MINUTE,
-        .judge_us = 5 * US_PER_MINUTE,
+        .judge_us = 15 * US_PER_MINUTE,
     };
     memcpy(spec->guards, guard_defaults, sizeof(spec->guards));
 }

@@ -108,7 +108,7 @@ static enum judge_verdict guard_judged(struct tick *t, const struct guard_eviden
     if (e->tripped_by != 0 && (spec->common_cause == COMMON_ROLL_BACK || !has_control))
         return JUDGE_GUILTY;
     if (e->tripped_by != 0 && judge->verdict == JUDGE_NONE)
-        judge_open(judge, &t->r->sums, e->metric, t->now);
+        judge_open(judge, &t->r->sums, e, t->now);
     if (judge->verdict != JUDGE_NONE)
         judge_read(judge, &t->r->plan, &t->r->sums, e, t->now, spec->judge_us);
     return judge->verdict;

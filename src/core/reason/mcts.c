@@ -5,8 +5,8 @@
  * value where there is one. core/search decides where to look; here looks become calls and replies children.
  *
  * Several looks are under way at once. Equal proposals beside each other are one; nodes of one depth after which the
- * model states the same situation are one, and so are equal answers. Any moment has the best answer so far; when the calls end before there is an answer, the
- * last one asks for it at the end of the best line.
+ * model states the same situation are one, and so are equal answers. Any moment has the best answer so far; when
+ * the calls end before there is one, the last call asks for it at the end of the best line.
  */
 #include <string.h>
 
@@ -20,12 +20,12 @@
 /* A node at which looks keep failing is given up: after two replies without proposals, or four faults. */
 #define NODE_FAILURES_MAX 4
 #define REFUSALS_MAX 3 /* the latest, told to the model */
+#define SIBLINGS_MAX 16 /* told to the model, so that it proposes something else */
+#define PIECES_MAX (2 * (REASON_DEPTH_MAX + SIBLINGS_MAX + REFUSALS_MAX) + 8)
 #define VALUE_UNSAID 0.5
 /* A node with N observations considers its best sqrt(N) children and asks for more when it has fewer. */
 #define WIDENING_FACTOR 1.0
 #define WIDENING_EXPONENT 0.5
-#define PIECES_MAX (2 * (REASON_DEPTH_MAX + SIBLINGS_MAX + REFUSALS_MAX) + 8)
-#define SIBLINGS_MAX 16 /* told to the model, so that it proposes something else */
 
 /* What a node stands for; its tag is the record's index. Record 0 is the root's. */
 struct step_record {
@@ -206,7 +206,7 @@ static bool look_ask(struct reason *r)
     return true;
 }
 
-/* One call is left: looks that did not leave yet stay at home. */
+/* Looks that did not leave yet stay at home. */
 static void looks_abandon(struct reason *r)
 {
     struct text_search *s = r->search;
@@ -412,7 +412,6 @@ static void look_told(struct reason *r, struct look *look, const struct reply *r
 
     if (count == 0)
         record->failures += reply->fault == OK ? 2 : 1;
-
     if (reply->fault != OK)
         r->fault = reply->fault;
     if (!reply_may_improve(reply))
@@ -458,14 +457,11 @@ static void closing_told(struct reason *r, const struct reply *reply)
 
 /* ---- the step ---- */
 
-static const char *halt_of(const struct reason *r)
+/* Why the best answer needs no further look; NULL when it does. */
+static const char *sufficiency(const struct reason *r)
 {
-    const struct text_search *s = r->search;
-
     if (r->best.verdict == VERDICT_PASS)
         return "verified";
-    if (r->is_hopeless || s->failures >= FAILURES_MAX)
-        return "search failed";
     /* Only a calibrated value may end a search early; a raw one would end it at the first proud proposal. */
     if (r->config.confidences && r->best.verdict != VERDICT_FAIL &&
         confidence_is_met(r, r->best.confidence, r->config.trm.confidence_threshold))
@@ -473,26 +469,24 @@ static const char *halt_of(const struct reason *r)
     return NULL;
 }
 
-static enum state search_finish(struct reason *r, const char *halt)
-{
-    return r->best.answer.len > 0 ? reason_finish(r, halt) : reason_fail(r, r->fault);
-}
-
 /* No look is under way and none will be: the last call goes for an answer when there is none. */
 static enum state search_close(struct reason *r, const char *halt)
 {
-    struct text_search *s = r->search;
+    const struct text_search *s = r->search;
 
+    if (s->closing == 0 && r->best.answer.len == 0 && !r->is_hopeless && closing_ask(r))
+        return STATE_SEARCHING;
     if (s->closing != 0) {
-        const struct call_slot *slot = reason_slot(r, s->closing);
+        struct call_slot *slot = reason_slot(r, s->closing);
         if (slot->state != CALL_TOLD)
             return STATE_SEARCHING;
+        slot->is_used = true;
         closing_told(r, &slot->reply);
-        return search_finish(r, halt);
     }
-    if (r->best.answer.len > 0 || r->is_hopeless || !closing_ask(r))
-        return search_finish(r, halt);
-    return STATE_SEARCHING;
+    if (r->best.answer.len == 0)
+        return reason_fail(r, r->fault);
+    const char *enough = sufficiency(r);
+    return reason_finish(r, enough ? enough : halt);
 }
 
 enum state mcts_step_searching(struct reason *r)
@@ -501,20 +495,20 @@ enum state mcts_step_searching(struct reason *r)
         return reason_fail(r, WEIR_NO_MEMORY);
     struct text_search *s = r->search;
     looks_told(r);
-    if (r->is_hurried)
+    const char *enough = sufficiency(r);
+    if (enough)
+        return reason_finish(r, enough);
+    bool has_failed = r->is_hopeless || s->failures >= FAILURES_MAX;
+    if (has_failed || r->is_hurried)
         looks_abandon(r);
-    const char *halt = halt_of(r);
-    if (r->best.verdict == VERDICT_PASS)
-        return reason_finish(r, halt);
     /* One call is kept for the answer while there is none. */
     int most = r->config.mcts.simulation_budget - (r->best.answer.len > 0 ? 0 : 1);
-    while (!halt && !r->is_hurried && s->calls < most && look_ask(r))
+    while (!has_failed && !r->is_hurried && s->calls < most && look_ask(r))
         continue;
     if (s->open > 0)
         return STATE_SEARCHING;
-    if (!halt)
-        halt = s->calls >= most ? "simulations used up"
-               : r->is_hurried  ? "budget"
-                                : "tree exhausted";
-    return search_close(r, halt);
+    return search_close(r, has_failed         ? "search failed"
+                           : s->calls >= most ? "simulations used up"
+                           : r->is_hurried    ? "budget"
+                                              : "tree exhausted");
 }

@@ -203,8 +203,12 @@ static uint64_t swarm(uint64_t seed)
                                      .tokens = (int64_t)rng_below(&s.rng, 80000),
                                      .cost = 1,
                                      .time = 1 };
-    if (world_open(&s.world, strategy, &config, verifier) != OK) {
-        check_note(__FILE__, __LINE__, "does not open");
+    bool is_cramped = rng_below(&s.rng, 6) == 0; /* by its arena */
+    size_t arena_max = is_cramped ? 4000 + (size_t)rng_below(&s.rng, 200000) : (size_t)8 << 20;
+    enum err e = world_open_within(&s.world, strategy, &config, verifier, arena_max);
+    if (e != OK) {
+        if (!is_cramped || e != WEIR_NO_MEMORY)
+            check_note(__FILE__, __LINE__, "does not open");
         world_close(&s.world);
         return 0;
     }

@@ -63,9 +63,12 @@ struct world {
     struct buf log; /* labels in the order of asking */
 };
 
-__attribute__((unused)) static enum err world_open(struct world *w, enum reason_strategy strategy,
-                                                   const struct reason_config *config,
-                                                   const struct verifier *verifier)
+/* arena_max: bytes that the machine may use. */
+__attribute__((unused)) static enum err world_open_within(struct world *w,
+                                                          enum reason_strategy strategy,
+                                                          const struct reason_config *config,
+                                                          const struct verifier *verifier,
+                                                          size_t arena_max)
 {
     const struct reason_message messages[] = {
         { "system", S("Be brief.") },
@@ -78,8 +81,15 @@ __attribute__((unused)) static enum err world_open(struct world *w, enum reason_
                                               .verifier = *verifier };
 
     *w = (struct world){ 0 };
-    arena_init(&w->arena, (size_t)8 << 20);
+    arena_init(&w->arena, arena_max);
     return reason_open(&w->reason, &w->arena, strategy, config, &question);
+}
+
+__attribute__((unused)) static enum err world_open(struct world *w, enum reason_strategy strategy,
+                                                   const struct reason_config *config,
+                                                   const struct verifier *verifier)
+{
+    return world_open_within(w, strategy, config, verifier, (size_t)8 << 20);
 }
 
 __attribute__((unused)) static void world_close(struct world *w)

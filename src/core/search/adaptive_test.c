@@ -106,6 +106,48 @@ static void draws_follow_the_tails(void)
     }
 }
 
+/* What crowd.c's bounds rest on: of two Betas of one mean the one of fewer observations has the larger tail,
+ * where its tail is at most a quarter, if a >= 1, or a tenth, if a >= 1/2. */
+static void fewer_observations_have_the_larger_tail(void)
+{
+    int compared = 0;
+
+    for (double sum = 1; sum < 3000; sum *= 1.7)
+        for (double mean = 0.002; mean < 1; mean += mean < 0.05 || mean > 0.95 ? 0.006 : 0.03) {
+            const struct posterior few = { .kind = POSTERIOR_BETA,
+                                           .a = mean * sum,
+                                           .b = (1 - mean) * sum };
+            for (double tail = few.a >= 1 ? 0.25 : 0.1; few.a >= 0.5 && tail > 1e-8; tail *= 0.4)
+                for (double ratio = 1.02; ratio < 40; ratio *= ratio < 2 ? 1.3 : 3) {
+                    const struct posterior many = { .kind = POSTERIOR_BETA,
+                                                    .a = few.a * ratio,
+                                                    .b = few.b * ratio };
+                    double x = posterior_tail_inverse(&few, tail);
+                    if (x > 1 - 1e-9)
+                        continue; /* 1 - x has lost its digits */
+                    CHECK(posterior_tail(&many, x) <= posterior_tail(&few, x) * (1 + 1e-6));
+                    CHECK(posterior_tail(&few, x) <= posterior_tail_chernoff(&few, x));
+                    compared++;
+                }
+        }
+    CHECK(compared > 10000);
+}
+
+static void exceeding_is_what_the_inverse_says(void)
+{
+    static const double floors[] = { -INFINITY, 0, 0.1, 0.3, 0.52, 0.9, 0.999, 1, 1.5 };
+    static const double tails[] = { 0.999, 0.7, 0.4, 0.1, 1e-3, 1e-6 };
+
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++)
+        for (size_t k = 0; k < ARRAY_LEN(tails); k++)
+            for (size_t f = 0; f < ARRAY_LEN(floors); f++) {
+                double x = posterior_tail_inverse(&samples[i], tails[k]), out = -7;
+                bool exceeds = posterior_tail_exceeds(&samples[i], tails[k], floors[f], &out);
+                CHECK(exceeds == (x > floors[f]));
+                CHECK_NEAR(out, exceeds ? x : -7, 1e-5);
+            }
+}
+
 /* ---- trees ---- */
 
 static bool ab_open(struct world *w, enum search_policy policy, uint32_t nodes_max, uint64_t seed)
@@ -324,13 +366,16 @@ static void a_crowd_draws_like_one_by_one(void)
         }
 }
 
-static uint32_t expected_group(const struct search_node *x)
+/* Where a child stands among its siblings: the long known first, and the good ones first among those. */
+static uint32_t expected_order(const struct search_node *x)
 {
-    uint32_t size = 0, level = (uint32_t)(x->mean * 4);
+    static const uint32_t levels[] = { 8, 10, 14, 18, 26, 36, 50, 72, 72, 72, 72, 72 };
+    uint32_t octave = 0;
 
-    while (size < 7 && x->visits >> (size + 1) > 0)
-        size++;
-    return size * 4 + 3 - (level > 3 ? 3 : level);
+    while (octave < 11 && x->visits >> (octave + 1) > 0)
+        octave++;
+    uint32_t n = levels[octave], level = (uint32_t)(asin(sqrt(x->mean)) / HALF_PI * n);
+    return (11 - octave) * 100 + n - 1 - (level < n ? level : n - 1);
 }
 
 /* Crowds keep every child once, grouped, with the sum of their values. */
@@ -351,8 +396,8 @@ static void crowds_keep_their_order(void)
             crowds++;
             while (search_child_next(w.tree, n, &at)) {
                 const struct search_node x = search_node_at(w.tree, at);
-                CHECK(expected_group(&x) >= before);
-                before = expected_group(&x);
+                CHECK(expected_order(&x) >= before);
+                before = expected_order(&x);
                 sum += w.tree->own[at];
                 count++;
             }
@@ -363,6 +408,20 @@ static void crowds_keep_their_order(void)
         CHECK(crowds >= 2);
         world_close(&w);
     }
+}
+
+/* A tree too small for a crowd draws for every child. */
+static void rings_may_stay_rings(void)
+{
+    struct world w;
+
+    REQUIRE(ab_open(&w, SEARCH_AB_GAUSSIAN, 300, 1));
+    while (grow(&w, 0)) {
+    }
+    CHECK(w.tree->child_count[SEARCH_ROOT] > CROWD_FROM);
+    CHECK((w.tree->flags[SEARCH_ROOT] & NODE_CROWD) == 0);
+    world_check(&w);
+    world_close(&w);
 }
 
 /* ---- what cannot be gone into ---- */
@@ -504,8 +563,10 @@ static void goes_deeper_where_that_pays_and_wider_where_not(void)
 }
 
 TESTS(TEST(beliefs_follow_from_observations), TEST(tails_have_their_known_values),
-      TEST(inverse_tails_invert), TEST(draws_follow_the_tails), TEST(grows_by_one_node_an_ask),
-      TEST(asks_as_often_as_the_beliefs_say), TEST(a_crowd_draws_like_one_by_one),
-      TEST(crowds_keep_their_order), TEST(ends_and_the_closed_are_left_alone),
+      TEST(inverse_tails_invert), TEST(draws_follow_the_tails),
+      TEST(fewer_observations_have_the_larger_tail), TEST(exceeding_is_what_the_inverse_says),
+      TEST(grows_by_one_node_an_ask), TEST(asks_as_often_as_the_beliefs_say),
+      TEST(a_crowd_draws_like_one_by_one), TEST(crowds_keep_their_order),
+      TEST(rings_may_stay_rings), TEST(ends_and_the_closed_are_left_alone),
       TEST(nothing_grows_below_the_depth), TEST(open_tickets_hold_a_node_each),
       TEST(a_child_must_be_scored), TEST(goes_deeper_where_that_pays_and_wider_where_not))

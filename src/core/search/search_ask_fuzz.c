@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_failures = 0;
     if (!world_open(&w, &c, seed))
         abort();
-    for (size_t i = 8; i < size && i < 600; i++)
+    for (size_t i = 8; i < size && i < 250; i++)
         act(&w, data[i]);
     world_check(&w);
     CHECK_ERR(search_replay(&again, &arena, buf_str(&log)), OK);

@@ -105,6 +105,9 @@ enum key_record {
     RECORD_GUARD,
     RECORD_EXPERIMENT,
     RECORD_ARM,
+    RECORD_SCENARIO, /* scenario.h */
+    RECORD_SCENARIO_MODEL,
+    RECORD_SCENARIO_EVENT,
     RECORD_COUNT
 };
 
@@ -194,6 +197,30 @@ struct plan_experiment {
 struct plan_arm {
     uint32_t start, share;
     str profile;
+};
+
+/* A scenario's file as it is written; scenario.c makes a scenario of it. Negative, empty: not written. */
+struct plan_scenario {
+    str name, about, mode;
+    int64_t window;
+    nsec tick, alerts_every, approve_after;
+    double per_second, start_hour, conversation;
+    int64_t open, queries_max;
+    nsec duration;
+    struct config_texts hours;
+    double generic, tactical, cybersecurity, stem;
+    str outcome, guard, alert;
+    double share_min, false_rollback_max, detected_within;
+};
+struct plan_model {
+    double success, errors, cost_usd, cost_sd, latency_ms, latency_sigma, timeout_ms;
+    double hrm_confidence, hrm_sd, trm_confidence, trm_sd;
+    str confidence;
+};
+struct plan_event {
+    str what, arm, domain;
+    nsec start, length, ramp;
+    double size;
 };
 
 /* What config_load() allocates; the config is its public part. */

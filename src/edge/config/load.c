@@ -34,10 +34,14 @@ static bool is_free_map(str pattern)
            str_eq(pattern, STR("experiment-file.arms"));
 }
 
-/* Lists of records are read by those who know them. */
+/* Lists and parts that are read by those who know them. */
 static bool is_list(str pattern)
 {
-    return str_eq(pattern, STR("rollout-file.steps"));
+    return str_eq(pattern, STR("rollout-file.steps")) ||
+           str_eq(pattern, STR("scenario-file.rollout")) ||
+           str_eq(pattern, STR("scenario-file.models")) ||
+           str_eq(pattern, STR("scenario-file.models.*.domains")) ||
+           str_eq(pattern, STR("scenario-file.events"));
 }
 
 /* The entries of one mapping; its own mappings follow by recursion, as deep as the table's paths are. */

@@ -4,7 +4,7 @@
 
 #include "edge/config/rollout_internal.h"
 
-bool plan_open(struct plan_build *p, str path, str text, struct config_issues *issues)
+static void plan_init(struct plan_build *p, str path, struct config_issues *issues)
 {
     *p = (struct plan_build){ .build = { .issues = issues, .may_read_files = true } };
     struct config_build *build = &p->build;
@@ -14,6 +14,18 @@ bool plan_open(struct plan_build *p, str path, str text, struct config_issues *i
     p->file.name = arena_str(&p->holder.config.arena, path);
     build->snapshot = &p->holder;
     build->file = &p->file;
+}
+
+void plan_open_part(struct plan_build *p, struct yaml_node *part, struct config_issues *issues)
+{
+    plan_init(p, part->file->name, issues);
+    p->build.root = part;
+}
+
+bool plan_open(struct plan_build *p, str path, str text, struct config_issues *issues)
+{
+    plan_init(p, path, issues);
+    struct config_build *build = &p->build;
     struct config_place whole = { .file = &p->file };
     if (yaml_parse(&build->scratch, &p->file, text, issues, &build->root) != OK)
         return false;

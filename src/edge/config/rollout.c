@@ -191,7 +191,14 @@ static void spec_check(struct plan_build *p, const struct rollout_spec *spec)
     plan_issues_place(p, &issues, names_in_files);
 }
 
-static void rollout_read(struct plan_build *p, struct rollout_file *f, bool with_canary)
+/* What a rollout's file holds beside its specification. */
+struct reading {
+    bool needs_canary; /* else it is part of a file that has none */
+    bool loads_canary;
+    nsec latency_max;
+};
+
+static void rollout_read(struct plan_build *p, struct rollout_file *f, const struct reading *how)
 {
     struct config_build *build = &p->build;
     struct plan_rollout from = { .name = { 0 } };
@@ -202,12 +209,14 @@ static void rollout_read(struct plan_build *p, struct rollout_file *f, bool with
     record_load(build, &record, build->root);
     if (build->issues->errors > 0)
         return;
-    if (!canary || from.name.len == 0) {
-        issue_add(build->issues, &whole, "%s is required", canary ? "name" : "canary");
+    if ((!canary && how->needs_canary) || from.name.len == 0) {
+        issue_add(build->issues, &whole, "%s is required",
+                  canary || !how->needs_canary ? "name" : "canary");
         return;
     }
     spec_fill(p, &f->spec, &from);
-    if (with_canary)
+    f->spec.guard_options.latency_max = how->latency_max;
+    if (how->loads_canary)
         f->canary = plan_profile_load(p, canary);
     if (f->canary) { /* a limit that no query can reach never trips */
         f->spec.guard_options.cost_max = f->canary->budget.cost_max;
@@ -217,24 +226,24 @@ static void rollout_read(struct plan_build *p, struct rollout_file *f, bool with
         spec_check(p, &f->spec);
 }
 
-/* Under the contract of rollout_file_load_text(), but for issues, which are initialised. */
-static enum err load(str path, str text, bool with_canary, struct rollout_file **out,
-                     struct config_issues *issues)
+/* Ends a plan that was opened, is_open when it has a tree; p ends with it. */
+static enum err load_plan(struct plan_build *p, bool is_open, str text, const struct reading *how,
+                          struct rollout_file **out)
 {
     struct rollout_holder *holder = calloc(1, sizeof(*holder));
-    struct plan_build p;
+    struct config_issues *issues = p->build.issues;
 
-    if (plan_open(&p, path, text, issues) && holder)
-        rollout_read(&p, &holder->file, with_canary);
+    if (is_open && holder)
+        rollout_read(p, &holder->file, how);
     if (holder) {
-        holder->file.path = p.file.name;
-        holder->file.text = arena_str(&p.holder.config.arena, text);
-        holder->arena = p.holder.config.arena;
+        holder->file.path = p->file.name;
+        holder->file.text = arena_str(&p->holder.config.arena, text);
+        holder->arena = p->holder.config.arena;
     }
-    if (!holder || arena_failed(&p.holder.config.arena) || arena_failed(&p.build.scratch))
-        issue_add(issues, &(struct config_place){ .file = &p.file }, "out of memory");
+    if (!holder || arena_failed(&p->holder.config.arena) || arena_failed(&p->build.scratch))
+        issue_add(issues, &(struct config_place){ .file = &p->file }, "out of memory");
     issues_sort(issues);
-    plan_close(&p, holder != NULL);
+    plan_close(p, holder != NULL);
     if (issues->errors > 0) {
         if (holder)
             rollout_file_close(&holder->file);
@@ -242,6 +251,26 @@ static enum err load(str path, str text, bool with_canary, struct rollout_file *
     }
     *out = &holder->file;
     return OK;
+}
+
+/* Under the contract of rollout_file_load_text(), but for issues, which are initialised. */
+static enum err load(str path, str text, bool with_canary, struct rollout_file **out,
+                     struct config_issues *issues)
+{
+    struct plan_build p;
+    bool is_open = plan_open(&p, path, text, issues);
+
+    return load_plan(&p, is_open, text,
+                     &(struct reading){ .needs_canary = true, .loads_canary = with_canary }, out);
+}
+
+enum err rollout_part_load(struct yaml_node *part, nsec latency_max, struct rollout_file **out,
+                           struct config_issues *issues)
+{
+    struct plan_build p;
+
+    plan_open_part(&p, part, issues);
+    return load_plan(&p, true, STR(""), &(struct reading){ .latency_max = latency_max }, out);
 }
 
 enum err rollout_file_load_text(str path, str text, bool with_canary, struct rollout_file **out,

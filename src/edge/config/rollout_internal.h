@@ -14,6 +14,8 @@ struct plan_build {
 };
 /* Whether the text is a mapping, in build.root; path and text are copied. */
 bool plan_open(struct plan_build *p, str path, str text, struct config_issues *issues);
+/* The same of a part of a file that was parsed already. */
+void plan_open_part(struct plan_build *p, struct yaml_node *part, struct config_issues *issues);
 void plan_close(struct plan_build *p,
                 bool keeps_texts); /* the arena may move to the result first */
 
@@ -25,5 +27,10 @@ struct config *plan_profile_load(struct plan_build *p, const struct yaml_node *n
  * file calls otherwise come from renames (pairs, NULL at the end). */
 void plan_issues_place(struct plan_build *p, const struct change_issues *issues,
                        const char *const (*renames)[2]);
+
+/* rollout_file_load() of a part of a file that was parsed already, without the canary's configuration; latency_max: when
+ * queries are given up, 0: unknown. Issues are initialised. */
+NODISCARD enum err rollout_part_load(struct yaml_node *part, nsec latency_max,
+                                     struct rollout_file **out, struct config_issues *issues);
 
 #endif
