@@ -108,7 +108,8 @@ struct rehearsal_summary {
     int64_t false_rollbacks;
     struct interval false_rollback_rate; /* exact, 95 % */
     struct interval detected_rate;
-    struct spread detected_after_queries, detected_after_s, extra_failures, extra_usd, ended_s, canary_queries;
+    struct spread detected_after_queries, detected_after_s, extra_failures, extra_usd, ended_s,
+        canary_queries;
 };
 /* WEIR_NO_MEMORY. */
 NODISCARD enum err rehearsal_summarise(const struct rehearsal *runs, size_t n,

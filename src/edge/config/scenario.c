@@ -256,8 +256,7 @@ static void event_make(struct plan_build *p, const struct yaml_node *node, size_
         kind++;
     if (kind == SCENARIO_EVENT_COUNT)
         return; /* and it was said */
-    size_t hits =
-        w.arm.len > 0 ? name_at(arms, ARRAY_LEN(arms), w.arm) : (size_t)events[kind].hits;
+    size_t hits = w.arm.len > 0 ? name_at(arms, ARRAY_LEN(arms), w.arm) : (size_t)events[kind].hits;
     *out = (struct scenario_event){ .kind = (enum scenario_event_kind)kind,
                                     .hits = { hits != HITS_CANARY, hits != HITS_BASELINE },
                                     .start = w.start,
@@ -397,9 +396,9 @@ static void scenario_read(struct plan_build *p, struct scenario *s)
     s->tick = w.tick;
     s->alerts_every = w.alerts_every;
     s->approve_after = w.approve_after;
-    s->expect = (struct scenario_expect){ w.outcome,   w.guard,
-                                          w.alert,     w.share_min,
-                                          w.false_rollback_max, w.detected_within };
+    s->expect = (struct scenario_expect){
+        w.outcome, w.guard, w.alert, w.share_min, w.false_rollback_max, w.detected_within
+    };
     traffic_make(p, &w, &s->traffic);
     models_make(p, s);
     events_make(p, s);

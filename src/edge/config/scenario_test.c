@@ -59,7 +59,8 @@ static void what_is_wrong_is_said_where_it_stands(void)
         { "traffic: {per_second: 0}\n" ROLLOUT,
           "1:23 traffic.per_second must be in (0, 100000], got 0" },
         { "traffic: {per_second: 100000}\n" ROLLOUT,
-          "1:10 traffic: with this timeout up to 6000000 queries would be under way at once; 100000 "
+          "1:10 traffic: with this timeout up to 6000000 queries would be under way at once; "
+          "100000 "
           "is the limit" },
         { "traffic: {domains: {stem: 0.7, tactical: 0.7}}\n" ROLLOUT,
           "1:20 traffic.domains: the shares must add up to 1, they add up to 1.4" },
@@ -86,13 +87,15 @@ static void what_is_wrong_is_said_where_it_stands(void)
         { "events: [{start: 1h}]\n" ROLLOUT, "1:10 events[0].what is required" },
         { "events: [{what: outage, start: 1}]\n" ROLLOUT,
           "1:32 events[0].start must be a time such as 30s, 5m, 4h or 3d, got 1" },
-        { "events: [{what: outage, size: 3}]\n" ROLLOUT, "1:31 the size of outage must be in [0, 1]" },
+        { "events: [{what: outage, size: 3}]\n" ROLLOUT,
+          "1:31 the size of outage must be in [0, 1]" },
         { "events: [{what: outage, arm: all}]\n" ROLLOUT,
           "1:30 events[0].arm must be one of baseline, canary, both, got 'all'" },
-        { "expect: {outcome: fine}\n" ROLLOUT,
-          "1:19 expect.outcome must be completed, rolled_back, paused, paused:REASON or unfinished" },
+        { "expect: {outcome: fine}\n" ROLLOUT, "1:19 expect.outcome must be completed, "
+                                               "rolled_back, paused, paused:REASON or unfinished" },
         { "expect: {outcome: 'paused:fine'}\n" ROLLOUT,
-          "1:19 expect.outcome must be completed, rolled_back, paused, paused:REASON or unfinished" },
+          "1:19 expect.outcome must be completed, rolled_back, paused, paused:REASON or "
+          "unfinished" },
         { "expect: {guard: latency}\n" ROLLOUT, "1:17 expect.guard: no such metric" },
     };
 
@@ -130,8 +133,9 @@ static void what_is_not_written_is_inherited(void)
 
 static void an_event_hits_whom_it_says(void)
 {
-    struct tried t = try("events:\n  - {what: outage}\n  - {what: broken, start: 1h, length: 5m}\n"
-                         "  - {what: quality_drop, arm: baseline, domain: stem, size: 0.3}\n" ROLLOUT);
+    struct tried t =
+        try("events:\n  - {what: outage}\n  - {what: broken, start: 1h, length: 5m}\n"
+            "  - {what: quality_drop, arm: baseline, domain: stem, size: 0.3}\n" ROLLOUT);
 
     CHECK_STR(str_from(t.first), STR(""));
     REQUIRE(t.scenario && t.scenario->event_count == 3);
