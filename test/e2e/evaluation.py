@@ -65,14 +65,17 @@ def results_of(folder):
 # ---- a provider that knows the sums ----
 
 class Oracle(http.server.ThreadingHTTPServer):
-    """answer(question, model, count) gives the text; it may also give (status, body) or a number of seconds to wait first."""
+    """answer(question, model, count) gives the text, or (status, body); count is of this request, from 1."""
     daemon_threads = True
 
     def __init__(self, answer):
         super().__init__(("127.0.0.1", 0), OracleHandler)
-        self.answer, self.requests = answer, []
+        self.answer, self.requests, self.lock = answer, [], threading.Lock()
         threading.Thread(target=self.serve_forever, daemon=True).start()
         self.port = self.server_address[1]
+
+    def handle_error(self, *_):
+        pass  # clients may leave
 
 
 class OracleHandler(http.server.BaseHTTPRequestHandler):
@@ -81,9 +84,11 @@ class OracleHandler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         text = self.rfile.read(int(self.headers["content-length"])).decode()
         request = json.loads(text)
-        self.server.requests.append(text)
+        with self.server.lock:
+            self.server.requests.append(text)
+            count = len(self.server.requests)
         time.sleep(random.uniform(0.001, 0.004))
-        answer = self.server.answer(request["messages"][-1]["content"], request["model"], len(self.server.requests))
+        answer = self.server.answer(request["messages"][-1]["content"], request["model"], count)
         status, body = answer if isinstance(answer, tuple) else (200, json.dumps(harness.completion(answer)))
         body = body.encode()
         self.send_response(status)
@@ -224,9 +229,12 @@ def recorded(checks, world):
                  + sum((50 + i) * 2500 + (400 + i) * 10000 for i in asked))
     lines = [json.loads(line) for line in (cascade[-1] / "runs.jsonl").read_text().splitlines()]
     checks.equal("cascade: calls", sorted(int(line["id"][1:]) for line in lines if line["calls"] == 3), asked)
+    checks.equal("cascade: labels of the chosen answers", row["labels"], {"n": 24, "right": 16, "disputed": 0})
     checks.true("cascade: agreement gives a confidence, raw", row["confidence"]["n"] == 24 and not row["confidence"]["calibrated"])
     other = write_lines(world.path("q.jsonl"), [{"id": "s1", "prompt": "Something else?", "answer": "1"}, {"id": "z", "prompt": "p", "answer": "1"}])
+    changed = write_lines(world.path("q.jsonl"), [{"id": "s1", "prompt": "Something else?", "answer": "1"}])
     for extra, part in [
+        (["--cells", "gpt-4o/direct", "--questions", changed], "the question s1 was recorded with another prompt"),
         (["--cells", "gpt-4o/hrm_trm"], "recorded answers hold direct answers only: strategies direct and cascade"),
         (["--cells", "gpt-4o/self_consistency"], "direct answers only"), (["--cells", "gpt-5/direct"], "no answers of 'gpt-5' are recorded"),
         (["--cells", "gpt-4o/cascade"], "needs --peer and --strong"), (["--cells", "gpt-4o/direct", "--runs", "2"], "--runs 1"),
@@ -313,6 +321,10 @@ def live(checks, world):
     ledger = json.loads(verify.stdout)
     checks.equal("the ledger agrees", [ledger["rows"], ledger["mismatches"], ledger["sum_nano_usd"]],
                  [104, 0, sum(row["cost_nano_usd"] for row in rows.values())])
+    calls = {(line["id"], line["model"]): line["calls"] for line in map(json.loads, (out / "runs.jsonl").read_text().splitlines())
+             if line["strategy"] == "trm"}
+    checks.true("a verifier that holds the key is no feedback", all(calls["e", model] == calls["k", model] for model in ["gpt-4o", "gpt-4o-mini"]),
+                calls)
     asked = len(oracle.requests)
     _, again, err = evaluate(world, *words)
     checks.true("a second start asks nobody", len(oracle.requests) == asked and "0 runs (104 of 104 are done already)" in err, err)
@@ -355,6 +367,38 @@ def interrupts(checks, world):
     checks.true("and the rest was not begun", 8 <= kept < 40, kept)
     status, result, _ = evaluate(world, *map(str, words[2:]))
     checks.equal("resumed: all of it, each once", [status, cell_of(result, "gpt-4o/direct")["n"], len(oracle.requests)], [0, 40, 40])
+
+
+def cuts(checks, world):
+    """A second SIGINT does not wait: what was under way is not kept, and is run again."""
+    release, begun = threading.Event(), threading.Event()
+
+    def hanging(question, model, count):
+        if count > 2:  # two at once: the fourth begins when the second has ended
+            if count == 4:
+                begun.set()
+            release.wait(60)
+        return knowing(question, model, count)
+    oracle = Oracle(hanging)
+    out, path = world.path("out"), write_lines(world.path("q.jsonl"), sums(12))
+    words = [world.weir, "eval", "--questions", path, "--cells", "gpt-4o/direct", "--config", configuration(world, oracle.port), "--out", out,
+             "--parallel", "2"]
+    child = subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    begun.wait(harness.PATIENCE)
+    child.send_signal(signal.SIGINT)
+    seen = ""
+    while "once more" not in seen and child.poll() is None:
+        seen += child.stderr.readline()
+    child.send_signal(signal.SIGINT)
+    stderr = child.communicate(timeout=60)[1]
+    checks.true("cut: exit 1, while the provider still hangs", child.returncode == 1 and not release.is_set() and "resumes" in stderr, stderr)
+    checks.equal("cut: only what ended is kept", len((out / "runs.jsonl").read_text().splitlines()), 2)
+    release.set()
+    status, result, _ = evaluate(world, *map(str, words[2:]))
+    row = cell_of(result, "gpt-4o/direct")
+    checks.equal("resumed: all of it", [status, row["n"], row["faulted"]], [0, 12, 0])
+    verify = subprocess.run([world.weir, "ledger", "verify", "--json", "--ledger", out / "ledger"], capture_output=True, text=True, cwd=world.directory)
+    checks.equal("what was cut is in the ledger", [json.loads(verify.stdout)["rows"] >= 13, json.loads(verify.stdout)["mismatches"]], [True, 0])
 
 
 def failing_provider(checks, world):
@@ -401,10 +445,14 @@ def nonsense(checks, world):
     status, result, _ = evaluate(world, *words, "--config", configuration(world, oracle.port))
     row = cell_of(result, "gpt-4o/direct")
     checks.true("nonsense is wrong, and no crash", status == 0 and row["right"] == 0 and row["n"] == 30, (status, row))
-    oracle = Oracle(lambda *_: (200, '{"choices":'))
-    status, result, _ = evaluate(world, *words, "--config", configuration(world, oracle.port))
+    oracle, out = Oracle(lambda *_: (200, '{"choices":')), world.path("out")
+    config = configuration(world, oracle.port)
+    status, result, _ = evaluate(world, *words, "--config", config, "--out", out)
     checks.equal("answers that are no answers are faults", [status, cell_of(result, "gpt-4o/direct")["faults"]],
                  [3, {"PROVIDER_GARBAGE": 30}])
+    asked = len(oracle.requests)
+    evaluate(world, *words, "--config", config, "--out", out)
+    checks.equal("and stay: a model gets no second chance", len(oracle.requests), asked)
     oracle = Oracle(lambda *_: as_json(4, 0.9))
     status, result, err = evaluate(world, *words, "--config", configuration(world, oracle.port))
     checks.equal("one answer to everything, always as sure: exit", status, 1)
@@ -520,7 +568,7 @@ def real_recording(checks, world):
 
 
 def main(world, checks):
-    for test in [usage, bad_questions, recorded, resumes, budgets, live, cascades, interrupts, failing_provider, nonsense, simulated, spreadsheets,
+    for test in [usage, bad_questions, recorded, resumes, budgets, live, cascades, interrupts, cuts, failing_provider, nonsense, simulated, spreadsheets,
                  terminals, real_recording]:
         test(checks, world)
 

@@ -4,6 +4,7 @@
 import http.client
 import json
 import random
+import sqlite3
 import sys
 import threading
 import time
@@ -120,11 +121,37 @@ def audits_label(checks, world):
         checks.true(f"{name}: by the strong model, at its price", all(
             row["result"] == "OK" and [call["model"] for call in row["calls"]] == ["gpt-4o"] and row["cost_nano_usd"] == 100 * 2500 + 10 * 10000
             for row in audits), audits[:1])
+        checks.true(f"{name}: nothing was decided about them", all(row["route"] is None for row in audits), audits[:1])
         checks.true(f"{name}: labels", all(
             [(label["source"], label["value"], label["noisy"]) for label in row["labels"]] == [("audit", value, True)] for row in labelled), labelled[:1])
         checks.true(f"{name}: only strategies are audited", not {row["id"] for row in labelled} & {answer.id for answer in plain})
         checks.true(f"{name}: nobody waits for one", all(answer.status == 200 for answer in answers + plain))
         checks.equal(f"{name}: verify", gateway.verify()[0], 0)
+
+
+def what_cannot_be_written_is_refused(checks, world, provider):
+    """The database is locked and the journal full: nobody is told that an opinion was kept, and what was kept stays."""
+    gateway = world.gateway(provider, {"ledger": {"journal_max_bytes": 1 << 20}})
+    query = gateway.chat(MODEL, "Hi").id
+    checks.true("the ledger is there", harness.wait_until(lambda: len(gateway.rows()) == 1))
+    lock = sqlite3.connect(gateway.ledger / "ledger.db", isolation_level=None, timeout=10)
+    lock.execute("BEGIN EXCLUSIVE")
+    connection, kept, refused = gateway.connect(), 0, None
+    for number in range(20000):
+        body = json.dumps({"query_id": f"q{number + 1:016x}", "correct": True, "label": "x" * 200})
+        connection.request("POST", "/v1/feedback", body, {"content-type": "application/json"})
+        answer = harness.read_answer(connection)
+        if answer.status != 200:
+            refused = answer
+            break
+        kept += 1
+    checks.true("in the end it is refused", refused is not None and kept > 1000, kept)
+    checks.error("as what it is", refused, 503)
+    lock.close()
+    checks.true("and taken again", harness.wait_until(lambda: say(gateway, {"query_id": query, "correct": True}).status == 200))
+    gateway.stop()
+    report = gateway.verify()[1]
+    checks.true("what was acknowledged is there", report["labels"] >= kept + 1 and report["mismatches"] == 0, (kept, report))
 
 
 class Critic(threading.Thread):
@@ -189,6 +216,7 @@ def main(world, checks):
     bad_is_refused(checks, world, provider)
     verdicts_are_labels(checks, world)
     audits_label(checks, world)
+    what_cannot_be_written_is_refused(checks, world, provider)
     kills_lose_nothing(checks, world, provider)
     for process in world.processes:
         checks.true("no secret is logged", PROVIDER_KEY not in process.output() and CLIENT_KEY not in process.output())

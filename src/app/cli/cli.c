@@ -19,11 +19,14 @@ static const struct cli_command *const commands[] = {
     &command_ledger,
     &command_eval,
     &command_stats,
+    &command_score,
+    &command_train,
     &command_replay,
     &command_bucket,
-    &command_alert,
+    &command_smoke,
     &command_rollout,
     &command_experiment,
+    &command_alert,
     &command_simulate,
     &command_upstream,
     &command_man,
@@ -32,9 +35,6 @@ static const struct cli_command *const commands[] = {
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
-    "smoke",
-    "score",
-    "train",
     "report",
     "tokens",
     "key",

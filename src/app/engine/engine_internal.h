@@ -110,7 +110,8 @@ void query_record_route(const struct query *q);
 /* What its verifier says of its answer: 1 right, 0 wrong; -1: nothing. */
 double label_verdict_of(const struct query *q);
 bool label_is_noisy(const struct query *q, double verdict);
-void label_verdict(struct query *q); /* what its verifier says of its answer; no-op without */
+void label_verdict(
+    struct query *q); /* what its verifier says of its answer; no-op without either */
 void feedback_finish(struct engine *e, enum err committed);
 
 /* ---- audit.c ---- */

@@ -28,7 +28,7 @@ double label_verdict_of(const struct query *q)
 {
     double verdict = q->best.signals.verifier;
 
-    if (!q->best.has_answer || q->verifier.kind == VERIFY_NONE || verdict < 0)
+    if (!q->best.has_answer || verdict < 0)
         return -1;
     return verdict > 0.5 ? 1 : 0;
 }

@@ -392,8 +392,7 @@ static enum query_state step_settle(struct query *q)
         q->best = no_answer(q->fault);
     q->took = world_now(e->world) - q->started;
     record_end(q);
-    if (q->fault == OK)
-        label_verdict(q);
+    label_verdict(q);
     list_add_tail(&e->ending, &q->link);
     return QUERY_SETTLE;
 }
@@ -415,8 +414,7 @@ void query_finished(struct query *q)
     if (q->fault != OK)
         q->best = no_answer(q->fault);
     query_report_end(q);
-    if (q->fault == OK)
-        audit_draw(q);
+    audit_draw(q);
     struct link calls;
     link_init(&calls);
     list_take(&calls, &q->running);

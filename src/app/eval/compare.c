@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * compare: pairs of cells on the same questions. With one run of each question: Tango's interval, exact McNemar. With
- * several: differences of the questions' means, whose standard error is clustered by question (Miller 2024), and t; where
- * these differences have no variance, an interval of no width would claim too much, and the first way is taken.
+ * several: differences of the questions' means, whose standard error is clustered by question (Miller 2024), and t.
+ * Differences without variance would give an interval of no width, which claims too much.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -46,11 +46,6 @@ static bool question_sum(const struct eval *e, size_t question, size_t cell, int
     return true;
 }
 
-static bool is_mostly_right(const struct eval *e, int64_t right)
-{
-    return 2 * right > (int64_t)e->runs.per_cell;
-}
-
 static void common_gather(const struct eval *e, const struct eval_pair_row *pair, struct common *c)
 {
     for (size_t q = 0; q < e->questions.count; q++) {
@@ -60,11 +55,10 @@ static void common_gather(const struct eval *e, const struct eval_pair_row *pair
             !question_sum(e, q, pair->a, &right_a, &cost_a) ||
             !question_sum(e, q, pair->b, &right_b, &cost_b))
             continue;
-        bool a = is_mostly_right(e, right_a), b = is_mostly_right(e, right_b);
-        c->pairs.both += a && b;
-        c->pairs.only_a += a && !b;
-        c->pairs.only_b += !a && b;
-        c->pairs.neither += !a && !b;
+        c->pairs.both += right_a > 0 && right_b > 0;
+        c->pairs.only_a += right_a > 0 && right_b == 0;
+        c->pairs.only_b += right_a == 0 && right_b > 0;
+        c->pairs.neither += right_a == 0 && right_b == 0;
         c->diffs[c->count] =
             (struct cluster){ .n = 1,
                               .sum = (double)(right_b - right_a) / (double)e->runs.per_cell };
@@ -95,6 +89,23 @@ static double t_two_sided(double t, double freedom)
     return stats_beta_cdf(freedom / (freedom + t * t), freedom / 2, 0.5);
 }
 
+/* Every question says the same. That they all differ, or that none does, pairs can judge; for anything between there is no
+ * interval. */
+static void compare_without_variance(const struct eval *e, const struct common *c,
+                                     struct eval_pair_row *pair, double estimate)
+{
+    if (estimate == 0 || fabs(estimate) == 1) {
+        compare_once(e, c, pair);
+        return;
+    }
+    pair->diff = (struct interval){ estimate, -1, 1 };
+    pair->lower_one_sided = -1;
+    pair->upper_one_sided = 1;
+    pair->p = 1;
+    pair->resolvable = 1;
+    pair->verdict = STATS_INCONCLUSIVE;
+}
+
 static void compare_clustered(const struct eval *e, const struct common *c,
                               struct eval_pair_row *pair)
 {
@@ -103,8 +114,8 @@ static void compare_clustered(const struct eval *e, const struct common *c,
     struct interval diff = stats_clustered_mean(c->diffs, c->count, EVAL_ALPHA, &se);
 
     pair->is_clustered = true;
-    if (!isfinite(se) || se <= 0) { /* no variance: as if each question had been run once */
-        compare_once(e, c, pair);
+    if (!isfinite(se) || se <= 0) {
+        compare_without_variance(e, c, pair, diff.estimate);
         return;
     }
     pair->diff = (struct interval){ diff.estimate, fmax(diff.lower, -1), fmin(diff.upper, 1) };

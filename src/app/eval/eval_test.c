@@ -195,6 +195,40 @@ static void keeps_to_its_budget(void)
     struct eval *e = evaluate(&b, &end, &json);
     CHECK_INT(end, EVAL_DONE); /* exactly enough */
     eval_close(e);
+    /* What a budget leaves is a draw, not the beginning of the file. */
+    b.options.budget = total / 2;
+    e = evaluate(&b, &end, &json);
+    size_t done_behind = 0;
+    for (size_t q = QUESTIONS / 2; q < QUESTIONS; q++)
+        done_behind += eval_run_at(&e->runs, q, 0, 0)->is_done;
+    CHECK(done_behind > 0);
+    eval_close(e);
+    buf_fini(&json);
+    bench_close(&b);
+}
+
+/* A worst case far above the cost is given back when the run has ended, so that a budget is used up. */
+static void gives_back_what_it_reserved(void)
+{
+    struct bench b;
+    struct buf json = { 0 };
+    enum eval_end end;
+
+    REQUIRE(bench_open(&b));
+    b.options.provider = STR("sim");
+    b.options.cells = STR("gpt-4o/direct");
+    b.options.runs = 40;
+    b.options.allows_simulated = true;
+    b.options.budget = 100000000;
+    struct eval *e = evaluate(&b, &end, &json);
+    nano_usd worst =
+        e->source->kind->worst(e->source, &e->questions.items[QUESTIONS - 1], &e->plan.cells[0]);
+    nano_usd spent = eval_row_overall(e, 0)->cost;
+    CHECK_INT(end, EVAL_OUT_OF_BUDGET);
+    CHECK(spent <= b.options.budget);
+    CHECK(spent + worst > b.options.budget);
+    CHECK(worst > 5 * eval_row_overall(e, 0)->cost / eval_row_overall(e, 0)->n);
+    eval_close(e);
     buf_fini(&json);
     bench_close(&b);
 }
@@ -233,6 +267,8 @@ static void simulates_in_virtual_time(void)
 static void forecasts_before_it_runs(void)
 {
     struct bench b;
+    struct buf json = { 0 };
+    enum eval_end end;
     struct eval *e;
 
     REQUIRE(bench_open(&b));
@@ -244,15 +280,37 @@ static void forecasts_before_it_runs(void)
     CHECK_INT(f.worst, f.expected);
     CHECK(!f.spends && f.is_exact && !f.has_unpriced);
     eval_close(e);
+    b.options.out = str_from(b.out);
+    eval_close(evaluate(&b, &end, &json));
+    REQUIRE(eval_open(&e, &b.options, &b.problems) == OK);
+    f = eval_forecast(e);
+    CHECK_INT(f.done, 2 * QUESTIONS);
+    CHECK_INT(f.expected, 0); /* what is done is paid for */
+    eval_close(e);
+    b.options.out = (str){ 0 };
     b.options.provider = STR("sim");
     b.options.cells = STR("nobody-knows-it/direct,gpt-4o/direct");
     REQUIRE(eval_open(&e, &b.options, &b.problems) == OK);
     f = eval_forecast(e);
     CHECK(f.has_unpriced && f.expected > 0 && f.worst > f.expected);
     eval_close(e);
+    b.options.cells = STR("smollm2-135m-instruct/hrm_trm");
+    REQUIRE(eval_open(&e, &b.options, &b.problems) == OK);
+    f = eval_forecast(e);
+    CHECK(!f.has_unpriced && f.expected == 0 && f.worst == 0); /* a price of nothing */
+    eval_close(e);
+    b.config->budget.cost_max = 10;
+    b.options.cells = STR("gpt-4o/hrm_trm");
+    REQUIRE(eval_open(&e, &b.options, &b.problems) == OK);
+    f = eval_forecast(e);
+    CHECK_INT(f.expected, QUESTIONS * 10); /* a query's cap is a forecast's */
+    CHECK_INT(f.worst, QUESTIONS * 10);
+    eval_close(e);
+    b.options.cells = STR("nobody-knows-it/direct,gpt-4o/direct");
     b.options.budget = 1000;
     CHECK_ERR(eval_open(&e, &b.options, &b.problems), CALLER_BAD_REQUEST);
     CHECK(str_find(buf_str(&b.problems), STR("nobody-knows-it/direct has no price")) != STR_NPOS);
+    buf_fini(&json);
     bench_close(&b);
 }
 
@@ -278,4 +336,5 @@ static void refuses_too_much(void)
 }
 
 TESTS(TEST(replays_a_recording), TEST(resumes_to_the_same_bytes), TEST(keeps_to_its_budget),
-      TEST(simulates_in_virtual_time), TEST(forecasts_before_it_runs), TEST(refuses_too_much))
+      TEST(gives_back_what_it_reserved), TEST(simulates_in_virtual_time),
+      TEST(forecasts_before_it_runs), TEST(refuses_too_much))

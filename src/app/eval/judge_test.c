@@ -59,6 +59,7 @@ static void compares_by_what_the_key_is(void)
         { "' f'", "'f'", false },
         { "' '", "''", false },
         { "' '", "' '", true },
+        { "' '", "\n", false },
         { "''", "''", true },
         { "''", "' '", false },
         { "'08999'", "8999", false },
@@ -125,6 +126,7 @@ static void asks_verifiers_too(void)
 {
     struct eval_question game = { .verifier = { VERIFY_GAME24, STR("4 6 1 1") } };
     struct eval_question exact = { .verifier = { VERIFY_EXACT, STR("'aB'") } };
+    struct eval_question any = { .verifier = { VERIFY_REGEX, STR("x*") } };
     struct eval_question both = { .key = STR("7"), .verifier = { VERIFY_REGEX, STR("[0-9]") } };
 
     CHECK(judge(&game, "4*6*1*1"));
@@ -135,6 +137,8 @@ static void asks_verifiers_too(void)
     CHECK(!judge(&both, "8"));
     CHECK(!judge(&both, "7.0"));
     CHECK(!judge(&both, ""));
+    CHECK(judge(&any, "x"));
+    CHECK(!judge(&any, "")); /* no answer is not right, whatever a verifier says of it */
 }
 
 TESTS(TEST(compares_by_what_the_key_is), TEST(a_key_agrees_with_itself), TEST(asks_verifiers_too))

@@ -68,17 +68,24 @@ static struct reason_budget budget_left(const struct drive *d)
 
 /* ---- the loop of asking and telling ---- */
 
+/* An answer that costs more than the query has left is not bought. */
 static void call_perform(struct drive *d, const struct reason_call *call)
 {
     struct eval_local *l = d->local;
     struct pending *p = &d->pending[d->pending_count++];
     str model = eval_model_of(l->source.plan, d->job->cell, call->model);
+    nano_usd left = budget_left(d).cost;
 
     *p = (struct pending){ .id = call->id };
     l->answer(l, d->job, call, &p->reply);
+    nano_usd cost = price_cost(eval_price(l->source.config, model), &p->reply.usage);
+    if (cost != COST_UNPRICED && cost > left) {
+        cost = 0;
+        p->reply = (struct eval_local_reply){ .fault = POLICY_BUDGET };
+    }
     p->ends = d->now + p->reply.took;
     usage_add(&d->usage, &p->reply.usage);
-    d->cost = cost_add(d->cost, price_cost(eval_price(l->source.config, model), &p->reply.usage));
+    d->cost = cost_add(d->cost, cost);
     d->calls++;
 }
 

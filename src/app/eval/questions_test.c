@@ -158,6 +158,11 @@ static void hashes_what_is_asked(void)
     CHECK(eval_questions_hash(&a.eval.questions) == eval_questions_hash(&b.eval.questions));
     b.eval.questions.items[4].line = STR("{}");
     CHECK(eval_questions_hash(&a.eval.questions) != eval_questions_hash(&b.eval.questions));
+    b.eval.questions.items[4].line = a.eval.questions.items[4].line;
+    b.eval.questions.items[0].line = a.eval.questions.items[1].line;
+    b.eval.questions.items[1].line = a.eval.questions.items[0].line;
+    CHECK(eval_questions_hash(&a.eval.questions) !=
+          eval_questions_hash(&b.eval.questions)); /* the order counts */
     b.eval.questions = a.eval.questions;
     b.eval.questions.count = 4;
     CHECK(eval_questions_hash(&a.eval.questions) != eval_questions_hash(&b.eval.questions));

@@ -255,6 +255,27 @@ static void no_variance_is_no_certainty(void)
     rig_close(&rig);
 }
 
+/* a is right once of three, b twice, on every question: no variance, and no question that decides. */
+static void constant_fractions_have_no_interval(void)
+{
+    struct rig rig;
+
+    REQUIRE(rig_open(&rig, 30, "a/direct,b/direct", 3));
+    for (size_t q = 0; q < 30; q++) {
+        for (size_t i = 0; i < 3; i++) {
+            rig_run(&rig, q, 0, i, i < 1);
+            rig_run(&rig, q, 1, i, i < 2);
+        }
+    }
+    REQUIRE(eval_report(&rig.eval) == OK);
+    const struct eval_pair_row *pair = pair_of(&rig, 0, EVAL_OVERALL);
+    CHECK_NEAR(pair->diff.estimate, 1.0 / 3, 1e-12);
+    CHECK(pair->diff.lower <= -1 && pair->diff.upper >= 1);
+    CHECK_INT(pair->verdict, STATS_INCONCLUSIVE);
+    CHECK_NEAR(pair->p, 1, 0);
+    rig_close(&rig);
+}
+
 /* One question with several runs, and few that differ: intervals stay within what can be. */
 static void few_questions_have_wide_intervals(void)
 {
@@ -474,6 +495,49 @@ static void a_small_loss_within_the_margin_is_non_inferior(void)
     rig_close(&rig);
 }
 
+static void the_margin_is_one_sided(void)
+{
+    struct rig rig;
+
+    REQUIRE(hundred(&rig));
+    for (size_t q = 0; q < 100; q++)
+        eval_run_at(&rig.eval.runs, q, 1, 0)->is_right = q < 54;
+    rig.eval.options.baseline = STR("a/direct");
+    rig.eval.options.expects = EVAL_EXPECT_NON_INFERIOR;
+    REQUIRE(eval_report(&rig.eval) == OK);
+    const struct eval_pair_row *pair = pair_of(&rig, 0, EVAL_OVERALL);
+    REQUIRE(pair->lower_one_sided > pair->diff.lower);
+    rig.eval.options.margin = -(pair->lower_one_sided + pair->diff.lower) / 2;
+    CHECK(eval_meets_expectation(&rig.eval));
+    rig.eval.options.margin = -pair->lower_one_sided;
+    CHECK(!eval_meets_expectation(&rig.eval));
+    rig_close(&rig);
+}
+
+static void what_is_due(void)
+{
+    static const struct {
+        bool is_done, is_live;
+        enum err fault;
+        bool is_due;
+    } cases[] = { { false, true, OK, true },
+                  { true, true, OK, false },
+                  { true, true, PROVIDER_CUT, true },
+                  { true, false, PROVIDER_CUT, false },
+                  { true, true, PROVIDER_AUTH, false },
+                  { true, true, PROVIDER_GARBAGE, false },
+                  { true, true, POLICY_BUDGET, false } };
+    struct rig rig;
+
+    REQUIRE(rig_open(&rig, 1, "a/direct", 1));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct eval_run run = { .is_done = cases[i].is_done, .fault = cases[i].fault };
+        rig.kind.is_live = cases[i].is_live;
+        CHECK(eval_run_is_due(&rig.eval, &run) == cases[i].is_due);
+    }
+    rig_close(&rig);
+}
+
 static void knows_an_unreachable_provider(void)
 {
     struct rig rig;
@@ -511,6 +575,7 @@ TESTS(TEST(counts_cells), TEST(shows_the_maximum_of_few), TEST(knows_what_has_no
       TEST(compares_pairs), TEST(the_cost_s_interval_covers_it), TEST(uses_common_questions_only),
       TEST(an_empty_evaluation_says_nothing), TEST(clusters_runs_by_question),
       TEST(no_variance_is_no_certainty), TEST(few_questions_have_wide_intervals),
+      TEST(constant_fractions_have_no_interval), TEST(what_is_due), TEST(the_margin_is_one_sided),
       TEST(finds_the_frontier), TEST(measures_confidence), TEST(refuses_latencies_without_variance),
       TEST(refuses_one_answer_to_everything), TEST(refuses_constant_confidence),
       TEST(refuses_simulated_answers), TEST(checks_expectations),

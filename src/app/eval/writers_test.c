@@ -57,7 +57,7 @@ static bool strange(struct rig *rig)
                         *b = rig_run(rig, q, 1, 0, q % 2 == 0);
         a->raw_confidence = (double)(q % 7) / 10;
         a->label = EVAL_LABEL_RIGHT;
-        a->disputed = STR("+1-answer");
+        a->disputed = q == 1 ? STR("-4") : STR("+1-answer");
         b->latency_us = -1;
         b->fault = q % 5 == 1 ? PROVIDER_CUT : OK;
         b->is_right = b->is_right && b->fault == OK;
@@ -166,6 +166,7 @@ static void spreadsheets_see_no_formula(void)
     eval_disputes_csv_write(&rig.eval, &out);
     CHECK_INT(count_of(buf_str(&out), "\r\n"), 21);
     CHECK(str_find(buf_str(&out), STR("\"'+1-answer\",0,1\r\n")) != STR_NPOS);
+    CHECK(str_find(buf_str(&out), STR("\"-4\",0,1\r\n")) != STR_NPOS); /* a number is no formula */
     buf_fini(&out);
     rig_close(&rig);
 }

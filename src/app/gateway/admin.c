@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin: health and metrics, on a listener that is not the public one. */
-#include "app/gateway/gateway.h"
+#include "app/gateway/gateway_internal.h"
 #include "edge/http/server.h"
 #include "edge/telemetry/metrics.h"
 
@@ -22,6 +22,8 @@ void admin_on_request(void *ctx, struct exchange *x)
         exchange_respond(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), NULL, 0,
                          buf_str(&body));
         buf_fini(&body);
+    } else if (str_eq(path, STR("/openapi.yaml"))) {
+        exchange_respond(x, 200, STR("application/yaml"), NULL, 0, gateway_openapi[0]);
     } else if (admin->on_api && str_starts(path, STR("/admin/v1/"))) {
         admin->on_api(admin->api, x);
     } else if (str_eq(path, STR("/")) || str_starts(path, STR("/admin/v1/"))) {

@@ -17,4 +17,6 @@ void gateway_refuse(struct gateway *g, struct exchange *x, enum err fault, str m
 /* ---- feedback.c ---- */
 void gateway_post_feedback(struct gateway *g, struct exchange *x);
 
+extern const str gateway_openapi[]; /* docs/openapi.yaml, compiled in; one text */
+
 #endif

@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/base.h"
 #include "core/change/bucket.h"
+#include "core/change/guards.h"
 #include "core/change/issues.h"
 #include "core/json/json.h"
 
@@ -77,5 +78,75 @@ struct experiment_assignment {
 struct experiment_assignment experiment_assign(const struct experiment *e, str unit);
 /* Why a unit is where it is, in a sentence with the salts, positions and ranges. */
 void experiment_explain(const struct experiment *e, str unit, struct buf *out);
+
+/* ---- what was seen ---- */
+#define EXPERIMENT_LATENCY_LIMIT                                                                   \
+    (2 * NSEC_PER_SEC) /* latency_p95 is compared as the share of queries over this */
+
+struct experiment_arm_sums {
+    int64_t exposures; /* units, each once */
+    int64_t cached; /* answers from the cache: counted apart, not compared */
+    struct moments
+        metrics[CHANGE_METRIC_COUNT]; /* of values in the metrics' units, as in guards.h */
+};
+/* Of one phase: begin anew when shares change, else early and late traffic mix in different proportions. Zero-initialised is
+ * empty. */
+struct experiment_sums {
+    struct experiment_arm_sums arms[EXPERIMENT_ARMS_MAX];
+};
+/* Both ignore assignments to no arm. */
+void experiment_expose(struct experiment_sums *sums, const struct experiment_assignment *a);
+void experiment_observe(struct experiment_sums *sums, const struct experiment_assignment *a,
+                        const struct outcome *outcome);
+void experiment_sums_merge(struct experiment_sums *sums, const struct experiment_sums *other);
+/* JSON, "version": 1. */
+void experiment_sums_write(const struct experiment_sums *sums, size_t arm_count, struct buf *out);
+/* CALLER_BAD_REQUEST for what experiment_sums_write() could not have written for so many arms. */
+NODISCARD enum err experiment_sums_read(struct json value, size_t arm_count,
+                                        struct experiment_sums *out);
+
+/* ---- what it says, at any time: sequential, so looking often costs nothing ---- */
+struct experiment_comparison { /* of one arm with the control, in one metric */
+    struct interval diff; /* arm minus control, two-sided at alpha; of costs relative */
+    double p; /* always valid */
+    double p_adjusted; /* by Holm over all arms and metrics that can be compared */
+    bool is_valid; /* enough was seen */
+    enum stats_verdict verdict; /* superior is better for people: fewer errors, more success */
+};
+struct experiment_cell {
+    int64_t n;
+    double mean;
+    struct experiment_comparison against_control; /* of the control itself: not valid */
+};
+struct experiment_results {
+    double srm_log_bayes;
+    bool
+        is_trusted; /* false: the arms' units are not split as meant; every verdict is inconclusive then */
+    struct experiment_cell cells[EXPERIMENT_ARMS_MAX][CHANGE_METRIC_COUNT];
+};
+/* alpha in (0, 1), .05 is usual. */
+void experiment_results(const struct experiment *e, const struct experiment_sums *sums,
+                        double alpha, struct experiment_results *out);
+
+/*
+ * Adaptive shares (track and stop): how the next phase should share out the units that the arms have together, so that the
+ * best arm is known soonest. Shares that follow the results bias plain means over all phases; results of one phase stay
+ * valid, as its shares were fixed before it began.
+ */
+struct experiment_allocation {
+    uint32_t shares[EXPERIMENT_ARMS_MAX]; /* each fits between its start and the next arm's */
+    size_t best; /* arm */
+    bool is_known; /* the best arm is known: stop */
+};
+struct experiment_allocation_options {
+    enum change_metric metric;
+    double floor; /* of each arm, as a part of the whole: 0.01 to 0.05 */
+    double epsilon; /* differences up to this do not matter; in the metric's unit */
+    double delta; /* chance that "known" is wrong */
+};
+/* False while some arm has seen too little to say anything. */
+bool experiment_allocate(const struct experiment *e, const struct experiment_sums *sums,
+                         const struct experiment_allocation_options *options,
+                         struct experiment_allocation *out);
 
 #endif

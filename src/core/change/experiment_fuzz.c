@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target of experiment: any bytes to experiment_read. What it accepts keeps its promises: disjoint arms inside [0, 1),
+ * Fuzz target of experiment: any bytes to experiment_read, and as sums. What it accepts keeps its promises: disjoint arms inside [0, 1),
  * and every unit in at most one of them; what it refuses has a reason inside the text.
  */
 #include <stdlib.h>
@@ -35,6 +35,28 @@ static void accepted(const struct experiment *e, str text)
     buf_fini(&why);
 }
 
+/* The same bytes as sums. */
+static void sums_hold(struct arena *arena, const struct experiment *e, str text)
+{
+    struct experiment_sums sums;
+    struct experiment_results results;
+    struct json v;
+    struct buf once = { 0 }, twice = { 0 };
+
+    if (json_parse(arena, text, &v, NULL) != OK ||
+        experiment_sums_read(v, e->arm_count, &sums) != OK)
+        return;
+    experiment_sums_write(&sums, e->arm_count, &once);
+    must(json_parse(arena, buf_str(&once), &v, NULL) == OK);
+    must(experiment_sums_read(v, e->arm_count, &sums) == OK);
+    experiment_sums_write(&sums, e->arm_count, &twice);
+    must(str_eq(buf_str(&once), buf_str(&twice)));
+    experiment_results(e, &sums, 0.05, &results);
+    must(results.is_trusted == (results.srm_log_bayes < STATS_SRM_ALARM));
+    buf_fini(&once);
+    buf_fini(&twice);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     str text = { (const char *)data, size };
@@ -49,6 +71,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         accepted(&e, text);
     for (size_t i = 0; i < change_issues_kept(&issues) && result == CALLER_BAD_REQUEST; i++)
         must(issues.items[i].offset <= size && issues.items[i].what.len > 0);
+    issues.count = 0;
+    must(experiment_read(&e,
+                         STR("{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":"
+                             "\"b\",\"share\":0.1}]}"),
+                         &issues) == OK ||
+         arena_failed(&arena));
+    if (!arena_failed(&arena))
+        sums_hold(&arena, &e, text);
     arena_fini(&arena);
     return 0;
 }

@@ -362,14 +362,15 @@ static const char *restore(struct rollout *r, struct json checkpoint,
 enum err rollout_restore(struct rollout *r, const struct rollout_spec *spec, struct json checkpoint,
                          const struct rollout_row *rows, size_t row_count, const char **out_what)
 {
-    struct arena arena;
-    struct change_issues issues = { .arena = &arena };
+    struct arena
+        nothing; /* only whether it is valid counts here: the issues' texts need no memory */
+    struct change_issues issues = { .arena = &nothing };
     struct rollout fresh;
     const char *what;
 
-    arena_init(&arena, 1 << 16);
+    arena_init(&nothing, 0);
     what = rollout_init(&fresh, spec, &issues) == OK ? NULL : "the specification is not valid";
-    arena_fini(&arena);
+    arena_fini(&nothing);
     if (!what)
         what = restore(&fresh, checkpoint, rows, row_count);
     if (what) {

@@ -12,6 +12,25 @@
 /* The product of a pattern's repeat counts: the size of its automaton, and so its time and memory. */
 #define REGEX_REPEATS_MAX 2000
 
+/* How often what stands before `at` is written out in the automaton: the largest number of {m,n}; twice for a + (x+ is
+ * xx*) of something that repeats already or of a group that may; 0 for anything else. */
+static int64_t repeats_at(str spec, size_t at)
+{
+    int64_t most = 0, value;
+
+    if (spec.ptr[at] == '+')
+        return at > 0 && memchr("+*?})", spec.ptr[at - 1], 5) != NULL ? 2 : 0;
+    if (spec.ptr[at] != '{')
+        return 0;
+    for (size_t k = at + 1, from = k; k < spec.len && spec.ptr[k] != '}'; k++) {
+        if (spec.ptr[k] == ',')
+            from = k + 1;
+        if (str_to_i64(str_slice(spec, from, k + 1), &value) && value > most)
+            most = value;
+    }
+    return most;
+}
+
 /* Back references backtrack without bound, and repeats of repeats multiply: both are refused. */
 static bool regex_is_tame(str spec)
 {
@@ -20,22 +39,13 @@ static bool regex_is_tame(str spec)
     if (spec.len == 0 || spec.len > REGEX_BYTES_MAX || memchr(spec.ptr, '\0', spec.len) != NULL)
         return false;
     for (size_t i = 0; i < spec.len; i++) {
-        int64_t count = 0;
         if (spec.ptr[i] == '\\') {
             i++;
             if (i < spec.len && spec.ptr[i] >= '1' && spec.ptr[i] <= '9')
                 return false;
             continue;
         }
-        if (spec.ptr[i] != '{')
-            continue;
-        for (size_t k = i + 1, from = k; k < spec.len && spec.ptr[k] != '}'; k++) {
-            if (spec.ptr[k] == ',')
-                from = k + 1;
-            int64_t value;
-            if (str_to_i64(str_slice(spec, from, k + 1), &value) && value > count)
-                count = value;
-        }
+        int64_t count = repeats_at(spec, i);
         if (count > 1 && (!i64_mul(repeats, count, &repeats) || repeats > REGEX_REPEATS_MAX))
             return false;
     }

@@ -54,10 +54,10 @@ void route_counterfactual(struct counterfactual *out, const struct route_logged 
         .n = (int64_t)n, .ips = nothing, .self_normalised = nothing, .doubly_robust = nothing
     };
     struct sums s = sums_of(rows, n, &out->weight_max);
-    if (n < 2)
-        return;
+    if (n < 2 || !(s.weights > 0))
+        return; /* no row says anything about what the other policy would do */
     double ips = s.ips / count, robust = s.doubly_robust / count;
-    double self = s.weights > 0 ? s.ips / s.weights : 0;
+    double self = s.ips / s.weights;
     for (size_t i = 0; i < n; i++) {
         double w = weight_of(&rows[i]);
         ips_squares += pow(w * rows[i].reward - ips, 2);
@@ -66,8 +66,6 @@ void route_counterfactual(struct counterfactual *out, const struct route_logged 
     }
     out->ips = around(ips, sqrt(ips_squares / (count * (count - 1))), z);
     out->doubly_robust = around(robust, sqrt(robust_squares / (count * (count - 1))), z);
-    if (!(s.weights > 0))
-        return; /* the other policy would never have done what was done */
     out->self_normalised = around(self, sqrt(self_squares) / s.weights, z);
     out->effective_n = s.weights * s.weights / s.weights_squared;
 }

@@ -10,7 +10,7 @@
 
 #define SMOOTHING 0.05
 #define GENERIC_PRIOR 0.4 /* the others share the rest */
-#define SURE 0.6 /* below this the guess is generic */
+#define SURE 0.65 /* below this the guess is generic */
 
 static const char *const names[LEXICON_DOMAINS] = { "tactical", "cybersecurity", "stem" };
 

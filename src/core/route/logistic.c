@@ -125,7 +125,7 @@ static void curvature_set(struct logistic_solver *s, const struct logistic_task 
 /* L-BFGS's two loops: direction = −H·gradient. */
 static void direction_set(struct logistic_solver *s)
 {
-    double alpha[MEMORY];
+    double alpha[MEMORY] = { 0 };
     double *d = s->direction;
 
     for (size_t j = 0; j < LOGISTIC_WEIGHTS; j++)

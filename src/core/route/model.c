@@ -197,9 +197,7 @@ uint64_t features_hash(void)
 
 double weight_rounded(double weight)
 {
-    double clipped = fmax(-WEIGHT_MAX, fmin(WEIGHT_MAX, weight));
-
-    return round(clipped / WEIGHT_UNIT);
+    return fmax(-WEIGHT_UNITS_MAX, fmin(WEIGHT_UNITS_MAX, round(weight / WEIGHT_UNIT)));
 }
 
 double six_decimals(double x)

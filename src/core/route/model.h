@@ -15,7 +15,7 @@
 #define MODEL_ARMS_MAX 1024
 #define DOMAIN_DEPTH_MAX 8 /* dots; what is deeper counts for its ancestor of this depth */
 #define WEIGHT_UNIT 1e-5
-#define WEIGHT_MAX 50.0 /* below which a float holds every unit */
+#define WEIGHT_UNITS_MAX 5000000 /* 50; below, a float holds every unit */
 #define FEATURE_SCALE_MIN 1e-6
 
 /* Labels by which a rate is pulled to the one above it: a domain with as many is half its own. */

@@ -47,8 +47,7 @@ static bool weight_get(struct json value, double *out)
 {
     int64_t units;
 
-    if (!json_i64(value, &units) || units < -WEIGHT_MAX / WEIGHT_UNIT ||
-        units > WEIGHT_MAX / WEIGHT_UNIT)
+    if (!json_i64(value, &units) || units < -WEIGHT_UNITS_MAX || units > WEIGHT_UNITS_MAX)
         return false;
     *out = (double)units * WEIGHT_UNIT;
     return true;

@@ -100,7 +100,8 @@ struct counterfactual {
     double effective_n; /* (Σ w)² / Σ w²: how many rows this is worth */
     double weight_max;
 };
-/* Normal intervals at 1 − alpha; without rows everything is 0 and the intervals are (−∞, ∞)-like: ±DBL_MAX. */
+/* Normal intervals at 1 − alpha. Fewer than two rows, or none that the other policy could have made: estimates are 0 and
+ * the intervals are everything, ±DBL_MAX. */
 void route_counterfactual(struct counterfactual *out, const struct route_logged *rows, size_t n,
                           double alpha);
 

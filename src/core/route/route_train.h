@@ -4,9 +4,12 @@
  * it is on rows that it has not seen.
  *
  * The head is logistic, on gain: strong right and weak wrong. Its L2 weight is chosen by inner cross-validation over a
- * small grid that begins with infinity, which is the table of rates by domain; its calibration is fitted on out-of-fold
- * scores. All figures of the report come from folds that were held out from everything that produced them: weights, domain rates,
- * the choice of the L2 weight, and calibration. Rows of one id are in one fold.
+ * small grid; its calibration is fitted on out-of-fold scores. Beside it stands the table of rates by domain, which is
+ * the same head with an infinite L2 weight: whichever has the higher held-out APGR becomes the model.
+ *
+ * All figures of the report come from folds that were held out from everything that produced them: weights, domain rates,
+ * the choice of the L2 weight, and calibration. Only the choice between the two is made on the figures that are reported,
+ * so that the chosen one's is a little optimistic; both are there to be compared. Rows of one id are in one fold.
  *
  * May include: base, core/json, core/stats, core/calibration.
  */
@@ -42,7 +45,8 @@ struct route_run {
     double raw_confidence; /* [0, 1]; negative: none */
 };
 struct route_training {
-    const struct route_row *rows; /* ROUTE_TRAIN_ROWS_MIN..ROUTE_TRAIN_ROWS_MAX */
+    const struct route_row
+        *rows; /* ROUTE_TRAIN_ROWS_MIN..ROUTE_TRAIN_ROWS_MAX, or none when there are runs */
     size_t row_count;
     const struct route_run *runs; /* may be none */
     size_t run_count;
@@ -81,8 +85,9 @@ struct route_train_report {
     double lambda_weak;
 };
 
-/* Model and report; everything lives in the arena (about 4 KiB a row and 20 MiB besides). CALLER_BAD_REQUEST for too few or
- * too many rows, or folds out of range; rows in another order are other folds. */
+/* Model and report; everything lives in the arena (about 4 KiB a row and 1 MiB besides). Without rows the model knows arms
+ * and confidences only: its facts.n is 0, and the report is empty. CALLER_BAD_REQUEST for too few or too many rows, or folds
+ * out of range. */
 NODISCARD enum err route_train(struct arena *arena, const struct route_training *training,
                                const struct route_train_options *options,
                                const struct route_model **out, struct route_train_report *report);

@@ -45,7 +45,7 @@ static size_t names_keep(struct arena *arena, const struct name_count *counts, s
         least *= 2;
         kept = 0;
         for (size_t i = 0; i < n; i++)
-            kept += counts[i].n >= least || counts[i].name.len == 0;
+            kept += counts[i].n >= least;
     }
     kept = 0;
     for (size_t i = 0; i < n; i++)
@@ -82,42 +82,96 @@ enum err train_names(struct arena *arena, str *names, size_t n, size_t max, str 
 
 /* ---- folds ---- */
 
+#define STRATUM_QUESTIONS_MIN 100
+
 struct dealt {
+    str domain; /* its stratum's */
+    int outcome; /* which of the two were right */
     uint64_t order; /* of a seeded shuffle of ids */
     str id;
     uint32_t row;
 };
 
-static int dealt_cmp(const void *a, const void *b)
+static int id_cmp(const void *a, const void *b)
 {
     const struct dealt *left = a, *right = b;
-
-    if (left->order != right->order)
-        return left->order < right->order ? -1 : 1;
     int order = str_cmp(left->id, right->id);
+
     return order != 0 ? order : (left->row > right->row) - (left->row < right->row);
 }
 
-/* Deals distinct ids in a seeded order, one to each fold in turn. */
+static int domain_cmp(const void *a, const void *b)
+{
+    const struct dealt *left = a, *right = b;
+
+    return str_cmp(left->domain, right->domain);
+}
+
+static int dealt_cmp(const void *a, const void *b)
+{
+    const struct dealt *left = a, *right = b;
+    int order = left->outcome - right->outcome;
+
+    if (order == 0)
+        order = str_cmp(left->domain, right->domain);
+    if (order == 0)
+        order = (left->order > right->order) - (left->order < right->order);
+    return order != 0 ? order : str_cmp(left->id, right->id);
+}
+
+/* Rows of one id become one card; every row gets the number of its question. */
+static size_t questions_number(struct train *t, struct dealt *cards)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < t->n; i++) {
+        const struct route_row *row = &t->data->rows[i];
+        cards[i] = (struct dealt){ .domain = row->domain,
+                                   .outcome = row->weak_right * 2 + row->strong_right,
+                                   .order = rng_mix(t->options->seed ^ str_hash(row->id)),
+                                   .id = row->id,
+                                   .row = (uint32_t)i };
+    }
+    qsort(cards, t->n, sizeof(*cards), id_cmp);
+    for (size_t i = 0; i < t->n; i++) {
+        if (i == 0 || !str_eq(cards[i].id, cards[count - 1].id))
+            cards[count++] = cards[i];
+        t->question[cards[i].row] = (uint32_t)(count - 1);
+    }
+    return count;
+}
+
+/* Small domains become one. Were each a stratum of its own, two questions of one domain and outcome would never share a
+ * fold, and then what a table has counted of a domain would betray the outcome of what it has not. */
+static void strata_merge(struct dealt *cards, size_t count)
+{
+    qsort(cards, count, sizeof(*cards), domain_cmp);
+    for (size_t at = 0, end; at < count; at = end) {
+        for (end = at + 1; end < count && domain_cmp(&cards[at], &cards[end]) == 0;)
+            end++;
+        for (size_t i = end - at < STRATUM_QUESTIONS_MIN ? at : end; i < end; i++)
+            cards[i].domain = STR("");
+    }
+}
+
+/* Deals the questions of each outcome and large domain, shuffled, one to each fold in turn. Without such strata a fold that
+ * has more gains than its share is judged by models that have seen fewer, and its rows rank below the other folds'. */
 static enum err folds_deal(struct train *t)
 {
     struct dealt *cards = ARENA_ARRAY(t->arena, t->n, struct dealt);
-    size_t ids = 0;
+    uint8_t *fold_of_question = ARENA_ARRAY(t->arena, t->n, uint8_t);
 
     t->fold = ARENA_ARRAY(t->arena, t->n, uint8_t);
     t->question = ARENA_ARRAY(t->arena, t->n, uint32_t);
     if (arena_failed(t->arena))
         return WEIR_NO_MEMORY;
-    for (size_t i = 0; i < t->n; i++) {
-        str id = t->data->rows[i].id;
-        cards[i] = (struct dealt){ rng_mix(t->options->seed ^ str_hash(id)), id, (uint32_t)i };
-    }
-    qsort(cards, t->n, sizeof(*cards), dealt_cmp);
-    for (size_t i = 0; i < t->n; i++) {
-        ids += i == 0 || !str_eq(cards[i].id, cards[i - 1].id);
-        t->fold[cards[i].row] = (uint8_t)((ids - 1) % t->folds);
-        t->question[cards[i].row] = (uint32_t)(ids - 1);
-    }
+    size_t questions = questions_number(t, cards);
+    strata_merge(cards, questions);
+    qsort(cards, questions, sizeof(*cards), dealt_cmp);
+    for (size_t i = 0; i < questions; i++)
+        fold_of_question[t->question[cards[i].row]] = (uint8_t)(i % t->folds);
+    for (size_t i = 0; i < t->n; i++)
+        t->fold[i] = fold_of_question[t->question[i]];
     return OK;
 }
 

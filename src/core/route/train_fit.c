@@ -11,7 +11,7 @@
 #include "core/calibration/fit_json.h"
 #include "core/route/train_internal.h"
 
-const double train_lambdas[LAMBDAS] = { INFINITY, 1000, 300, 100, 30, 10 };
+const double train_lambdas[LAMBDAS] = { INFINITY, 1000, 300, 100, 30, 10, 3, 1 };
 
 static size_t cross_index(const struct train *t, size_t lambda, size_t row, size_t other)
 {
@@ -69,14 +69,14 @@ static void path_run(struct train *t, enum head head, size_t a, size_t b, struct
 }
 
 /* The lambda of the least loss on rows outside `fold`, by models that have not seen it; `folds`: on all rows. Ties go to
- * the stronger regularisation. */
+ * the stronger regularisation. The table of rates is no choice for gain: there it is a contender of its own. */
 static size_t lambda_choose(const struct train *t, const struct cross *c, enum head head,
                             size_t fold)
 {
+    size_t best = head == HEAD_GAIN ? 1 : 0;
     double least = INFINITY;
-    size_t best = 0;
 
-    for (size_t lambda = 0; lambda < LAMBDAS; lambda++) {
+    for (size_t lambda = best; lambda < LAMBDAS; lambda++) {
         double loss = 0;
         for (size_t i = 0; i < t->n; i++) {
             size_t other = fold == t->folds ? t->fold[i] : fold;
@@ -107,6 +107,91 @@ enum err train_cross(struct train *t, enum head head, bool is_nested, struct cro
 
 /* ---- calibration ---- */
 
+/* Below this many of the rarer label isotonic regression mostly learns its noise: its outermost blocks, a few labels each,
+ * promise 0 or 1. */
+#define ISOTONIC_LABELS_MIN 1000
+#define PLATT_ITERATIONS_MAX 50
+
+struct platt {
+    double slope, intercept;
+};
+
+static double platt_loss(struct platt p, const struct labelled *items, size_t n, double high,
+                         double low)
+{
+    double loss = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        double x = p.slope * items[i].score + p.intercept;
+        loss += logistic_loss(x, false) - (items[i].is_right ? high : low) * x;
+    }
+    return loss;
+}
+
+/* Newton's step; nothing where there is no curvature. */
+static struct platt platt_step(struct platt p, const struct labelled *items, size_t n, double high,
+                               double low)
+{
+    double g1 = 0, g0 = 0, h11 = 1e-9, h10 = 0, h00 = 1e-9;
+
+    for (size_t i = 0; i < n; i++) {
+        double x = items[i].score, q = logistic_of(p.slope * x + p.intercept);
+        double miss = q - (items[i].is_right ? high : low), curve = q * (1 - q);
+        g1 += miss * x;
+        g0 += miss;
+        h11 += curve * x * x;
+        h10 += curve * x;
+        h00 += curve;
+    }
+    double determinant = h11 * h00 - h10 * h10;
+    if (!(determinant > 0))
+        return (struct platt){ 0, 0 };
+    return (struct platt){ (h10 * g0 - h00 * g1) / determinant,
+                           (h10 * g1 - h11 * g0) / determinant };
+}
+
+/* Platt 1999, his targets included: slope and intercept of log odds. A slope below 0 says that the score is worth
+ * nothing, and then the calibration is the rate alone. */
+static struct platt platt_fit(const struct labelled *items, size_t n, size_t right)
+{
+    double high = ((double)right + 1) / ((double)right + 2);
+    double low = 1 / ((double)(n - right) + 2);
+    double rate = ((double)right * high + (double)(n - right) * low) / (double)n;
+    struct platt p = { 1, 0 };
+    double loss = platt_loss(p, items, n, high, low);
+
+    for (int i = 0; i < PLATT_ITERATIONS_MAX; i++) {
+        struct platt step = platt_step(p, items, n, high, low), next;
+        double share = 1, reached = INFINITY;
+        for (; share > 1e-6 && !(reached < loss); share /= 2) {
+            next = (struct platt){ p.slope + share * step.slope,
+                                   p.intercept + share * step.intercept };
+            reached = platt_loss(next, items, n, high, low);
+        }
+        if (!(reached < loss))
+            break;
+        p = next;
+        loss = reached;
+    }
+    return p.slope > 0 ? p : (struct platt){ 0, log(rate / (1 - rate)) };
+}
+
+static enum err items_fit(struct train *t, const struct labelled *items, size_t n, struct fit *out)
+{
+    size_t right = 0;
+
+    for (size_t i = 0; i < n; i++)
+        right += items[i].is_right;
+    if (n > 0 && (right < ISOTONIC_LABELS_MIN || n - right < ISOTONIC_LABELS_MIN)) {
+        struct platt p = platt_fit(items, n, right);
+        *out = (struct fit){
+            .kind = FIT_PLATT, .n = (int64_t)n, .slope = p.slope, .intercept = p.intercept
+        };
+        return OK;
+    }
+    return fit_make(out, items, n, t->arena);
+}
+
 /* From the out-of-fold log odds of the rows outside `fold`; `folds`: of all rows. */
 static enum err calibration_fit(struct train *t, const struct cross *c, enum head head,
                                 size_t lambda, size_t fold, struct fit *out)
@@ -121,7 +206,7 @@ static enum err calibration_fit(struct train *t, const struct cross *c, enum hea
         if (t->fold[i] != fold)
             items[n++] = (struct labelled){ cross_at(t, c, lambda, i, other), t->labels[head][i] };
     }
-    enum err e = fit_make(out, items, n, t->arena);
+    enum err e = items_fit(t, items, n, out);
     if (e == OK)
         fit_round(out);
     return e;

@@ -8,7 +8,7 @@
 #include "core/route/route_train.h"
 
 /* The grid of L2 weights, from infinity (no features at all) down; a path starts each from the one before. */
-#define LAMBDAS 6
+#define LAMBDAS 8
 extern const double train_lambdas[LAMBDAS];
 
 struct train {

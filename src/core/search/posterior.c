@@ -4,8 +4,6 @@
 
 #include <math.h>
 
-#define HALF_PI 1.57079632679489661923
-
 /* ---- from observations ---- */
 
 struct posterior posterior_beta(double prior_a, double prior_b, double count, double sum)
@@ -37,72 +35,99 @@ struct posterior posterior_student(const struct student_prior *prior, double cou
 /* ---- draws ---- */
 
 /* A point of the unit disc other than its centre; the squared radius. */
-static double disc_draw(struct rng *rng, double *out_x)
+static double disc_draw(struct rng *rng, double *out_x, double *out_y)
 {
     for (;;) {
         double x = 2 * rng_unit(rng) - 1, y = 2 * rng_unit(rng) - 1;
         double square = x * x + y * y;
         if (square < 1 && square > 0) {
             *out_x = x;
+            *out_y = y;
             return square;
         }
     }
 }
 
+/* Two independent normal deviates: Marsaglia's polar method. */
+static double normal_pair_draw(struct rng *rng, double *out_other)
+{
+    double x, y, square = disc_draw(rng, &x, &y), factor = sqrt(-2 * log(square) / square);
+
+    *out_other = y * factor;
+    return x * factor;
+}
+
 /* Bailey, Polar generation of random variates with the t-distribution (1994). */
 static double student_draw(double freedom, struct rng *rng)
 {
-    double x, square = disc_draw(rng, &x);
+    double x, y, square = disc_draw(rng, &x, &y);
 
     return x * sqrt(freedom * expm1(-2 / freedom * log(square)) / square);
 }
 
-/* Marsaglia and Tsang, A simple method for generating gamma variables (2000); shape >= 1. */
-static double gamma_draw_large(double shape, struct rng *rng)
+/* Marsaglia and Tsang, A simple method for generating gamma variables (2000); shape >= 1. The first try is made with
+ * the normal deviate that is given. */
+static double gamma_draw_large(double shape, double normal, struct rng *rng)
 {
-    double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d);
+    double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d), unused;
 
-    for (;;) {
-        double x, square = disc_draw(rng, &x);
-        double normal = x * sqrt(-2 * log(square) / square);
+    for (;; normal = normal_pair_draw(rng, &unused)) {
         double v = 1 + c * normal;
         if (v <= 0)
             continue;
         v = v * v * v;
         double u = 1 - rng_unit(rng);
-        double n2 = normal * normal;
-        if (u < 1 - 0.0331 * n2 * n2 || log(u) < 0.5 * n2 + d * (1 - v + log(v)))
+        double square = normal * normal;
+        if (u < 1 - 0.0331 * square * square || log(u) < 0.5 * square + d * (1 - v + log(v)))
             return d * v;
     }
 }
 
-static double gamma_draw(double shape, struct rng *rng)
+static double gamma_draw(double shape, double normal, struct rng *rng)
 {
     if (shape >= 1)
-        return gamma_draw_large(shape, rng);
-    return gamma_draw_large(shape + 1, rng) * pow(1 - rng_unit(rng), 1 / shape);
+        return gamma_draw_large(shape, normal, rng);
+    return gamma_draw_large(shape + 1, normal, rng) * pow(1 - rng_unit(rng), 1 / shape);
 }
 
 double posterior_draw(const struct posterior *p, struct rng *rng)
 {
     if (p->kind == POSTERIOR_STUDENT)
         return p->location + p->scale * student_draw(p->freedom, rng);
-    double x = gamma_draw(p->a, rng), y = gamma_draw(p->b, rng);
+    double first, second = normal_pair_draw(rng, &first);
+    double x = gamma_draw(p->a, first, rng), y = gamma_draw(p->b, second, rng);
     return x + y > 0 ? x / (x + y) : 0.5; /* both underflow only for shapes far below 1 */
 }
 
 /* ---- tails ---- */
 
-static double log_gamma(double x)
+/* Stirling's series for ln Gamma(x) - (x - 1/2) ln x + x - ln(2π)/2, to ten digits from x = 7 on (DLMF 5.11.1). */
+static double stirling_rest(double x)
 {
-    int sign;
+    double r = 1 / x, r2 = r * r;
 
-    return lgamma_r(x, &sign);
+    return r * (1.0 / 12 - r2 * (1.0 / 360 - r2 * (1.0 / 1260 - r2 / 1680)));
 }
 
+/* Raises x to 7 or more; Gamma(x before) = Gamma(x after) / the product returned. */
+static double gamma_raise(double *x)
+{
+    double product = 1;
+
+    for (; *x < 7; *x += 1)
+        product *= *x;
+    return product;
+}
+
+/* ln B(a, b) = ln Gamma(a) + ln Gamma(b) - ln Gamma(a + b), in a third of the time of three lgamma(). */
 static double log_beta(double a, double b)
 {
-    return log_gamma(a) + log_gamma(b) - log_gamma(a + b);
+    const double half_log_two_pi = 0.91893853320467274178;
+    double c = a + b, raised = gamma_raise(&c);
+
+    raised /= gamma_raise(&a) * gamma_raise(&b);
+    return log(raised) + (a - 0.5) * log(a) + (b - 0.5) * log(b) - (c - 0.5) * log(c) + c - a - b +
+           half_log_two_pi + stirling_rest(a) + stirling_rest(b) - stirling_rest(c);
 }
 
 /* The continued fraction of the incomplete beta function (NIST DLMF 8.17.22) by Lentz's method; it converges fast for
@@ -123,7 +148,7 @@ static double beta_fraction(double a, double b, double x)
         d = 1 / (1 + odd * d);
         c = 1 + odd / c;
         h *= d * c;
-        if (fabs(d * c - 1) < 1e-10)
+        if (fabs(d * c - 1) < 1e-9)
             break;
     }
     return h;
@@ -142,10 +167,23 @@ static double beta_below(double a, double b, double log_b, double x, double y)
     return 1 - front * beta_fraction(b, a, y) / b;
 }
 
-static double student_tail(double freedom, double t)
+static double log_beta_of(const struct posterior *p)
 {
-    double square = t * t, x = freedom / (freedom + square), y = square / (freedom + square);
-    double outside = beta_below(freedom / 2, 0.5, log_beta(freedom / 2, 0.5), x, y);
+    if (p->log_beta != 0)
+        return p->log_beta;
+    return p->kind == POSTERIOR_BETA ? log_beta(p->a, p->b) : log_beta(p->freedom / 2, 0.5);
+}
+
+void posterior_prepare(struct posterior *p)
+{
+    p->log_beta = log_beta_of(p);
+}
+
+static double student_tail(const struct posterior *p, double t)
+{
+    double square = t * t, x = p->freedom / (p->freedom + square);
+    double y = square / (p->freedom + square);
+    double outside = beta_below(p->freedom / 2, 0.5, log_beta_of(p), x, y);
 
     return t > 0 ? outside / 2 : 1 - outside / 2; /* outside: P(|T| > |t|), DLMF 8.17 */
 }
@@ -153,8 +191,21 @@ static double student_tail(double freedom, double t)
 double posterior_tail(const struct posterior *p, double x)
 {
     if (p->kind == POSTERIOR_STUDENT)
-        return student_tail(p->freedom, (x - p->location) / p->scale);
-    return beta_below(p->b, p->a, log_beta(p->a, p->b), 1 - x, x);
+        return student_tail(p, (x - p->location) / p->scale);
+    return beta_below(p->b, p->a, log_beta_of(p), 1 - x, x);
+}
+
+/* Chernoff's bound of P((1-x)·Gamma(a) > x·Gamma(b)), which is the tail: (x/m)^a ((1-x)/(1-m))^b for x above the mean
+ * m = a/(a+b). */
+double posterior_tail_chernoff(const struct posterior *p, double x)
+{
+    double sum = p->a + p->b;
+
+    if (p->kind == POSTERIOR_STUDENT || x * sum <= p->a)
+        return 1;
+    if (x >= 1)
+        return 0;
+    return exp(p->a * log(x * sum / p->a) + p->b * log((1 - x) * sum / p->b));
 }
 
 /* ---- inverse tails ---- */
@@ -213,35 +264,76 @@ static double student_tail_inverse(double n, double tail)
     return sqrt(n * expm1(a * y * y));
 }
 
-/* Newton's steps for ln P(X > 1 - y) in ln y, which is nearly a straight line where y is small, kept between
- * shrinking ends. It begins with the tail's first term, y^b / (b B(a, b)). */
-static double beta_tail_inverse(double a, double b, double tail)
+static double beta_above(const struct posterior *p, double y) /* P(X > 1 - y); prepared */
 {
-    double log_b = log_beta(a, b), low = 0, high = 1;
-    double y = exp((log(tail * b) + log_b) / b);
+    return beta_below(p->b, p->a, p->log_beta, y, 1 - y);
+}
 
-    if (y > b / (a + b))
-        y = b / (a + b);
+/* Newton's steps for ln P(X > 1 - y) in ln y, which is nearly a straight line where y is small, kept between
+ * shrinking ends. `above` is that chance at the first y. The last step is made after the test, which leaves an error of
+ * about its square. */
+static double beta_tail_inverse(const struct posterior *p, double tail, double y, double above)
+{
+    double low = 0, high = 1;
+
     for (int i = 0; i < 60 && high - low > 1e-15 * high; i++) {
-        double above = beta_below(b, a, log_b, y, 1 - y);
         double error = log(above / tail);
-        if (fabs(error) < 1e-7)
-            break;
+        double slope = exp(p->b * log(y) + (p->a - 1) * log1p(-y) - p->log_beta) / above;
+        double next = y * exp(-error / slope);
         if (error > 0)
             high = y;
         else
             low = y;
-        double slope = exp(b * log(y) + (a - 1) * log1p(-y) - log_b) / above;
-        double next = y * exp(-error / slope);
-        y = next > low && next < high ? next : (low + high) / 2;
+        bool is_inside = next > low && next < high;
+        y = is_inside ? next : (low + high) / 2;
+        if (is_inside && fabs(error) < 1e-3 * (1 - tail))
+            break;
+        above = beta_above(p, y);
     }
     return 1 - y;
 }
 
+/* Begins with the tail's first term, y^b / (b B(a, b)), or the mean. */
+static double beta_tail_inverse_anew(const struct posterior *p, double tail)
+{
+    double y = exp((log(tail * p->b) + p->log_beta) / p->b), mean = p->b / (p->a + p->b);
+
+    y = y < mean ? y : mean;
+    return beta_tail_inverse(p, tail, y, beta_above(p, y));
+}
+
+bool posterior_tail_exceeds(const struct posterior *p, double tail, double floor, double *out)
+{
+    if (p->kind == POSTERIOR_STUDENT) {
+        double x = posterior_tail_inverse(p, tail);
+        if (x > floor)
+            *out = x;
+        return x > floor;
+    }
+    if (posterior_tail_chernoff(p, floor) <= tail)
+        return false;
+    struct posterior beta = *p;
+    posterior_prepare(&beta);
+    if (floor <= 0) {
+        *out = beta_tail_inverse_anew(&beta, tail);
+        return true;
+    }
+    double above = beta_above(&beta, 1 - floor);
+    if (above <= tail)
+        return false;
+    double x = beta_tail_inverse(&beta, tail, 1 - floor, above);
+    if (x > floor)
+        *out = x;
+    return x > floor;
+}
+
 double posterior_tail_inverse(const struct posterior *p, double tail)
 {
-    if (p->kind == POSTERIOR_BETA)
-        return beta_tail_inverse(p->a, p->b, tail);
+    if (p->kind == POSTERIOR_BETA) {
+        struct posterior beta = *p;
+        posterior_prepare(&beta);
+        return beta_tail_inverse_anew(&beta, tail);
+    }
     if (tail > 0.5)
         return p->location - p->scale * student_tail_inverse(p->freedom, 1 - tail);
     return p->location + p->scale * student_tail_inverse(p->freedom, tail);

@@ -76,8 +76,8 @@ static void a_node_takes_at_most_64_bytes(void)
             c.tickets_max = 1;
             REQUIRE(setup_open(&s, &c));
             CHECK(search_node_bytes(s.tree) <= 64);
-            /* What is claimed is what the arena gave, but for the tree and its ticket. */
-            CHECK_NEAR((double)s.arena.used / c.nodes_max, search_node_bytes(s.tree), 0.1);
+            /* What is claimed is what the arena gave, but for the tree, its ticket, and ab's table of bounds. */
+            CHECK_NEAR((double)s.arena.used / c.nodes_max, search_node_bytes(s.tree), 0.8);
             setup_close(&s);
         }
 }

@@ -41,7 +41,7 @@ static double gap_ratio(const struct race *race, size_t i)
 
     if (gap <= race->gap_min)
         return 1;
-    return race->gap_min > 0 ? gap / race->gap_min * (gap / race->gap_min) : INFINITY;
+    return gap / race->gap_min * (gap / race->gap_min);
 }
 
 /*
@@ -134,8 +134,6 @@ bool stats_allocation_stops(const struct arm_moments *arms, size_t count, double
     const struct arm_moments *best = &arms[best_arm(arms, count)];
     for (size_t i = 0; i < count; i++) {
         const struct arm_moments *arm = &arms[i];
-        if (arm->n < 1)
-            return false;
         total += (double)arm->n;
         if (arm == best)
             continue;

@@ -99,6 +99,8 @@ static void what_is_not_known_is_shared_equally(void)
     stats_allocation(unknown, 2, .1, shares);
     CHECK_NEAR(shares[0], .5, 0);
     CHECK(!stats_allocation_stops(unknown, 2, .1, .05));
+    unknown[1].mean = -1e6;
+    CHECK(!stats_allocation_stops(unknown, 2, .1, .05));
     stats_allocation(wild, 2, 0, shares);
     CHECK(shares[0] >= 0 && shares[1] <= 1);
     CHECK_NEAR(shares[0] + shares[1], 1, 1e-12);
@@ -119,6 +121,10 @@ static void the_stopping_rule(void)
     CHECK(!stats_allocation_stops(arms, 3, epsilon * 1.001, .049));
     CHECK(stats_allocation_stops(arms, 1, 0, .05));
     arms[2].n = 0;
+    CHECK(!stats_allocation_stops(arms, 3, 10, .05));
+    CHECK(stats_allocation_stops(&arms[2], 1, 0, .05));
+    CHECK(stats_allocation_stops(NULL, 0, 0, .05));
+    arms[0].n = arms[1].n = 0;
     CHECK(!stats_allocation_stops(arms, 3, 10, .05));
 }
 

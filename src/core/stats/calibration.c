@@ -139,8 +139,7 @@ static void fit_platt(struct fit *out, const struct labelled *items, size_t n,
     double base = (right * l.high + (total - right) * l.low) / total;
     l.intercept = log(base / (1 - base));
     struct logistic flat = l;
-    if (!is_flat)
-        logistic_fit(&l, standard, n);
+    logistic_fit(&l, standard, n);
     if (!(l.slope > 0))
         l = flat;
     out->slope = is_flat ? 0 : l.slope / deviation;
@@ -158,6 +157,7 @@ static double block_mean(const struct isotonic_block *b)
 static void block_join(struct isotonic_block *a, const struct isotonic_block *b)
 {
     a->to = b->to;
+    a->score_sum += b->score_sum;
     a->n += b->n;
     a->right += b->right;
 }
@@ -174,9 +174,10 @@ size_t isotonic_pool(const struct labelled *sorted, size_t n, struct isotonic_bl
     size_t count = 0;
 
     for (size_t i = 0; i < n; i++) {
-        struct isotonic_block one = { sorted[i].score, sorted[i].score, 1, sorted[i].is_right };
-        bool is_tied = i + 1 < n && sorted[i + 1].score == sorted[i].score;
-        if (i > 0 && sorted[i - 1].score == sorted[i].score)
+        double score = sorted[i].score;
+        struct isotonic_block one = { score, score, score, 1, sorted[i].is_right };
+        bool is_tied = i + 1 < n && sorted[i + 1].score == score;
+        if (i > 0 && sorted[i - 1].score == score)
             block_join(&out[count - 1], &one);
         else
             out[count++] = one;
@@ -188,16 +189,6 @@ size_t isotonic_pool(const struct labelled *sorted, size_t n, struct isotonic_bl
     return count;
 }
 
-/* A block of one score is one knot, a longer one two, so that the map is flat inside a block and linear between blocks. */
-static size_t knots_of(const struct isotonic_block *blocks, size_t count)
-{
-    size_t knots = 0;
-
-    for (size_t i = 0; i < count; i++)
-        knots += blocks[i].from < blocks[i].to ? 2 : 1;
-    return knots;
-}
-
 /* What joining two neighbours adds to the squared error (Ward 1963). */
 static double join_loss(const struct isotonic_block *a, const struct isotonic_block *b)
 {
@@ -206,9 +197,10 @@ static double join_loss(const struct isotonic_block *a, const struct isotonic_bl
     return na * nb / (na + nb) * diff * diff;
 }
 
-static size_t blocks_thin(struct isotonic_block *blocks, size_t count)
+/* Joins the neighbours that lose least until at most `most` blocks are left; how many that are. */
+static size_t blocks_thin(struct isotonic_block *blocks, size_t count, size_t most)
 {
-    while (knots_of(blocks, count) > FIT_KNOTS_MAX) {
+    while (count > most) {
         size_t best = 0;
         for (size_t i = 1; i + 1 < count; i++) {
             if (join_loss(&blocks[i], &blocks[i + 1]) < join_loss(&blocks[best], &blocks[best + 1]))
@@ -222,15 +214,39 @@ static size_t blocks_thin(struct isotonic_block *blocks, size_t count)
     return count;
 }
 
-static void fit_isotonic(struct fit *out, const struct isotonic_block *blocks, size_t count)
+static void knot_add(struct fit *out, double score, double value)
+{
+    out->score[out->knots] = score;
+    out->value[out->knots++] = value;
+}
+
+/* Knots at both ends of each block (at one, when it is one score): the projection itself. */
+static void fit_flat(struct fit *out, const struct isotonic_block *blocks, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        double ends[2] = { blocks[i].from, blocks[i].to };
-        for (size_t end = 0; end < (ends[0] < ends[1] ? 2u : 1u); end++) {
-            out->score[out->knots] = ends[end];
-            out->value[out->knots++] = block_mean(&blocks[i]);
-        }
+        knot_add(out, blocks[i].from, block_mean(&blocks[i]));
+        if (blocks[i].from < blocks[i].to)
+            knot_add(out, blocks[i].to, block_mean(&blocks[i]));
     }
+}
+
+/* One knot a block, at the mean of its scores (centred isotonic regression, Oron and Flournoy 2017). */
+static void fit_centred(struct fit *out, const struct isotonic_block *blocks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        knot_add(out, blocks[i].score_sum / (double)blocks[i].n, block_mean(&blocks[i]));
+}
+
+static void fit_isotonic(struct fit *out, struct isotonic_block *blocks, size_t count)
+{
+    size_t knots = 0;
+
+    for (size_t i = 0; i < count; i++)
+        knots += blocks[i].from < blocks[i].to ? 2 : 1;
+    if (knots <= FIT_KNOTS_MAX)
+        fit_flat(out, blocks, count);
+    else
+        fit_centred(out, blocks, blocks_thin(blocks, count, FIT_KNOTS_MAX));
 }
 
 /* ---- the fit ---- */
@@ -253,7 +269,7 @@ enum err fit_make(struct fit *out, const struct labelled *items, size_t n, struc
         for (size_t i = 0; i < n; i++)
             sorted[i] = items[i];
         labelled_sort(sorted, spare, n);
-        fit_isotonic(&fit, blocks, blocks_thin(blocks, isotonic_pool(sorted, n, blocks)));
+        fit_isotonic(&fit, blocks, isotonic_pool(sorted, n, blocks));
     }
     *out = fit;
     return OK;

@@ -29,8 +29,8 @@ struct fit {
     int64_t n; /* labels it was made from */
     double slope, intercept; /* Platt: 1/(1 + exp(-(slope·score + intercept))) */
     /* Isotonic: value[i] at score[i], linear between, constant outside. A block of pooled labels is a knot at its lowest score and
-     * one at its highest. Where that makes too many knots, neighbours whose joining adds least to the squared error are
-     * joined first. */
+     * one at its highest. Where that makes too many knots, it is one knot at the mean of its scores; and where there are
+     * more blocks than knots, neighbours whose joining adds least to the squared error are joined before. */
     size_t knots;
     double score[FIT_KNOTS_MAX];
     double value[FIT_KNOTS_MAX];

@@ -71,7 +71,7 @@ double stats_mixture_bound(double v, double rho, double alpha)
 /* Outcomes of 0 and 1 are those whose sum is that of their squares. */
 static bool is_binary(const struct moments *m)
 {
-    return m->sum == m->sum_squares && m->sum >= 0 && m->sum <= (double)m->n;
+    return m->sum == m->sum_squares && m->sum <= (double)m->n;
 }
 
 /* An arm of successes only has still some chance to fail: Laplace's (k + 1)/(n + 2) instead of 0. */
@@ -130,17 +130,20 @@ struct comparison stats_compare(const struct moments *a, const struct moments *b
     if (a->n == 0 || b->n == 0 || (options->is_relative && mean_a == 0))
         return out;
     double scale = options->is_relative ? fabs(mean_a) : 1;
-    out.diff.estimate = (mean_b - mean_a) / scale;
+    double estimate = (mean_b - mean_a) / scale;
+    if (!isfinite(estimate))
+        return out;
+    out.diff.estimate = estimate;
     double variance_a = arm_variance(a) / (double)a->n, variance_b = arm_variance(b) / (double)b->n;
     double share = options->is_relative ? mean_b / mean_a : 1;
     double se = sqrt(variance_b + variance_a * share * share) / scale;
-    if (!(variance_a > 0 && variance_b > 0 && isfinite(se) && isfinite(out.diff.estimate)))
+    if (!(variance_a > 0 && variance_b > 0 && isfinite(se)))
         return out;
     double half = se * half_width(scaled, options);
-    out.diff.lower = out.diff.estimate - half;
-    out.diff.upper = out.diff.estimate + half;
+    out.diff.lower = estimate - half;
+    out.diff.upper = estimate + half;
     out.se = se;
-    out.p = always_valid_p(out.diff.estimate / se, scaled);
+    out.p = always_valid_p(estimate / se, scaled);
     out.is_valid = has_enough(a, b);
     return out;
 }

@@ -96,7 +96,7 @@ struct quantile histogram_quantile(const struct histogram *h, double q)
     if (h->n < HISTOGRAM_QUANTILE_N_MIN)
         return out;
     /* A product like .07 · 100 may round up past its whole number. */
-    double rank = fmax(ceil(q * (double)h->n * (1 - 4 * DBL_EPSILON)), 1);
+    double rank = ceil(q * (double)h->n * (1 - 4 * DBL_EPSILON));
     for (; index < HISTOGRAM_BUCKETS - 1; index++) {
         seen += h->counts[index];
         if ((double)seen >= rank)

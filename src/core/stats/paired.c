@@ -76,8 +76,7 @@ static double tango_deviation(const struct tango *t, double delta)
     double b = (2 * t->n - up + down) * size - up - down;
     double c = down * size * (1 - size);
     double root = sqrt(b * b + 8 * t->n * c);
-    /* The root of 2n q² + b q - c, in the form that does not cancel. */
-    double q = b > 0 ? 2 * c / (b + root) : (root - b) / (4 * t->n);
+    double q = (root - b) / (4 * t->n); /* the root of 2n q² + b q - c */
     return sqrt(t->n * fmax(2 * q + size * (1 - size), 0));
 }
 
@@ -101,18 +100,10 @@ static double tango_bound(const struct tango *t, double z)
     return lo + (hi - lo) / 2;
 }
 
-/* An end of the range that the bound reached is exact. */
-static double tango_end(double bound)
-{
-    return fabs(bound) > 1 - 1e-15 ? copysign(1, bound) : bound;
-}
-
 /* A margin at which non-inferiority and the whole interval's sign both hold is decided by the margin: that is the question
  * that was asked. */
 static enum stats_verdict verdict_of(const struct paired *p, double margin)
 {
-    if (p->n == 0)
-        return STATS_INCONCLUSIVE;
     if (p->diff.lower > 0)
         return STATS_SUPERIOR;
     if (p->lower_one_sided > -margin)
@@ -140,10 +131,10 @@ struct paired stats_paired(const struct pairs *pairs, double margin, double alph
         return out;
     struct tango t = { (double)n, (double)pairs->only_a, (double)pairs->only_b };
     double z_two = normal_upper(alpha / 2), z_one = normal_upper(alpha);
-    out.diff = (struct interval){ (t.only_b - t.only_a) / t.n, tango_end(tango_bound(&t, z_two)),
-                                  tango_end(tango_bound(&t, -z_two)) };
-    out.lower_one_sided = tango_end(tango_bound(&t, z_one));
-    out.upper_one_sided = tango_end(tango_bound(&t, -z_one));
+    out.diff = (struct interval){ (t.only_b - t.only_a) / t.n, tango_bound(&t, z_two),
+                                  tango_bound(&t, -z_two) };
+    out.lower_one_sided = tango_bound(&t, z_one);
+    out.upper_one_sided = tango_bound(&t, -z_one);
     out.mcnemar_p = mcnemar_exact(pairs->only_a, pairs->only_b);
     out.resolvable = resolvable_margin(pairs, n);
     out.is_equivalent = out.lower_one_sided > -margin && out.upper_one_sided < margin;

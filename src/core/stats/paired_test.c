@@ -112,7 +112,10 @@ static void ends_in_closed_form(void)
 
     CHECK_NEAR(same.diff.upper, z * z / (n + z * z), 1e-12);
     CHECK_NEAR(same.diff.lower, -z * z / (n + z * z), 1e-12);
+    struct paired none = stats_paired(&(struct pairs){ 0, 50, 0, 0 }, .02, .05);
     CHECK(all.diff.upper == 1);
+    CHECK(none.diff.lower == -1);
+    CHECK(none.diff.upper == -all.diff.lower);
     CHECK_NEAR(all.diff.lower, (n - z * z) / (n + z * z), 1e-12);
     CHECK(all.diff.estimate == 1);
 }
@@ -201,6 +204,8 @@ static void verdicts(void)
           STATS_NON_INFERIOR,
           true }, /* worse, but within the margin asked for */
         { { 500, 30, 45, 50 }, .03, STATS_NON_INFERIOR, false },
+        { { 910, 50, 40, 0 }, .027, STATS_NON_INFERIOR, true }, /* one-sided only */
+        { { 898, 60, 42, 0 }, .02, STATS_INCONCLUSIVE, false }, /* worse one-sided only */
         { { 115, 0, 0, 0 }, .01, STATS_INCONCLUSIVE, false },
         { { 0, 0, 0, 0 }, .02, STATS_INCONCLUSIVE, false },
         { { 0, 0, 1, 0 }, .02, STATS_INCONCLUSIVE, false },
@@ -224,8 +229,8 @@ static void exchanging_the_candidates_changes_signs(void)
         struct pairs p = draw_pairs(&rng), q = { p.both, p.only_b, p.only_a, p.neither };
         struct paired r = stats_paired(&p, .05, .05), s = stats_paired(&q, .05, .05);
         CHECK_NEAR(r.diff.estimate, -s.diff.estimate, 1e-15);
-        CHECK_NEAR(r.diff.lower, -s.diff.upper, 1e-14);
-        CHECK_NEAR(r.lower_one_sided, -s.upper_one_sided, 1e-14);
+        CHECK(r.diff.lower == -s.diff.upper);
+        CHECK(r.lower_one_sided == -s.upper_one_sided);
         CHECK(r.mcnemar_p == s.mcnemar_p);
         CHECK(r.is_equivalent == s.is_equivalent);
         CHECK(r.diff.lower < r.lower_one_sided && r.lower_one_sided <= r.diff.estimate);

@@ -188,7 +188,15 @@ static void extremes_have_answers(void)
     CHECK_NEAR(stats_rate_exact(BIG / 2, BIG, .05).lower, .5 - .5 * 1.959963984540054e-6, 1e-12);
     CHECK_NEAR(stats_rate_wilson(BIG / 2, BIG, .05).upper, .5 + .5 * 1.959963984540054e-6, 1e-12);
     /* None of 10^12: -ln(.025)/n. */
-    CHECK_NEAR(stats_rate_exact(0, BIG, .05).upper * 1e12, 3.6888794541139363, 1e-3);
+    CHECK_NEAR(stats_rate_exact(0, BIG, .05).upper * 1e12, 3.6888794541139363, 1e-10);
+    /* With 60 digits: 5, a million and half of 10^12. */
+    struct interval few = stats_rate_sequence(5, BIG, 100, .05);
+    CHECK_NEAR(few.lower * 1e15, 1.9325239302892239, 1e-12);
+    CHECK_NEAR(few.upper * 1e11, 3.9725632665755577, 1e-12);
+    struct interval rare = stats_rate_sequence(1000000, BIG, 100, .05);
+    CHECK_NEAR(rare.lower * 1e7, 9.9363304448291002, 1e-11);
+    CHECK_NEAR(rare.upper * 1e6, 1.0063920878948933, 1e-11);
+    CHECK_NEAR(stats_rate_sequence(BIG / 2, BIG, 100, .05).lower, .49999720650395315726, 1e-15);
 }
 
 static void failures_mirror_successes(void)

@@ -78,6 +78,21 @@ static void bins_have_equal_mass(void)
     CHECK_NEAR(m.ece, total / 300, 1e-12);
 }
 
+/* Of 30 ranks, two a bin: 1 to 4 are tied and go where their middle belongs, into the second. */
+static void ties_go_to_their_middle(void)
+{
+    struct labelled items[30];
+
+    for (size_t i = 0; i < 30; i++)
+        items[i] = (struct labelled){ i >= 1 && i <= 4 ? .02 : (double)i / 30, true };
+    struct calibration_metrics m = measure(items, 30);
+    CHECK_INT(m.bin_count, 15);
+    CHECK_INT(m.bins[0].n, 1);
+    CHECK_INT(m.bins[1].n, 4);
+    CHECK_INT(m.bins[2].n, 1);
+    CHECK_INT(m.bins[3].n, 2);
+}
+
 static void auroc_counts_pairs(void)
 {
     struct labelled items[120];
@@ -163,6 +178,31 @@ static void the_interval_covers(void)
     }
 }
 
+/* One round, drawn by hand with the same seed: its ECE is that of the items drawn. */
+static void a_resample_is_measured_like_a_sample(void)
+{
+    struct labelled items[90], drawn[90];
+    struct rng rng;
+
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        rng_init(&rng, seed + 100);
+        draw(&rng, items, 90, .3, seed % 2 ? 12 : 0);
+        for (size_t i = 1; i < 90;
+             i++) { /* in the order of their scores, which the draws count by */
+            struct labelled item = items[i];
+            size_t at = i;
+            for (; at > 0 && items[at - 1].score > item.score; at--)
+                items[at] = items[at - 1];
+            items[at] = item;
+        }
+        rng_init(&rng, seed);
+        for (size_t i = 0; i < 90; i++)
+            drawn[i] = items[rng_below(&rng, 90)];
+        double want = fmax(measure(drawn, 90).ece, measure(items, 90).ece);
+        CHECK_NEAR(bootstrap(items, 90, 1, seed).upper, want, 1e-12);
+    }
+}
+
 static void the_seed_decides(void)
 {
     struct labelled items[100];
@@ -226,6 +266,6 @@ static void too_little_memory_changes_nothing(void)
 }
 
 TESTS(TEST(by_hand), TEST(nothing_and_one_class), TEST(bins_have_equal_mass),
-      TEST(auroc_counts_pairs), TEST(ties_make_no_difference), TEST(the_interval_covers),
-      TEST(the_seed_decides), TEST(thresholds_are_met_by_the_bound),
-      TEST(too_little_memory_changes_nothing))
+      TEST(ties_go_to_their_middle), TEST(auroc_counts_pairs), TEST(ties_make_no_difference),
+      TEST(the_interval_covers), TEST(a_resample_is_measured_like_a_sample), TEST(the_seed_decides),
+      TEST(thresholds_are_met_by_the_bound), TEST(too_little_memory_changes_nothing))

@@ -113,6 +113,9 @@ static void too_few_clusters(void)
     CHECK(v.lower == -INFINITY && v.upper == INFINITY && se == INFINITY);
     v = stats_clustered_mean(one, 0, .05, NULL);
     CHECK(v.estimate == 0 && v.lower == -INFINITY && v.upper == INFINITY);
+    struct cluster empty[] = { { 0, 0 }, { 0, 0 } };
+    v = stats_clustered_mean(empty, 2, .05, &se);
+    CHECK(v.estimate == 0 && v.upper == INFINITY && se == INFINITY);
     v = stats_clustered_mean(&one[1], 1, .05, &se);
     CHECK(v.estimate == 0 && se == INFINITY);
     struct cluster same[] = { { 2, 1 }, { 4, 2 } };

@@ -121,7 +121,7 @@ double stats_normal_quantile(double p)
     double z = (2.515517 + t * (0.802853 + t * 0.010328)) /
                    (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) -
                t;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 2; i++) {
         double step = (stats_normal_cdf(z) - p) * exp(z * z / 2 + HALF_LOG_TWO_PI);
         z -= step / (1 + z * step / 2);
     }
@@ -217,9 +217,8 @@ struct beta_curve {
 static double beta_curve_at(const struct curve *curve, double logit)
 {
     const struct beta_curve *beta = CONTAINER_OF_CONST(curve, struct beta_curve, curve);
-    double value = beta_log_cdf(fraction_of_logit(logit), beta->a, beta->b) - beta->log_target;
 
-    return fmax(value, -DBL_MAX);
+    return beta_log_cdf(fraction_of_logit(logit), beta->a, beta->b) - beta->log_target;
 }
 
 #define LOGIT_MAX 700.0

@@ -84,10 +84,20 @@ static void beta_is_the_binomial_tail(void)
     }
 }
 
+/* Does P(X <= x) come back as p, for p up to ½? By its relative error; where x is close to 1, so that rounding it moves P, by
+ * way of the complement. */
+static void check_inverse(struct fraction x, double a, double b, double p)
+{
+    if (x.p < .9)
+        CHECK(relative_error(stats_beta_cdf(x.p, a, b), p) < 1e-6);
+    else
+        CHECK_NEAR(1 - stats_beta_cdf(x.q, b, a), p, 1e-8);
+}
+
 static void quantiles_invert_distributions(void)
 {
     static const double shapes[] = { .5, 1, 2, 7.5, 300, 2999, 3001, 1e5, 1e9, 1e12 };
-    static const double levels[] = { 1e-200, 1e-12, .001, .3, .5, .77, .999 };
+    static const double levels[] = { 1e-200, 1e-12, .001, .3, .5, .77, .999, 1 - 0x1p-40 };
 
     for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
         for (size_t j = 0; j < ARRAY_LEN(shapes); j++) {
@@ -99,15 +109,17 @@ static void quantiles_invert_distributions(void)
                 struct fraction x = fraction_of_logit(logit);
                 if (x.p < 1e-280 || x.q < 1e-280)
                     continue; /* out of a double's range */
-                double back = x.p < .5 ? stats_beta_cdf(x.p, a, b) : 1 - stats_beta_cdf(x.q, b, a);
-                CHECK_NEAR(back, levels[k], 1e-8);
-                if (x.p < .5)
-                    CHECK(relative_error(back, levels[k]) < 1e-6);
+                if (levels[k] <= .5)
+                    check_inverse(x, a, b, levels[k]);
+                else
+                    check_inverse((struct fraction){ x.q, x.p }, b, a, 1 - levels[k]);
             }
         }
     }
     CHECK(stats_beta_quantile(0, 2, 3) == 0);
     CHECK(stats_beta_quantile(1, 2, 3) == 1);
+    CHECK(stats_beta_quantile(1e-200, .01, 1) < 1e-300); /* 10^-20000 */
+    CHECK(stats_beta_quantile(1 - 1e-9, 1, .01) == 1);
 }
 
 static void student_quantiles(void)

@@ -38,8 +38,6 @@ double stats_srm_log_bayes(const double *weights, const int64_t *counts, size_t 
             return INFINITY;
         }
     }
-    if (used < 2)
-        return 0;
     return sum + 0.5 * (used - 1) * log(CONCENTRATION / (CONCENTRATION + total)) +
            stirling_remainder(CONCENTRATION) - stirling_remainder(CONCENTRATION + total);
 }

@@ -60,25 +60,30 @@ static void special_cases(void)
     static const int64_t none[] = { 0, 0 }, some[] = { 40, 50, 0 }, stray[] = { 40, 50, 1 };
 
     CHECK_NEAR(stats_srm_log_bayes(weights, none, 2), 0, 1e-12);
-    CHECK(stats_srm_log_bayes(weights, some, 1) == 0);
+    CHECK_NEAR(stats_srm_log_bayes(weights, some, 1), 0, 1e-12);
     CHECK(stats_srm_log_bayes(weights, some, 0) == 0);
     CHECK_NEAR(stats_srm_log_bayes(with_zero, some, 3), stats_srm_log_bayes(weights, some, 2),
                1e-12);
     CHECK(stats_srm_log_bayes(with_zero, stray, 3) == INFINITY);
 }
 
-/* At 10^12 lnΓ has lost the last three digits before the point's neighbours; the answer must not. For counts as expected it
+/* At 10^12 lnΓ has lost all digits behind the second; the answer must not have. For counts as expected it
  * is ½ ln(C / (C + N)) a degree of freedom. */
 static void huge_counts(void)
 {
     static const double weights[] = { .5, .5 }, uneven[] = { 1, 999999 };
     static const int64_t even[] = { INT64_C(500000000000), INT64_C(500000000000) };
     static const int64_t off[] = { INT64_C(500005000000), INT64_C(499995000000) };
+    static const double three[] = { 1, 2, 7 };
+    static const int64_t near[] = { INT64_C(100001000000), INT64_C(200000000000),
+                                    INT64_C(699999000000) };
     static const int64_t split[] = { INT64_C(1000000), INT64_C(999999000000) };
 
     CHECK_NEAR(stats_srm_log_bayes(weights, even, 2), .5 * log(1e4 / (1e4 + 1e12)), 1e-4);
-    /* Ten standard deviations off: 50 in likelihood, less what the mixture costs. */
-    CHECK_NEAR(stats_srm_log_bayes(weights, off, 2), 50 + .5 * log(1e4 / (1e4 + 1e12)), 1e-3);
+    /* With 60 digits; the second is ten standard deviations off: 50 in likelihood, less what the mixture costs. */
+    CHECK_NEAR(stats_srm_log_bayes(weights, even, 2), -9.2103653769758910, 1e-9);
+    CHECK_NEAR(stats_srm_log_bayes(weights, off, 2), 40.789634123907447, 1e-7);
+    CHECK_NEAR(stats_srm_log_bayes(three, near, 3), -12.706544280369106, 1e-7);
     CHECK(isfinite(stats_srm_log_bayes(uneven, split, 2)));
     CHECK(stats_srm_log_bayes(uneven, split, 2) < 0);
     CHECK(stats_srm_log_bayes(uneven, even, 2) > 1e9);

@@ -44,12 +44,13 @@ struct curve {
 /* A zero between lo and hi, where the curve's signs differ. */
 double curve_root(const struct curve *curve, double lo, double hi);
 
-/* Sorts by score, ascending; stable. spare has room for n. */
+/* Sorts by score, ascending. spare has room for n. */
 void labelled_sort(struct labelled *items, struct labelled *spare, size_t n);
 
 /* One stretch of a monotone fit: the labels with scores in [from, to] share one mean. */
 struct isotonic_block {
     double from, to;
+    double score_sum;
     int64_t n;
     int64_t right;
 };

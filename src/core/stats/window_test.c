@@ -12,9 +12,15 @@ struct event {
     double sums[WINDOW_SUMS];
 };
 
+/* Rounds down. */
+static int64_t epoch_of(nsec now)
+{
+    return (now + 1000 * WIDTH) / WIDTH - 1000;
+}
+
 static void add(struct window *w, struct event *log, size_t *count, nsec now, double value)
 {
-    struct event e = { now / WIDTH, { 1, value, value * value, value > 5 } };
+    struct event e = { epoch_of(now), { 1, value, value * value, value > 5 } };
 
     window_add(w, now, e.sums);
     log[(*count)++] = e;
@@ -24,7 +30,7 @@ static void check_read(const struct window *w, const struct event *log, size_t c
                        uint32_t last)
 {
     double want[WINDOW_SUMS] = { 0 }, got[WINDOW_SUMS];
-    int64_t epoch = now / WIDTH;
+    int64_t epoch = epoch_of(now);
 
     for (size_t i = 0; i < count; i++) {
         if (log[i].epoch > epoch || log[i].epoch <= epoch - (int64_t)last)
@@ -47,7 +53,7 @@ static void sums_are_naive_sums(void)
     for (uint32_t slots = 1; slots <= WINDOW_SLOTS_MAX; slots += 7) {
         struct window w;
         size_t count = 0;
-        nsec now = 0;
+        nsec now = -200 * WIDTH;
         window_init(&w, WIDTH, slots);
         while (count < 800) {
             uint64_t step = rng_below(&rng, 30) == 0 ? 200 : 2;

@@ -88,7 +88,8 @@ static void what_is_not_finite_is_zero(void)
 
 static size_t a_sample(uint8_t bytes[LEDGER_FEATURES_MAX])
 {
-    struct route_features f = { .gram_count = 3, .grams = { { 400 }, { 5 }, { 6 } } };
+    struct route_features f = { .gram_count = 3,
+                                .grams = { { .bucket = 400 }, { .bucket = 5 }, { .bucket = 6 } } };
 
     f.dense[1] = 2;
     f.dense[24] = -1;

@@ -5,7 +5,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static const char *const strategies[] = { "plain", "direct", "hrm", "trm", "hrm_trm", "other" };
+static const char *const strategies[] = { "plain",   "direct",  "hrm",
+                                          "trm",     "hrm_trm", "self_consistency",
+                                          "cascade", "mcts",    "full_stack",
+                                          "audit",   "other" };
 #define STRATEGY_COUNT ARRAY_LEN(strategies)
 
 /* Upper bounds of the duration histogram, in milliseconds; the last bucket is +Inf. */

@@ -18,7 +18,7 @@ void metrics_close(struct metrics *m); /* NULL is a no-op */
 
 /* The strategies that label series; anything else counts as "other". */
 struct metrics_query {
-    str strategy; /* "plain", "direct", "hrm", "trm", "hrm_trm" */
+    str strategy; /* "plain", "audit", or a strategy's name */
     enum err fault;
     struct usage usage;
     nano_usd cost; /* or COST_UNPRICED */

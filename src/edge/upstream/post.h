@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * post: one message out, waited for: a POST, or an e-mail to an SMTP server. For threads that may wait (notifications);
- * never for a loop.
+ * post: one message out, waited for: a POST, an e-mail to an SMTP server, or (without a body) a GET. For threads and commands that
+ * may wait; never for a loop.
  *
  * A caller may rely on: it returns within the timeout, plus the little that closing takes; certificates are
  * checked; redirects are not followed, since they would carry a secret somewhere else; nothing is logged.
