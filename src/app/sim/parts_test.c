@@ -343,8 +343,7 @@ static void bare_triggers_are_thresholds_on_a_window(void)
 }
 
 TESTS(TEST(a_flat_day_has_its_rate), TEST(a_day_of_hours_adds_up_to_the_same),
-      TEST(a_drought_takes_its_share),
-      TEST(rare_traffic_has_its_rate_too), TEST(conversations_are_sticky),
-      TEST(outcomes_have_their_means), TEST(events_begin_grow_and_end),
-      TEST(harm_begins_with_what_harms_the_canary_alone), TEST(flights_land_in_order),
-      TEST(bare_triggers_are_thresholds_on_a_window))
+      TEST(a_drought_takes_its_share), TEST(rare_traffic_has_its_rate_too),
+      TEST(conversations_are_sticky), TEST(outcomes_have_their_means),
+      TEST(events_begin_grow_and_end), TEST(harm_begins_with_what_harms_the_canary_alone),
+      TEST(flights_land_in_order), TEST(bare_triggers_are_thresholds_on_a_window))

@@ -255,7 +255,7 @@ static void expectations_are_met_or_not(void)
         snprintf(text, sizeof(text), "expect: {%s}\n%s", cases[i].expect, ROLLOUT);
         struct scenario *s = scenario_of(text);
         REQUIRE(s);
-        REQUIRE(rehearsal_check(s, &sum, checks) == 1);
+        REQUIRE(rehearsal_checks(s, &sum, checks) == 1);
         if (checks[0].is_met != cases[i].is_met)
             fprintf(stderr, "%s\n", cases[i].expect);
         CHECK_INT(checks[0].is_met, cases[i].is_met);
@@ -293,7 +293,7 @@ static void the_shipped_scenarios_meet_their_expectations(void)
             config_issues_fini(&issues);
             CHECK_ERR(rehearsal_run_many(s, &fleet, runs), OK);
             CHECK_ERR(rehearsal_summarise(runs, SEEDS, &sum), OK);
-            size_t n = rehearsal_check(s, &sum, checks);
+            size_t n = rehearsal_checks(s, &sum, checks);
             CHECK(n > 0);
             for (size_t c = 0; c < n; c++) {
                 if (!checks[c].is_met)

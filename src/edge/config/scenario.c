@@ -178,11 +178,13 @@ static size_t entry_at(struct plan_build *p, const struct yaml_node *node, const
 {
     size_t at = name_at(names, count, node->key);
     struct config_place place = place_of_key(node);
+    str known = str_from(names[0]);
 
+    for (size_t i = 1; i < count; i++)
+        known = arena_printf(&p->build.scratch, "%.*s, %s", STR_ARG(known), names[i]);
     if (at == count)
-        issue_add(p->build.issues, &place, "unknown key '%.*s'; it must be one of %s, %s%s%s",
-                  STR_ARG(issue_text(&p->build.scratch, node->key)), names[0], names[1],
-                  count > 2 ? ", " : "", count > 2 ? "cybersecurity, stem" : "");
+        issue_add(p->build.issues, &place, "unknown key '%.*s'; it must be one of %.*s",
+                  STR_ARG(issue_text(&p->build.scratch, node->key)), STR_ARG(known));
     return at;
 }
 
