@@ -76,18 +76,31 @@ static void a_day_of_hours_adds_up_to_the_same(void)
     scenario_close(s);
 }
 
+/* An arrival may be many hours away. */
+static void rare_traffic_has_its_rate_too(void)
+{
+    struct scenario *s = scenario_of("traffic: {per_second: 0.0001, duration: 300d}\n" ROLLOUT);
+    REQUIRE(s);
+    struct counted c = count(s, 5);
+
+    check_poisson(c.all, 0.0001 * 300 * 86400);
+    CHECK_NEAR(c.gap_squares / (double)c.all, 2, 0.3);
+    scenario_close(s);
+}
+
 static void a_drought_takes_its_share(void)
 {
     struct scenario *s =
         scenario_of("traffic: {per_second: 5, start_hour: 0, duration: 6h}\n"
-                    "events: [{what: drought, start: 1h, length: 2h, size: 0.9}]\n" ROLLOUT);
+                    "events: [{what: drought, start: 90m, length: 2h, size: 0.9}]\n" ROLLOUT);
     REQUIRE(s);
     struct counted c = count(s, 3);
 
     check_poisson(c.hours[0], 18000);
-    check_poisson(c.hours[1], 1800);
+    check_poisson(c.hours[1], 9900);
     check_poisson(c.hours[2], 1800);
-    check_poisson(c.hours[3], 18000);
+    check_poisson(c.hours[3], 9900);
+    check_poisson(c.hours[4], 18000);
     scenario_close(s);
 }
 
@@ -330,7 +343,7 @@ static void bare_triggers_are_thresholds_on_a_window(void)
 }
 
 TESTS(TEST(a_flat_day_has_its_rate), TEST(a_day_of_hours_adds_up_to_the_same),
-      TEST(a_drought_takes_its_share), TEST(conversations_are_sticky),
-      TEST(outcomes_have_their_means), TEST(events_begin_grow_and_end),
-      TEST(harm_begins_with_what_harms_the_canary_alone), TEST(flights_land_in_order),
-      TEST(bare_triggers_are_thresholds_on_a_window))
+      TEST(a_drought_takes_its_share), TEST(rare_traffic_has_its_rate_too),
+      TEST(conversations_are_sticky), TEST(outcomes_have_their_means),
+      TEST(events_begin_grow_and_end), TEST(harm_begins_with_what_harms_the_canary_alone),
+      TEST(flights_land_in_order), TEST(bare_triggers_are_thresholds_on_a_window))

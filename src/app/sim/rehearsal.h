@@ -123,8 +123,8 @@ struct rehearsal_check {
     char want[80];
     char got[80];
 };
-size_t rehearsal_check(const struct scenario *s, const struct rehearsal_summary *summary,
-                       struct rehearsal_check out[REHEARSAL_CHECKS_MAX]);
+size_t rehearsal_checks(const struct scenario *s, const struct rehearsal_summary *summary,
+                        struct rehearsal_check out[REHEARSAL_CHECKS_MAX]);
 
 /* "completed", "paused:no_data"; out has room for 48 bytes. */
 str rehearsal_outcome(enum rehearsal_end end, enum rollout_reason reason, char out[48]);

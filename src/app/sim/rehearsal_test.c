@@ -82,6 +82,8 @@ static void each_trouble_ends_as_it_should(void)
 {
     static const struct ended cases[] = {
         { "healthy", ROLLOUT, "completed", 0, 0, 0 },
+        { "conversations outlive steps", "traffic: {conversation: 10000, open: 600}\n" ROLLOUT,
+          "completed", 0, 0, 0 },
         { "traffic ends", "traffic: {queries: 500}\n" ROLLOUT, "unfinished", 0, 0, 0 },
         { "time ends", "traffic: {duration: 3m}\n" ROLLOUT, "unfinished", 0, 0, 0 },
         { "broken", "events: [{what: broken, start: 90s}]\n" ROLLOUT, "rolled_back", 0, 1, 0 },
@@ -153,7 +155,8 @@ static void harm_is_what_the_canary_cost_more(void)
     CHECK_NEAR(r.detected_after_s, r.ended_s - 60, 1e-6);
     /* Each query of the canary that arrived after the first minute failed; those of before cost $.002 more. */
     CHECK(r.extra_failures >= (double)r.detected_after_queries - 1);
-    CHECK(r.extra_failures < (double)r.detected_after_queries + 60);
+    CHECK(r.detected_after_queries >= 3);
+    CHECK(r.extra_failures < (double)r.detected_after_queries + 15);
     double before = (double)(r.canary_queries - r.detected_after_queries);
     CHECK_NEAR(r.extra_usd, 0.002 * before - 0.001 * r.extra_failures, 0.002 * 20);
     CHECK_INT(r.alert_count, 0);
@@ -252,7 +255,7 @@ static void expectations_are_met_or_not(void)
         snprintf(text, sizeof(text), "expect: {%s}\n%s", cases[i].expect, ROLLOUT);
         struct scenario *s = scenario_of(text);
         REQUIRE(s);
-        REQUIRE(rehearsal_check(s, &sum, checks) == 1);
+        REQUIRE(rehearsal_checks(s, &sum, checks) == 1);
         if (checks[0].is_met != cases[i].is_met)
             fprintf(stderr, "%s\n", cases[i].expect);
         CHECK_INT(checks[0].is_met, cases[i].is_met);
@@ -290,7 +293,7 @@ static void the_shipped_scenarios_meet_their_expectations(void)
             config_issues_fini(&issues);
             CHECK_ERR(rehearsal_run_many(s, &fleet, runs), OK);
             CHECK_ERR(rehearsal_summarise(runs, SEEDS, &sum), OK);
-            size_t n = rehearsal_check(s, &sum, checks);
+            size_t n = rehearsal_checks(s, &sum, checks);
             CHECK(n > 0);
             for (size_t c = 0; c < n; c++) {
                 if (!checks[c].is_met)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report: a rehearsal for people and for programs. */
 #include <stdio.h>
-#include <string.h>
 
 #include "app/sim/rehearsal_internal.h"
 #include "core/json/json.h"

@@ -34,8 +34,6 @@ static void stop(struct run *r, enum rehearsal_end end)
     r->is_over = true;
 }
 
-static bool operate(struct run *r, enum rollout_operation operation);
-
 static void moved(struct run *r, const struct rollout_row *row)
 {
     enum err e = rollout_apply(&r->rollout, row);
@@ -344,7 +342,6 @@ static enum err rollout_begin(struct run *r)
 
     if (e != OK)
         return e;
-    /* Each seed deals the traffic anew: conversations have the seed in their names. */
     for (size_t a = 0; a < ROLLOUT_ARM_COUNT; a++)
         snprintf(r->labels[a], sizeof(r->labels[a]), "%.*s/%s", STR_ARG(s->rollout->spec.id),
                  rollout_arm_name((enum rollout_arm)a));

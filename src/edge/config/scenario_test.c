@@ -15,7 +15,7 @@ struct tried {
 static struct tried try(const char *text)
 {
     struct tried t = { 0 };
-    enum err e = scenario_load_text(STR("s.yaml"), str_from(text), &t.scenario, &t.issues);
+    enum err e = scenario_load_text(STR("s.yaml"), str_from(text), true, &t.scenario, &t.issues);
 
     CHECK((e == OK) == (t.scenario != NULL) && (e == OK) == (t.issues.errors == 0));
     if (t.issues.count > 0)
@@ -56,6 +56,8 @@ static void what_is_wrong_is_said_where_it_stands(void)
         { "trafic: {}\n" ROLLOUT, "1:1 unknown key 'trafic'; did you mean 'traffic'?" },
         { "traffic: {per_secnd: 3}\n" ROLLOUT,
           "1:11 unknown key 'traffic.per_secnd'; did you mean 'traffic.per_second'?" },
+        { "tick: 0.05s\n" ROLLOUT, "1:7 tick must be in [0.1, 3600], got '0.05s'" },
+        { "alerts_every: 0.5s\n" ROLLOUT, "1:15 alerts_every must be 0s or at least 1s" },
         { "traffic: {per_second: 0}\n" ROLLOUT,
           "1:23 traffic.per_second must be in (0, 100000], got 0" },
         { "traffic: {per_second: 100000}\n" ROLLOUT,
@@ -106,6 +108,20 @@ static void what_is_wrong_is_said_where_it_stands(void)
     }
 }
 
+/* With what it may not read, a text is refused; a file's own mistakes are said at its own place. */
+static void other_files_are_read_only_when_they_may_be(void)
+{
+    struct scenario *s = NULL;
+    struct config_issues issues;
+
+    CHECK_ERR(scenario_load_text(STR("s.yaml"), STR("rollout: /etc/passwd\n"), false, &s, &issues),
+              CALLER_BAD_REQUEST);
+    CHECK_INT(issues.errors, 1);
+    CHECK_STR(issues.items[0].message, STR("rollout: no other file is read here; write its keys"));
+    config_issues_fini(&issues);
+    scenario_close(NULL);
+}
+
 static void what_is_not_written_is_inherited(void)
 {
     struct tried t = try("models:\n  baseline: {success: 0.9, domains: {stem: {success: 0.8}}}\n"
@@ -150,5 +166,5 @@ static void an_event_hits_whom_it_says(void)
     done(&t);
 }
 
-TESTS(TEST(what_is_wrong_is_said_where_it_stands), TEST(what_is_not_written_is_inherited),
-      TEST(an_event_hits_whom_it_says))
+TESTS(TEST(what_is_wrong_is_said_where_it_stands), TEST(other_files_are_read_only_when_they_may_be),
+      TEST(what_is_not_written_is_inherited), TEST(an_event_hits_whom_it_says))
