@@ -103,6 +103,28 @@ static void calibration_write(struct buf *out, const char *name,
     buf_add_char(out, '}');
 }
 
+/* What a threshold would accept of the held-out answers, and whether it may be trusted. */
+static void thresholds_write(struct buf *out, const struct confidence_table *table, size_t i)
+{
+    static const double thresholds[] = { 0.75, 0.80, 0.85, 0.90, 0.95 };
+    int64_t n = confidence_table_report(table, i)->after.n;
+
+    json_key(out, "thresholds");
+    buf_add_char(out, '[');
+    for (size_t k = 0; k < ARRAY_LEN(thresholds); k++) {
+        struct acceptance a = confidence_table_accept(table, i, thresholds[k]);
+        buf_add(out, k > 0 ? STR(",{") : STR("{"));
+        json_member_double(out, "threshold", thresholds[k]);
+        json_member_double(out, "coverage", n > 0 ? (double)a.accepted / (double)n : 0);
+        json_member_i64(out, "accepted", a.accepted);
+        json_member_i64(out, "right", a.right);
+        json_member_double(out, "accuracy_lower", a.lower);
+        json_member_bool(out, "met", a.is_met);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
 /* A row for each map of the confidence table; empty members of a key stand for all. */
 static void confidence_write(struct buf *out, const struct confidence_table *table)
 {
@@ -117,6 +139,7 @@ static void confidence_write(struct buf *out, const struct confidence_table *tab
         json_member_i64(out, "n", report->after.n);
         calibration_write(out, "before", &report->before, NULL);
         calibration_write(out, "after", &report->after, &report->after_ece);
+        thresholds_write(out, table, i);
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');

@@ -98,6 +98,24 @@ struct confidence confidence_calibrate(const struct confidence_table *table,
     return (struct confidence){ value, own != NULL };
 }
 
+/* The threshold, in [0, 1], in hundredths: .85 is a little more or less than 85/100 in binary, and only what is clearly between
+ * hundredths is rounded up. */
+static int hundredths_of(double threshold)
+{
+    return (int)ceil(threshold * 100 - 1e-9);
+}
+
+/* Met: the one-sided 95 % lower bound of the accuracy among the accepted reaches the threshold. */
+static struct acceptance counts_accept(const struct accepted_counts *counts, int hundredths)
+{
+    struct acceptance a = { .accepted = counts->accepted[hundredths],
+                            .right = counts->right[hundredths] };
+
+    a.lower = a.accepted > 0 ? stats_rate_lower(a.right, a.accepted, 0.05) : 0;
+    a.is_met = a.accepted > 0 && a.lower >= hundredths / 100.0;
+    return a;
+}
+
 bool confidence_meets(const struct confidence_table *table, const struct confidence_key *key,
                       struct confidence c, double threshold)
 {
@@ -105,12 +123,16 @@ bool confidence_meets(const struct confidence_table *table, const struct confide
 
     if (!c.is_calibrated || !own || !(threshold >= 0 && threshold <= 1))
         return false;
-    /* .85 is a little more or less than 85/100 in binary; only what is clearly between hundredths is rounded up. */
-    int hundredths = (int)ceil(threshold * 100 - 1e-9);
-    double rounded_up = hundredths / 100.0;
-    int64_t accepted = own->counts.accepted[hundredths], right = own->counts.right[hundredths];
-    return c.value >= rounded_up && accepted > 0 &&
-           stats_rate_lower(right, accepted, 0.05) >= rounded_up;
+    int hundredths = hundredths_of(threshold);
+    return c.value >= hundredths / 100.0 && counts_accept(&own->counts, hundredths).is_met;
+}
+
+struct acceptance confidence_table_accept(const struct confidence_table *table, size_t i,
+                                          double threshold)
+{
+    assert(i < confidence_table_count(table));
+    assert(threshold >= 0 && threshold <= 1);
+    return counts_accept(&table->maps[i].counts, hundredths_of(threshold));
 }
 
 /* ---- making ---- */

@@ -74,6 +74,11 @@ size_t confidence_table_count(const struct confidence_table *table);
 const struct confidence_report *confidence_table_report(const struct confidence_table *table,
                                                         size_t i);
 
+/* Of the i-th map's held-out answers, those whose calibrated value reaches a threshold (rounded up to hundredths): their number
+ * over report.after.n is the coverage. */
+struct acceptance confidence_table_accept(const struct confidence_table *table, size_t i,
+                                          double threshold);
+
 /* JSON both ways: the "confidence" member of a router's model file. CALLER_BAD_REQUEST with a sentence in *out_what. */
 void confidence_table_write(const struct confidence_table *table, struct buf *out);
 NODISCARD enum err confidence_table_read(struct arena *arena, struct json value,

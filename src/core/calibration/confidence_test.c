@@ -252,6 +252,13 @@ static void the_bound_decides_to_the_hundredth(void)
     c.value = 0.88;
     CHECK(!confidence_meets(w.table, &key, c, 0.89));
     CHECK(confidence_meets(w.table, &key, c, 0.88));
+    /* The same numbers as coverage: all sixty are accepted, also at a threshold that is not met, and none above their value. */
+    struct acceptance a = confidence_table_accept(w.table, 0, 0.89);
+    CHECK(a.accepted == 60 && a.right == 58 && a.is_met);
+    a = confidence_table_accept(w.table, 0, 0.90);
+    CHECK(a.accepted == 60 && !a.is_met);
+    a = confidence_table_accept(w.table, 0, 1.0);
+    CHECK(a.accepted == 0 && a.right == 0 && !a.is_met);
     world_close(&w);
 }
 
