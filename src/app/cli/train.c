@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/cli/cli.h"
+#include "app/cli/progress.h"
 #include "app/cli/train_rows.h"
 #include "core/json/json.h"
 #include "edge/config/config.h"
@@ -20,8 +21,13 @@
 
 static void on_progress(void *ctx, int done, int total)
 {
-    (void)ctx;
-    fprintf(stderr, "\rtraining: %d of %d models%s", done, total, done == total ? "\n" : "");
+    struct progress *p = ctx;
+
+    p->total = (uint64_t)total;
+    if (done < total)
+        progress_show(p, (uint64_t)done, STR(""), world_now_exact());
+    else
+        progress_end(p, (uint64_t)done, STR(""), world_now_exact());
 }
 
 /* ---- what was found ---- */
@@ -209,6 +215,7 @@ static int train(const struct cli_args *args, struct training *t)
 {
     size_t n = t->rows.training.row_count;
     str path = cli_value(args, "out");
+    struct progress progress;
 
     if (n < ROUTE_TRAIN_ROWS_MIN || n > ROUTE_TRAIN_ROWS_MAX)
         return cli_usage_error("train",
@@ -217,6 +224,8 @@ static int train(const struct cli_args *args, struct training *t)
     t->options.weak_model = t->rows.weak_model;
     t->options.strong_model = t->rows.strong_model;
     t->options.rounds = ROUNDS_DEFAULT;
+    progress_init(&progress, stderr, "models", 1, 0, world_now_exact());
+    t->options.ctx = &progress;
     if (isatty(STDERR_FILENO))
         t->options.on_progress = on_progress;
     enum err e = route_train(&t->arena, &t->rows.training, &t->options, &t->model, &t->report);
@@ -259,8 +268,8 @@ static int run(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    { "from", "FILE|DIR", "rows of JSON Lines, or what 'weir eval --out' wrote" },
-    { "out", "MODEL", "the model's file, replaced when it is there" },
+    { "from", "FILE", "rows of JSON Lines, or the directory that 'weir eval --out' wrote" },
+    { "out", "FILE", "the model's file, replaced when it is there" },
     { "weak", "M", "the cheaper model; needed for a directory" },
     { "strong", "M", "the dearer model; needed for a directory" },
     { "seed", "N", "of the folds and the intervals (1)" },
