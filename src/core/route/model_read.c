@@ -107,6 +107,28 @@ static bool apgr_read(struct json facts, struct route_facts *out)
     return true;
 }
 
+/* Null where gain was never seen. */
+static bool gain_figure_read(const struct route_facts *facts, struct json value, double *out)
+{
+    if (facts->basis != ROUTE_FROM_PAIRS)
+        return json_is(value, JSON_NULL);
+    return finite_get(value, out);
+}
+
+static bool basis_read(struct reader *r, struct json value, enum route_basis *out)
+{
+    str name;
+
+    *out = ROUTE_FROM_PAIRS;
+    if (!json_exists(value))
+        return true;
+    if (json_str(value, r->arena, &name))
+        for (int i = ROUTE_FROM_PAIRS + 1; i < ROUTE_BASES; i++)
+            if (str_eq(name, str_from(model_basis_names[i])))
+                *out = (enum route_basis)i;
+    return *out != ROUTE_FROM_PAIRS || complain(r, "facts.basis must be \"sides\" or \"arms\"");
+}
+
 static bool facts_read(struct reader *r, struct json facts)
 {
     struct route_facts *out = &r->model->facts;
@@ -119,16 +141,19 @@ static bool facts_read(struct reader *r, struct json facts)
         !hash_get(facts, STR("data_hash"), &out->data_hash))
         return complain(r, "facts must hold n, holdout, folds, seed and data_hash");
     out->folds = (int)folds;
-    if (!finite_get(json_get(facts, STR("auc")), &out->auc) ||
-        !finite_get(json_get(facts, STR("ece")), &out->ece) || !apgr_read(facts, out))
+    if (!basis_read(r, json_get(facts, STR("basis")), &out->basis))
+        return false;
+    if (!gain_figure_read(out, json_get(facts, STR("auc")), &out->auc) ||
+        !gain_figure_read(out, json_get(facts, STR("ece")), &out->ece) || !apgr_read(facts, out))
         return complain(r, "facts must hold auc, ece, apgr, apgr_learned and apgr_domain_table");
     if (!text_get(r, facts, STR("scorer"), &scorer) ||
         !text_get(r, facts, STR("weak_model"), &out->weak_model) ||
         !text_get(r, facts, STR("strong_model"), &out->strong_model))
         return complain(r, "facts must hold scorer, weak_model and strong_model");
     out->is_domain_table = str_eq(scorer, STR("domain_table"));
-    if (!out->is_domain_table && !str_eq(scorer, STR("learned")))
-        return complain(r, "facts.scorer must be \"learned\" or \"domain_table\"");
+    if (!str_eq(scorer, str_from(model_scorer_name(out))))
+        return complain(r, "facts.scorer must be \"learned\" or \"domain_table\", or, of arms, "
+                           "\"none\"");
     return true;
 }
 
