@@ -22,8 +22,6 @@ static const struct cli_command *const commands[] = {
     &command_score,
     &command_train,
     &command_replay,
-    &command_score,
-    &command_train,
     &command_bucket,
     &command_smoke,
     &command_alert,
