@@ -96,7 +96,7 @@ def learned(checks, world, provider, path):
     """learned_v1 by arms alone, exploring, makes a log of both models with propensities; that makes a router."""
     rng = random.Random(3)
     more = {**MODELS, "budget": {"usd_max": 1}}
-    gateway = world.gateway(provider, {**more, "route": {"scorer": "learned_v1", "model": str(path), "epsilon": 0.9}})
+    gateway = world.gateway(provider, {**more, "route": {"scorer": "learned_v1", "model": str(path), "epsilon": 0.5}})
     only = gateway.chat("weir/auto", "Hi", DOMAIN).json["weir"]["route"]
     checks.equal("arms alone: decided without a score", (only["scorer"], only["score"]), ("learned_v1", None))
     gateway.stop()
@@ -106,7 +106,7 @@ def learned(checks, world, provider, path):
         feedback(first, first.chat("weir/direct", "Hi", DOMAIN, weir={"model": model}), True)
     first.stop()
     path, _, _ = train(world, first)
-    route = {"scorer": "learned_v1", "model": str(path), "epsilon": 0.9, "value_usd": 0.01}
+    route = {"scorer": "learned_v1", "model": str(path), "epsilon": 0.5, "value_usd": 0.01}
     gateway = world.gateway(provider, {**more, "route": route, "ledger": {"directory": str(gateway.ledger)}})
     counts = {MODEL: 0, STRONG: 0}
     for number in range(400):
@@ -116,7 +116,7 @@ def learned(checks, world, provider, path):
         counts[model] += 1
         feedback(gateway, answer, judged(rng, is_tricky, model))
     gateway.stop()
-    checks.true("both models were explored", min(counts.values()) > 100, counts)
+    checks.true("both models were explored", min(counts.values()) > 60, counts)
     options = ["--weak", MODEL, "--strong", STRONG]
     path, model, report = train(world, gateway, *options)
     router = report["router"]
@@ -153,21 +153,26 @@ def routes(checks, world, provider, path, route, before):
 
 
 def audited(checks, world, provider):
-    """Audits count as noisy labels where nobody else has judged, and beside feedback they say how often both agree."""
-    strong = {"cascade": {"strong_model": STRONG}, "route": {"audit_share": 0.2}}
-    gateway = world.gateway(provider, {**MODELS, **strong})
-    for number in range(150):
-        answer = gateway.chat("weir/direct", f"What is {number} + 1?", DOMAIN)
-        if number % 2 == 0:
-            feedback(gateway, answer, True)
+    """Audits count as noisy labels where nobody else has judged, and beside feedback they say how often both agree; the strong model that
+    repeats itself says nothing."""
+    more = {**MODELS, "cascade": {"strong_model": STRONG}, "route": {"audit_share": 0.2}}
+    gateway = world.gateway(provider, more)
+    answers = [gateway.chat("weir/direct", f"What is {number} + 1?", DOMAIN) for number in range(250)]
+    strong = [gateway.chat("weir/direct", f"What is {number} + 1?", DOMAIN, weir={"model": STRONG}) for number in range(60)]
+    for answer in answers[::2] + strong[::2]:
+        feedback(gateway, answer, True)
     gateway.stop()
-    rows = gateway.rows()
-    sources = [sorted(label["source"] for label in row["labels"]) for row in rows]
-    judged_by_audit = sources.count(["audit"])
-    checks.true("audits were drawn", judged_by_audit > 0 and sources.count(["audit", "feedback"]) > 0, sources)
+    audits = {row["id"]: label for row in gateway.rows() for label in row["labels"] if label["source"] == "audit"}
+    unjudged = [answer.id for answer in answers[1::2]]
+    noisy = sum(name in audits for name in unjudged)
+    checks.true("audits were drawn", noisy > 0 and any(answer.id in audits for answer in strong[1::2]), audits)
     _, _, report = train(world, gateway)
-    checks.equal("audits: what counts", (report["labels"], report["noisy"]),
-                 ({"feedback": 75, "verifier": 0, "audit": judged_by_audit}, judged_by_audit))
+    checks.equal("audits: what counts", (report["labels"], report["noisy"], report["left_out"]["unlabelled"]),
+                 ({"feedback": 155, "verifier": 0, "audit": noisy}, noisy, 125 - noisy + 30))
+    _, _, report = train(world, gateway, "--weak", MODEL, "--strong", STRONG)
+    agreeing = [audits[answer.id]["value"] for answer in answers[::2] if answer.id in audits]
+    checks.equal("audits: agreement", (report["router"]["agreement_n"], report["router"]["agreement"]), (len(agreeing), None)
+                 if len(agreeing) < 20 else (len(agreeing), (sum(agreeing) + 0.5) / (len(agreeing) + 1)))
 
 
 def refusals(checks, world, gateway):
