@@ -78,7 +78,9 @@ def bash(world, lines, cwd=None, options=""):
 
 def completes_in_bash(checks, world, commands):
     lines = [["weir", ""], *(["weir", name, ""] for name in commands), *(["weir", name, "--"] for name in commands)]
-    status, err, registered, offers = bash(world, lines, options="set -u;")
+    empty = world.path("empty")  # where a file may be named, what lies here is offered
+    empty.mkdir()
+    status, err, registered, offers = bash(world, lines, cwd=empty, options="set -u;")
     checks.equal("bash: sources quietly", (status, err), (0, ""))
     checks.equal("bash: is registered", registered, "complete -F _weir weir")
     checks.equal("bash: commands", sorted(offers[0]), sorted([*commands, "help", "version", "--help", "--version"]))

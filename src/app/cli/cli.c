@@ -24,7 +24,10 @@ static const struct cli_command *const commands[] = {
     &command_replay,
     &command_bucket,
     &command_smoke,
+    &command_rollout,
+    &command_experiment,
     &command_alert,
+    &command_simulate,
     &command_upstream,
     &command_man,
     &command_completion,
@@ -32,10 +35,7 @@ static const struct cli_command *const commands[] = {
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
-    "rollout",
-    "experiment",
     "report",
-    "simulate",
     "tokens",
     "key",
     "top",

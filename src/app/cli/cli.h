@@ -5,9 +5,9 @@
  * Exit codes: 0 done; 1 a check that was asked for failed; 2 wrong usage or configuration; 3 something needed
  * cannot be reached; 70 a defect of ours. People's output goes to stdout, progress and logs to stderr.
  *
- * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, core/route, core/change,
- * core/alert, edge/world, edge/config, edge/store, edge/upstream, edge/http, edge/notify, edge/telemetry,
- * app/engine, app/gateway, app/provider, app/eval.
+ * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, core/calibration, core/route,
+ * core/change, core/alert, edge/world, edge/config, edge/store, edge/upstream, edge/http, edge/notify,
+ * edge/telemetry, app/engine, app/gateway, app/control, app/provider, app/eval, app/sim.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H
@@ -69,8 +69,9 @@ bool cli_integer(const struct cli_args *args, const char *command, const char *o
 bool cli_since(const struct cli_args *args, const char *command, usec_utc *out);
 
 extern const struct cli_command command_alert, command_ask, command_bucket, command_check,
-    command_completion, command_eval, command_ledger, command_man, command_price, command_replay,
-    command_score, command_serve, command_smoke, command_stats, command_train, command_upstream;
+    command_completion, command_eval, command_experiment, command_ledger, command_man,
+    command_price, command_replay, command_rollout, command_score, command_serve, command_simulate,
+    command_smoke, command_stats, command_train, command_upstream;
 
 /* All commands, in the order of the help; *out_count of them. */
 const struct cli_command *const *cli_commands(size_t *out_count);

@@ -4,11 +4,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/cli/progress.h"
 #include "app/cli/train.h"
 #include "app/cli/train_rows.h"
+#include "core/calibration/confidence_table.h"
 #include "core/json/json.h"
 #include "edge/config/config.h"
 #include "edge/world/world.h"
@@ -53,23 +55,6 @@ void train_interval_write(struct buf *out, const char *name, const struct interv
     buf_add_char(out, '}');
 }
 
-static void contender_write(struct buf *out, const struct training *t, enum route_contender c)
-{
-    static const char *const cpt_names[ROUTE_CPT_LEVELS] = { "cpt_50", "cpt_80", "cpt_95" };
-    const struct router_metrics *m = &t->report.metrics[c];
-    const struct router_intervals *i = &t->report.intervals[c];
-
-    buf_add_char(out, '{');
-    json_member_str(out, "name", str_from(route_contender_name(c)));
-    train_interval_write(out, "auc", &i->auc, true);
-    train_interval_write(out, "apgr", &i->apgr, m->has_gap);
-    train_interval_write(out, "apgr_over_domain_table", &i->apgr_over_reference, m->has_gap);
-    for (int level = 0; level < ROUTE_CPT_LEVELS; level++)
-        train_interval_write(out, cpt_names[level], &i->cpt[level], m->has_gap);
-    train_interval_write(out, "aiq", &i->aiq, m->has_aiq);
-    buf_add_char(out, '}');
-}
-
 void train_share_write(struct buf *out, const char *name, double value, bool is_measured)
 {
     json_key(out, name);
@@ -77,6 +62,61 @@ void train_share_write(struct buf *out, const char *name, double value, bool is_
         json_write_double(out, value);
     else
         buf_add(out, STR("null"));
+}
+
+/* The APGR and its interval; the other figures as {estimate, lower, upper}. Null: not measurable. */
+static void contender_write(struct buf *out, const struct training *t, enum route_contender c)
+{
+    static const char *const cpt_names[ROUTE_CPT_LEVELS] = { "cpt_50", "cpt_80", "cpt_95" };
+    const struct router_metrics *m = &t->report.metrics[c];
+    const struct router_intervals *i = &t->report.intervals[c];
+
+    json_key(out, route_contender_name(c));
+    buf_add_char(out, '{');
+    train_share_write(out, "apgr", i->apgr.estimate, m->has_gap);
+    train_share_write(out, "lower", i->apgr.lower, m->has_gap);
+    train_share_write(out, "upper", i->apgr.upper, m->has_gap);
+    train_interval_write(out, "over_domain_table", &i->apgr_over_reference, m->has_gap);
+    train_interval_write(out, "auc", &i->auc, true);
+    for (int level = 0; level < ROUTE_CPT_LEVELS; level++)
+        train_interval_write(out, cpt_names[level], &i->cpt[level], m->has_gap);
+    train_interval_write(out, "aiq", &i->aiq, m->has_aiq);
+    buf_add_char(out, '}');
+}
+
+static void calibration_write(struct buf *out, const char *name,
+                              const struct calibration_metrics *m, const struct interval_pair *ece)
+{
+    json_key(out, name);
+    buf_add_char(out, '{');
+    json_member_double(out, "ece", m->ece);
+    if (ece) {
+        json_member_double(out, "ece_lower", ece->lower);
+        json_member_double(out, "ece_upper", ece->upper);
+    }
+    json_member_double(out, "brier", m->brier);
+    json_member_double(out, "auroc", m->auroc);
+    json_member_double(out, "accuracy", m->accuracy);
+    json_member_double(out, "mean_confidence", m->mean_confidence);
+    buf_add_char(out, '}');
+}
+
+void train_confidence_write(struct buf *out, const struct confidence_table *table)
+{
+    json_key(out, "confidence");
+    buf_add_char(out, '[');
+    for (size_t i = 0; i < confidence_table_count(table); i++) {
+        const struct confidence_report *report = confidence_table_report(table, i);
+        buf_add(out, i > 0 ? STR(",{") : STR("{"));
+        json_member_str(out, "domain", report->key.domain);
+        json_member_str(out, "model", report->key.model);
+        json_member_str(out, "strategy", report->key.strategy);
+        json_member_i64(out, "n", report->after.n);
+        calibration_write(out, "before", &report->before, NULL);
+        calibration_write(out, "after", &report->after, &report->after_ece);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
 }
 
 static void print_json(const struct training *t, str path)
@@ -88,10 +128,10 @@ static void print_json(const struct training *t, str path)
     buf_add_char(&out, '{');
     json_member_str(&out, "model_file", path);
     json_member_i64(&out, "n", facts->n);
-    json_member_double(&out, "auc", facts->auc);
+    train_share_write(&out, "auc", facts->auc, facts->n > 0);
     train_share_write(&out, "apgr", facts->apgr, facts->has_apgr);
-    json_member_double(&out, "ece", facts->ece);
-    json_member_double(&out, "ece_before", t->report.gain_before.ece);
+    train_share_write(&out, "ece", facts->ece, facts->n > 0);
+    train_share_write(&out, "ece_before", t->report.gain_before.ece, facts->n > 0);
     json_member_i64(&out, "holdout", facts->holdout);
     json_member_i64(&out, "folds", facts->folds);
     json_member_i64(&out, "seed", (int64_t)facts->seed);
@@ -105,13 +145,12 @@ static void print_json(const struct training *t, str path)
     json_member_i64(&out, "faulted", (int64_t)t->rows.faulted);
     json_member_bool(&out, "simulated", t->rows.simulated > 0);
     json_key(&out, "scorers");
-    buf_add_char(&out, '[');
-    for (int c = 0; c < ROUTE_CONTENDER_COUNT; c++) {
-        if (c > 0)
-            buf_add_char(&out, ',');
+    buf_add_char(&out, '{');
+    for (int c = 0; facts->n > 0 && c < ROUTE_CONTENDER_COUNT; c++)
         contender_write(&out, t, (enum route_contender)c);
-    }
-    buf_add(&out, STR("]}\n"));
+    buf_add_char(&out, '}');
+    train_confidence_write(&out, route_model_confidence(t->model));
+    buf_add(&out, STR("}\n"));
     fwrite(out.ptr, 1, out.len, stdout);
     buf_fini(&out);
 }
@@ -140,7 +179,7 @@ static void print_contenders(const struct training *t)
     }
 }
 
-static void print_people(const struct training *t, str path)
+static void print_router(const struct training *t)
 {
     const struct route_facts *facts = route_model_facts(t->model);
     const struct router_metrics *any = &t->report.metrics[ROUTE_BY_LEARNED];
@@ -150,6 +189,35 @@ static void print_people(const struct training *t, str path)
     printf("strong          %.*s, right %.1f %%\n", STR_ARG(facts->strong_model),
            any->strong * 100);
     printf("a perfect router would be right %.1f %%\n", any->oracle * 100);
+    printf("AUC of gain     %.3f\n", facts->auc);
+    printf("ECE of gain     %.4f, calibrated %.4f\n", t->report.gain_before.ece, facts->ece);
+    print_contenders(t);
+    printf("\nchosen: %s\n", facts->is_domain_table
+                                 ? "the table of rates by domain; the features did no better"
+                                 : "learned");
+}
+
+void train_confidence_print(const struct confidence_table *table)
+{
+    if (confidence_table_count(table) == 0)
+        return;
+    printf("\n%-40s  %6s  %-10s  %s\n", "confidence of", "n", "ECE before", "after, held out");
+    for (size_t i = 0; i < confidence_table_count(table); i++) {
+        const struct confidence_report *r = confidence_table_report(table, i);
+        char name[128];
+        snprintf(name, sizeof(name), "%.*s %.*s %.*s", STR_ARG(r->key.strategy),
+                 STR_ARG(r->key.model), STR_ARG(r->key.domain));
+        printf("%-40s  %6" PRId64 "  %10.3f  %.3f [%.3f, %.3f]\n", i == 0 ? "everything" : name,
+               r->after.n, r->before.ece, r->after.ece, r->after_ece.lower, r->after_ece.upper);
+    }
+}
+
+static void print_people(const struct training *t, str path)
+{
+    if (route_model_facts(t->model)->n > 0)
+        print_router(t);
+    else
+        printf("no question was answered by both models: arms and confidence only\n");
     if (t->rows.skipped > 0)
         printf("skipped         %zu questions that only one of them answered\n", t->rows.skipped);
     if (t->rows.faulted > 0)
@@ -158,35 +226,47 @@ static void print_people(const struct training *t, str path)
         printf("SIMULATED       %zu of the runs are of a simulated model: this says nothing about "
                "real ones\n",
                t->rows.simulated);
-    printf("AUC of gain     %.3f\n", facts->auc);
-    printf("ECE of gain     %.4f, calibrated %.4f\n", t->report.gain_before.ece, facts->ece);
-    print_contenders(t);
-    printf("\nchosen: %s\n", facts->is_domain_table
-                                 ? "the table of rates by domain; the features did no better"
-                                 : "learned");
-    printf("written: %.*s\n", STR_ARG(path));
+    train_confidence_print(route_model_confidence(t->model));
+    printf("\nwritten: %.*s\n", STR_ARG(path));
 }
 
 /* ---- the model's file ---- */
 
+static bool text_write(const char *path, str text)
+{
+    FILE *file = fopen(path, "wbe");
+    bool is_written = file && fwrite(text.ptr, 1, text.len, file) == text.len;
+
+    return file && fclose(file) == 0 && is_written;
+}
+
+/* A file is written beside itself first, so that a model that is there is replaced whole or not at all. What is no file,
+ * like /dev/null, is written to: it must not be replaced. */
+static bool text_save(str path, str text)
+{
+    struct buf draft = { 0 };
+    struct stat status;
+
+    if (stat(path.ptr, &status) == 0 && !S_ISREG(status.st_mode))
+        return text_write(path.ptr, text);
+    buf_printf(&draft, "%.*s.draft", STR_ARG(path));
+    bool is_saved = !draft.failed && text_write(buf_cstr(&draft), text) &&
+                    rename(buf_cstr(&draft), path.ptr) == 0;
+    buf_fini(&draft);
+    return is_saved;
+}
+
 int train_model_save(const struct route_model *model, str path)
 {
-    struct buf text = { 0 }, draft = { 0 };
-    int status = EXIT_DONE;
+    struct buf text = { 0 };
 
     route_model_write(model, &text);
-    buf_printf(&draft, "%.*s.draft", STR_ARG(path));
-    FILE *file = text.failed ? NULL : fopen(buf_cstr(&draft), "wbe");
-    bool is_written = file && fwrite(text.ptr, 1, text.len, file) == text.len;
-    if (file && (fclose(file) != 0 || !is_written || rename(buf_cstr(&draft), path.ptr) != 0))
-        is_written = false;
-    if (!is_written) {
-        fprintf(stderr, "weir train: %.*s: %s\n", STR_ARG(path), strerror(errno));
-        status = EXIT_UNREACHABLE;
-    }
+    bool is_saved = !text.failed && text_save(path, buf_str(&text));
     buf_fini(&text);
-    buf_fini(&draft);
-    return status;
+    if (is_saved)
+        return EXIT_DONE;
+    fprintf(stderr, "weir train: %.*s: %s\n", STR_ARG(path), strerror(errno));
+    return EXIT_UNREACHABLE;
 }
 
 int train_failed(enum err e)
@@ -220,7 +300,9 @@ static int train(const struct cli_args *args, struct training *t)
     str path = cli_value(args, "out");
     struct progress progress;
 
-    if (n < ROUTE_TRAIN_ROWS_MIN || n > ROUTE_TRAIN_ROWS_MAX)
+    bool is_runs_only = n == 0 && t->rows.training.run_count > 0;
+
+    if (!is_runs_only && (n < ROUTE_TRAIN_ROWS_MIN || n > ROUTE_TRAIN_ROWS_MAX))
         return cli_usage_error("train",
                                "%zu questions were answered by both models; %d to %d are needed", n,
                                ROUTE_TRAIN_ROWS_MIN, ROUTE_TRAIN_ROWS_MAX);

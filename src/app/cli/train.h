@@ -7,7 +7,7 @@
 #include "core/route/route_train.h"
 
 struct buf;
-struct config;
+struct confidence_table;
 
 #define TRAIN_ARENA_MAX ((size_t)8 << 30)
 #define TRAIN_ROUNDS 1000 /* of the bootstrap */
@@ -20,6 +20,9 @@ int train_failed(enum err e);
 void train_interval_write(struct buf *out, const char *name, const struct interval *interval,
                           bool is_measured);
 void train_share_write(struct buf *out, const char *name, double value, bool is_measured);
+/* "confidence": a row for each map; empty members of a key stand for all. */
+void train_confidence_write(struct buf *out, const struct confidence_table *table);
+void train_confidence_print(const struct confidence_table *table);
 /* A progress bar of `struct progress`, for options->on_progress. */
 void train_on_progress(void *ctx, int done, int total);
 

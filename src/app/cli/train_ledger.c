@@ -27,13 +27,6 @@ struct learning {
 static const char *const side_names[ROUTE_SIDES] = { [ROUTE_SIDE_WEAK] = "weak",
                                                      [ROUTE_SIDE_STRONG] = "strong" };
 
-static const struct confidence_report *confidences(const struct learning *l)
-{
-    const struct confidence_table *table = route_model_confidence(l->model);
-
-    return confidence_table_count(table) > 0 ? confidence_table_report(table, 0) : NULL;
-}
-
 static int64_t arms_count(const struct learning *l)
 {
     struct route_candidate arms[ARMS_SHOWN];
@@ -63,23 +56,6 @@ static void labels_write(struct buf *out, const struct train_log *log)
     json_member_i64(out, "faulted", log->faulted);
     json_member_i64(out, "plain", log->plain);
     json_member_i64(out, "without_features", log->without_features);
-    buf_add_char(out, '}');
-}
-
-static void confidence_write(struct buf *out, const struct learning *l)
-{
-    const struct confidence_report *c = confidences(l);
-
-    json_key(out, "confidence");
-    if (!c) {
-        buf_add(out, STR("null"));
-        return;
-    }
-    buf_add_char(out, '{');
-    json_member_i64(out, "n", c->after.n);
-    json_member_double(out, "ece_before", c->before.ece);
-    json_member_double(out, "ece", c->after.ece);
-    json_member_double(out, "auroc", c->after.auroc);
     buf_add_char(out, '}');
 }
 
@@ -150,7 +126,7 @@ static void print_json(const struct learning *l, str path)
     json_member_str(&out, "strong_model", l->options.strong_model);
     labels_write(&out, &l->log);
     json_member_i64(&out, "arms", arms_count(l));
-    confidence_write(&out, l);
+    train_confidence_write(&out, route_model_confidence(l->model));
     router_write(&out, l);
     buf_add(&out, STR("}\n"));
     fwrite(out.ptr, 1, out.len, stdout);
@@ -174,19 +150,6 @@ static void print_left_out(const struct train_log *log)
     for (size_t i = 0; i < ARRAY_LEN(groups); i++)
         if (groups[i].n > 0)
             printf("left out        %" PRId64 " %s\n", groups[i].n, groups[i].what);
-}
-
-static void print_confidence(const struct learning *l)
-{
-    const struct confidence_report *c = confidences(l);
-
-    printf("arms            %" PRId64 " (strategy and model)\n", arms_count(l));
-    if (c)
-        printf("confidence      ECE %.4f, calibrated %.4f (held out, %" PRId64 " answers)\n",
-               c->before.ece, c->after.ece, c->after.n);
-    else
-        printf("confidence      not calibrated: fewer than %d labelled answers have one\n",
-               CONFIDENCE_LABELS_MIN);
 }
 
 static void print_interval(const char *name, const struct interval *i)
@@ -254,9 +217,13 @@ static void print_people(const struct learning *l, str path)
     printf("propensities    %" PRId64 " known, %" PRId64 " unknown\n", log->propensities_known,
            log->propensities_unknown);
     print_left_out(log);
-    print_confidence(l);
+    printf("arms            %" PRId64 " (strategy and model)\n", arms_count(l));
     print_router(l);
-    printf("written: %.*s\n", STR_ARG(path));
+    train_confidence_print(route_model_confidence(l->model));
+    if (confidence_table_count(route_model_confidence(l->model)) == 0)
+        printf("confidence: not calibrated: fewer than %d labelled answers have one\n",
+               CONFIDENCE_LABELS_MIN);
+    printf("\nwritten: %.*s\n", STR_ARG(path));
 }
 
 /* ---- the run ---- */
@@ -279,15 +246,18 @@ static bool router_is_possible(struct learning *l)
 
 static enum err model_train(struct learning *l)
 {
-    const struct route_training training = { .rows = l->log.rows,
-                                             .row_count = l->log.row_count,
-                                             .runs = l->log.runs,
-                                             .run_count = l->log.run_count };
+    struct route_training training = { .rows = l->log.rows,
+                                       .row_count = l->log.row_count,
+                                       .runs = l->log.runs,
+                                       .run_count = l->log.run_count };
     struct progress progress;
 
     l->has_router = router_is_possible(l);
-    if (!l->has_router)
-        return route_train_arms(&l->arena, &training, &l->options, &l->model);
+    if (!l->has_router) {
+        struct route_train_report none;
+        training.row_count = 0;
+        return route_train(&l->arena, &training, &l->options, &l->model, &none);
+    }
     progress_init(&progress, stderr, "models", 1, 0, world_now_exact());
     l->options.ctx = &progress;
     if (isatty(STDERR_FILENO))

@@ -121,6 +121,8 @@ struct sorted_row {
     uint8_t fold;
 };
 
+#define ECE_ROUNDS 500 /* of the bootstrap of each map's ECE */
+
 struct making {
     struct arena *arena;
     struct sorted_row *rows; /* sorted by key */
@@ -130,6 +132,7 @@ struct making {
     double *held; /* by row: the value that the level done last gives it, held out */
     double *held_of_parent;
     int64_t labels_min;
+    uint64_t seed;
     struct confidence_table *table;
 };
 
@@ -164,7 +167,9 @@ static void rows_shuffle(struct sorted_row *rows, size_t n, uint64_t seed)
 static enum err making_init(struct making *m, struct arena *arena,
                             const struct confidence_row *rows, size_t n, uint64_t seed)
 {
-    *m = (struct making){ .arena = arena, .n = n, .labels_min = CONFIDENCE_LABELS_MIN };
+    *m = (struct making){
+        .arena = arena, .n = n, .labels_min = CONFIDENCE_LABELS_MIN, .seed = seed
+    };
     m->rows = ARENA_ARRAY(arena, n, struct sorted_row);
     m->items = ARENA_ARRAY(arena, n, struct labelled);
     m->held_items = ARENA_ARRAY(arena, n, struct labelled);
@@ -257,6 +262,15 @@ static void metrics_round(struct calibration_metrics *metrics)
     }
 }
 
+static enum err ece_interval_set(struct making *m, size_t n, struct interval_pair *out)
+{
+    enum err e = calibration_ece_interval(out, m->held_items, n, ECE_ROUNDS, m->seed, m->arena);
+
+    if (e == OK)
+        *out = (struct interval_pair){ rounded(out->lower), rounded(out->upper) };
+    return e;
+}
+
 static enum err map_measure(struct making *m, struct range range, struct confidence_map *map)
 {
     for (size_t i = 0; i < range.n; i++)
@@ -267,6 +281,8 @@ static enum err map_measure(struct making *m, struct range range, struct confide
     if (e == OK)
         e = calibration_measure(&map->report.before, m->items, items_collect(m, range, -1),
                                 m->arena);
+    if (e == OK)
+        e = ece_interval_set(m, range.n, &map->report.after_ece);
     metrics_round(&map->report.before);
     metrics_round(&map->report.after);
     return e;

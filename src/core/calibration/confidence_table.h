@@ -67,6 +67,7 @@ struct confidence_report {
     struct confidence_key key; /* all empty: the global map */
     struct calibration_metrics before; /* of the raw values */
     struct calibration_metrics after; /* held out */
+    struct interval_pair after_ece; /* 95 % bootstrap interval of after.ece */
 };
 /* The global map is the first; NULL counts as a table without maps. */
 size_t confidence_table_count(const struct confidence_table *table);

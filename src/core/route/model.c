@@ -37,19 +37,9 @@ const struct route_facts *route_model_facts(const struct route_model *model)
     return &model->facts;
 }
 
-const char *const model_basis_names[ROUTE_BASES] = { [ROUTE_FROM_SIDES] = "sides",
-                                                     [ROUTE_FROM_ARMS] = "arms" };
-
-const char *model_scorer_name(const struct route_facts *facts)
-{
-    if (facts->basis == ROUTE_FROM_ARMS)
-        return "none";
-    return facts->is_domain_table ? "domain_table" : "learned";
-}
-
 bool route_model_has_scorer(const struct route_model *model)
 {
-    return model->facts.basis != ROUTE_FROM_ARMS;
+    return model->facts.n > 0;
 }
 
 size_t route_model_arms(const struct route_model *model, struct route_candidate *out, size_t max)

@@ -72,10 +72,6 @@ struct route_model {
     const struct confidence_table *confidence; /* may be NULL */
 };
 
-extern const char *const
-    model_basis_names[ROUTE_BASES]; /* as the file has them; NULL for pairs, where it has none */
-const char *model_scorer_name(const struct route_facts *facts); /* "learned", … */
-
 /* The names above a name: "a.b.c" gives "a.b", "a", "". False for the root. */
 bool domain_parent(str name, str *out);
 /* The name without what is too deep. */

@@ -119,14 +119,10 @@ static bool basis_read(struct reader *r, struct json value, enum route_basis *ou
 {
     str name;
 
-    *out = ROUTE_FROM_PAIRS;
-    if (!json_exists(value))
+    *out = json_exists(value) ? ROUTE_FROM_SIDES : ROUTE_FROM_PAIRS;
+    if (!json_exists(value) || (json_str(value, r->arena, &name) && str_eq(name, STR("sides"))))
         return true;
-    if (json_str(value, r->arena, &name))
-        for (int i = ROUTE_FROM_PAIRS + 1; i < ROUTE_BASES; i++)
-            if (str_eq(name, str_from(model_basis_names[i])))
-                *out = (enum route_basis)i;
-    return *out != ROUTE_FROM_PAIRS || complain(r, "facts.basis must be \"sides\" or \"arms\"");
+    return complain(r, "facts.basis must be \"sides\", or absent");
 }
 
 static bool facts_read(struct reader *r, struct json facts)
@@ -151,9 +147,8 @@ static bool facts_read(struct reader *r, struct json facts)
         !text_get(r, facts, STR("strong_model"), &out->strong_model))
         return complain(r, "facts must hold scorer, weak_model and strong_model");
     out->is_domain_table = str_eq(scorer, STR("domain_table"));
-    if (!str_eq(scorer, str_from(model_scorer_name(out))))
-        return complain(r, "facts.scorer must be \"learned\" or \"domain_table\", or, of arms, "
-                           "\"none\"");
+    if (!out->is_domain_table && !str_eq(scorer, STR("learned")))
+        return complain(r, "facts.scorer must be \"learned\" or \"domain_table\"");
     return true;
 }
 

@@ -4,8 +4,7 @@
  *
  *     {"version": 1, "features_hash": "…",
  *      "facts": {"n", "holdout", "folds", "seed", "data_hash", "auc", "ece", "apgr", "apgr_learned", "apgr_domain_table",
- *                "scorer": "learned" | "domain_table" | "none", "weak_model", "strong_model",
- *                "basis": "sides" | "arms"; absent: pairs},
+ *                "scorer": "learned" | "domain_table", "weak_model", "strong_model", "basis": "sides"; absent: pairs},
  *      "intercept": [gain, weak],
  *      "dense": [{"name", "mean", "scale", "gain", "weak"}, …],
  *      "grams": {"gain": [4096 integers], "weak": [4096 integers]},
@@ -15,7 +14,7 @@
  *      "confidence": the confidence table, or null}
  *
  * Weights are integers of 10^-5. An APGR that could not be measured is null, then all three are. But from pairs, auc and ece
- * are null. The scorer is "none" where the basis is "arms", and nowhere else.
+ * are null.
  */
 #include "core/calibration/fit_json.h"
 #include "core/route/model.h"
@@ -57,11 +56,11 @@ static void facts_write(struct buf *out, const struct route_facts *facts)
     figure_write(out, "apgr", facts->apgr, facts->has_apgr);
     figure_write(out, "apgr_learned", facts->apgr_learned, facts->has_apgr);
     figure_write(out, "apgr_domain_table", facts->apgr_domain_table, facts->has_apgr);
-    json_member_str(out, "scorer", str_from(model_scorer_name(facts)));
+    json_member_str(out, "scorer", facts->is_domain_table ? STR("domain_table") : STR("learned"));
     json_member_str(out, "weak_model", facts->weak_model);
     json_member_str(out, "strong_model", facts->strong_model);
     if (!is_of_pairs)
-        json_member_str(out, "basis", str_from(model_basis_names[facts->basis]));
+        json_member_str(out, "basis", STR("sides"));
     buf_add_char(out, '}');
 }
 

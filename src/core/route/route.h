@@ -91,14 +91,12 @@ const struct confidence_table *route_model_confidence(const struct route_model *
 /* What it was made from. */
 enum route_basis {
     ROUTE_FROM_PAIRS, /* questions that both models answered */
-    ROUTE_FROM_SIDES, /* questions that one of them answered: gain was never seen */
-    ROUTE_FROM_ARMS, /* answers of arms only: there is no scorer */
-    ROUTE_BASES
+    ROUTE_FROM_SIDES /* questions that one of them answered: gain was never seen */
 };
 /* How it was trained and what it reached on held-out rows. */
 struct route_facts {
     enum route_basis basis;
-    int64_t n; /* rows; of arms: answers */
+    int64_t n; /* rows; 0: arms and confidences are all that there is */
     int64_t
         holdout; /* rows that were held out from what judged them: all of them, in turn, when cross-validated */
     int folds;

@@ -12,7 +12,7 @@
  * so that the chosen one's is a little optimistic; both are there to be compared. Rows of one id are in one fold.
  *
  * A log has questions that only one of the two answered; route_train_sides() learns from those, with what it must assume
- * written there. Where there are too few even of them, route_train_arms() keeps what strategies did, and no scorer.
+ * written there.
  *
  * May include: base, core/json, core/stats, core/calibration.
  */
@@ -68,7 +68,8 @@ struct route_run {
     double raw_confidence; /* [0, 1]; negative: none */
 };
 struct route_training {
-    const struct route_row *rows; /* ROUTE_TRAIN_ROWS_MIN..ROUTE_TRAIN_ROWS_MAX */
+    const struct route_row
+        *rows; /* ROUTE_TRAIN_ROWS_MIN..ROUTE_TRAIN_ROWS_MAX, or none when there are runs */
     size_t row_count;
     const struct route_run *runs; /* may be none */
     size_t run_count;
@@ -107,8 +108,9 @@ struct route_train_report {
     double lambda_weak;
 };
 
-/* Model and report; everything lives in the arena (about 4 KiB a row and 20 MiB besides). CALLER_BAD_REQUEST for too few or
- * too many rows, or folds out of range; rows in another order are other folds. */
+/* Model and report; everything lives in the arena (about 4 KiB a row and 1 MiB besides). Without rows the model knows arms
+ * and confidences only: its facts.n is 0, and the report is empty. CALLER_BAD_REQUEST for too few or too many rows, or folds
+ * out of range. */
 NODISCARD enum err route_train(struct arena *arena, const struct route_training *training,
                                const struct route_train_options *options,
                                const struct route_model **out, struct route_train_report *report);
@@ -153,16 +155,11 @@ struct route_sides_report {
  *
  * AUC and calibration error of gain cannot be measured; APGR can, where there was exploration: the chosen side's answers,
  * weighted, are what a policy would have got that chooses so. CALLER_BAD_REQUEST as above. Arms and confidences are
- * made as by route_train().
+ * made as by route_train(), which also makes a model of them alone.
  */
 NODISCARD enum err route_train_sides(struct arena *arena, const struct route_training *training,
                                      const struct route_train_options *options,
                                      const struct route_model **out,
                                      struct route_sides_report *report);
-
-/* Arms and confidences only: a model without a scorer. At least one run. */
-NODISCARD enum err route_train_arms(struct arena *arena, const struct route_training *training,
-                                    const struct route_train_options *options,
-                                    const struct route_model **out);
 
 #endif
