@@ -252,8 +252,7 @@ static void fish_place(const struct place *place)
     bool only_directories = place->directories && !place->files;
 
     if (place->words[0] != '\0' || only_directories)
-        printf(" -a '%s%s%s'", place->words,
-               place->words[0] != '\0' && only_directories ? " " : "",
+        printf(" -a '%s%s%s'", place->words, place->words[0] != '\0' && only_directories ? " " : "",
                only_directories ? "(__fish_complete_directories)" : "");
     if (place->files)
         printf(" -F");

@@ -24,8 +24,9 @@ struct learning {
     struct route_sides_report report; /* of the router */
 };
 
-static const char *const side_names[ROUTE_SIDES] = { [ROUTE_SIDE_WEAK] = "weak",
-                                                     [ROUTE_SIDE_STRONG] = "strong" };
+static const char *const side_names[ROUTE_SIDES] = {
+    [ROUTE_SIDE_WEAK] = "weak", [ROUTE_SIDE_STRONG] = "strong"
+};
 
 static int64_t arms_count(const struct learning *l)
 {
@@ -188,8 +189,8 @@ static void print_router(const struct learning *l)
                side_names[side], STR_ARG(models[side]), s->n, s->effective_n, s->rate * 100,
                s->auroc, s->ece);
     }
-    printf("weights         %" PRId64 " of %" PRId64
-           " by inverse propensity, %" PRId64 " of them clipped at %g; the others count once\n",
+    printf("weights         %" PRId64 " of %" PRId64 " by inverse propensity, %" PRId64
+           " of them clipped at %g; the others count once\n",
            r->propensities_known, facts->n, r->propensities_clipped, ROUTE_PROPENSITY_MIN);
     if (r->has_agreement)
         printf("gain            from audits: the strong model repeats %.1f %% of %" PRId64

@@ -92,8 +92,8 @@ static struct route_log *log_make(struct arena *arena, const struct route_featur
 static str question_id(struct arena *arena, const struct route_kept *kept)
 {
     uint64_t dense = str_hash((str){ (const char *)kept->dense, sizeof(kept->dense) });
-    uint64_t grams = str_hash(
-        (str){ (const char *)kept->grams, kept->gram_count * sizeof(*kept->grams) });
+    uint64_t grams =
+        str_hash((str){ (const char *)kept->grams, kept->gram_count * sizeof(*kept->grams) });
 
     return arena_printf(arena, "%016" PRIx64 "%016" PRIx64, dense, grams);
 }

@@ -32,7 +32,8 @@ struct train_log {
     int64_t unlabelled; /* routed queries that nobody has judged */
     int64_t faulted; /* labelled, but there was no answer */
     int64_t plain; /* labelled, but relayed as they were: no arm of a router */
-    int64_t without_features; /* direct answers of the two models that are no rows for want of them */
+    int64_t
+        without_features; /* direct answers of the two models that are no rows for want of them */
     bool has_no_memory;
 };
 

@@ -210,9 +210,10 @@ static bool learned_choose(struct choice *c)
                             c->known->domain, &score);
     size_t n = candidates_find(config, candidates);
     rng_init(&rng, c->known->seed ^ EXPLORE_SALT);
-    route_decide(config->route.model,
-                 &(struct route_question){ .domain = c->known->domain, .score = has_score ? &score : NULL },
-                 candidates, n, &options, &rng, &made);
+    route_decide(
+        config->route.model,
+        &(struct route_question){ .domain = c->known->domain, .score = has_score ? &score : NULL },
+        candidates, n, &options, &rng, &made);
     if (has_score)
         c->decision->score = score.gain;
     c->decision->epsilon = config->route.epsilon;

@@ -142,7 +142,8 @@ static void curvature_set(struct logistic_solver *s, const struct problem *probl
     for (size_t k = 0; k < t->n; k++) {
         size_t row = t->subset[k];
         const float *dense = &t->rows->dense[row * ROUTE_DENSE];
-        double p = 1 / (1 + exp(-t->offset[row])), by = weight_of(problem->cases, row) * p * (1 - p);
+        double p = 1 / (1 + exp(-t->offset[row])),
+               by = weight_of(problem->cases, row) * p * (1 - p);
         double value = (double)t->rows->gram_value[row];
         out[0] += by;
         for (size_t i = 0; i < ROUTE_DENSE; i++)
@@ -177,8 +178,8 @@ static void direction_set(struct logistic_solver *s)
 }
 
 /* Halves the step until the objective falls enough (Armijo); false when it does not any more. */
-static bool line_search(struct logistic_solver *s, const struct problem *p,
-                        const double *weights, double *value)
+static bool line_search(struct logistic_solver *s, const struct problem *p, const double *weights,
+                        double *value)
 {
     double slope = dot(s->gradient, s->direction), step = 1;
 

@@ -393,8 +393,8 @@ enum err train_data_read(struct train *t)
         return e;
     for (size_t i = 0; i < t->n; i++) {
         const struct route_row *row = &t->data->rows[i];
-        t->labels[HEAD_GAIN][i] = row->log ? logged_right(row)
-                                           : row->strong_right && !row->weak_right;
+        t->labels[HEAD_GAIN][i] =
+            row->log ? logged_right(row) : row->strong_right && !row->weak_right;
         t->labels[HEAD_WEAK][i] = row->log ? logged_right(row) : row->weak_right;
     }
     domains_count(t, train_subset(t, t->folds, t->folds), &t->domains);

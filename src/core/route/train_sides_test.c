@@ -86,8 +86,7 @@ static void answers_draw(struct question *q, double weak, double strong)
 
 static enum err train_now(void)
 {
-    return route_train_sides(&w.arena,
-                             &(struct route_training){ w.rows, w.n, w.runs, w.run_count },
+    return route_train_sides(&w.arena, &(struct route_training){ w.rows, w.n, w.runs, w.run_count },
                              &w.options, &w.model, &w.report);
 }
 
@@ -558,7 +557,7 @@ static void limits(void)
 
 TESTS(TEST(known_coefficients_are_recovered), TEST(without_propensities_they_are_not),
       TEST(very_unlikely_choices_are_clipped), TEST(apgr_is_what_pairs_would_say),
-      TEST(apgr_by_hand), TEST(folds_are_ranked_apart), TEST(no_exploration_no_apgr), TEST(domains_alone_make_a_table),
-      TEST(noise_is_not_learned), TEST(words_are_learned), TEST(audits_replace_independence),
-      TEST(the_file_is_the_model), TEST(runs_become_arms),
+      TEST(apgr_by_hand), TEST(folds_are_ranked_apart), TEST(no_exploration_no_apgr),
+      TEST(domains_alone_make_a_table), TEST(noise_is_not_learned), TEST(words_are_learned),
+      TEST(audits_replace_independence), TEST(the_file_is_the_model), TEST(runs_become_arms),
       TEST(files_that_do_not_fit_are_refused), TEST(limits))
