@@ -117,7 +117,8 @@ def usage(checks, world):
         (["score", "--scorer", "learned_v1"], 2, "--model-file"), (["score", "--scorer", "seed_v1", "--threshold", "0.805"], 2, "hundredths"),
         (["score", "--scorer", "seed_v1", "--threshold", "2"], 2, "from 0 to 1"), (["score", "--help"], 0, "Example:"),
         (["score", "--scorer", "learned_v1", "--model-file", "nowhere.json"], 3, "nowhere.json"),
-        (["train", "--help"], 0, "Example:"), (["train"], 2, "--from and --out"), (["train", "--from", "ledger", "--out", "m"], 2, "not supported yet"),
+        (["train", "--help"], 0, "Example:"), (["train"], 2, "--from and --out"), (["train", "--from", "ledger", "--ledger", "nowhere", "--out", "m"], 3, "there is no ledger"),
+        (["train", "--from", "x", "--since", "7d", "--out", "m"], 2, "--from ledger"),
         (["train", "--from", "nowhere", "--out", "m"], 3, "nowhere"), (["train", "--from", ".", "--out", "m"], 2, "runs.jsonl"),
         (["train", "--from", ".", "--out", "m", "--folds", "1"], 2, "--folds"),
     ]:

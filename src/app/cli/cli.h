@@ -66,6 +66,8 @@ int cli_usage_error(const char *command, const char *fmt, ...) PRINTF_LIKE(2, 3)
 /* An integer option; false (having said so) when it is no integer of [min, max]. Untouched when not given. */
 bool cli_integer(const struct cli_args *args, const char *command, const char *option, int64_t min,
                  int64_t max, int64_t *out);
+/* --since, a date or so long ago; false (having said so) when it is neither. Untouched when not given. */
+bool cli_since(const struct cli_args *args, const char *command, usec_utc *out);
 
 extern const struct cli_command command_alert, command_ask, command_bucket, command_check,
     command_completion, command_eval, command_experiment, command_ledger, command_man,

@@ -7,21 +7,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/cli/cli.h"
 #include "app/cli/progress.h"
+#include "app/cli/train.h"
 #include "app/cli/train_rows.h"
 #include "core/calibration/confidence_table.h"
 #include "core/json/json.h"
 #include "edge/config/config.h"
 #include "edge/world/world.h"
 
-#define TRAIN_ARENA_MAX ((size_t)8 << 30)
-#define ROUNDS_DEFAULT 1000
 #define FOLDS_DEFAULT 5
 
 /* ---- progress ---- */
 
-static void on_progress(void *ctx, int done, int total)
+void train_on_progress(void *ctx, int done, int total)
 {
     struct progress *p = ctx;
 
@@ -42,8 +40,8 @@ struct training {
     struct route_train_report report;
 };
 
-static void interval_write(struct buf *out, const char *name, const struct interval *interval,
-                           bool is_measured)
+void train_interval_write(struct buf *out, const char *name, const struct interval *interval,
+                          bool is_measured)
 {
     json_key(out, name);
     if (!is_measured) {
@@ -57,7 +55,7 @@ static void interval_write(struct buf *out, const char *name, const struct inter
     buf_add_char(out, '}');
 }
 
-static void share_or_null(struct buf *out, const char *name, double value, bool is_measured)
+void train_share_write(struct buf *out, const char *name, double value, bool is_measured)
 {
     json_key(out, name);
     if (is_measured)
@@ -75,14 +73,14 @@ static void contender_write(struct buf *out, const struct training *t, enum rout
 
     json_key(out, route_contender_name(c));
     buf_add_char(out, '{');
-    share_or_null(out, "apgr", i->apgr.estimate, m->has_gap);
-    share_or_null(out, "lower", i->apgr.lower, m->has_gap);
-    share_or_null(out, "upper", i->apgr.upper, m->has_gap);
-    interval_write(out, "over_domain_table", &i->apgr_over_reference, m->has_gap);
-    interval_write(out, "auc", &i->auc, true);
+    train_share_write(out, "apgr", i->apgr.estimate, m->has_gap);
+    train_share_write(out, "lower", i->apgr.lower, m->has_gap);
+    train_share_write(out, "upper", i->apgr.upper, m->has_gap);
+    train_interval_write(out, "over_domain_table", &i->apgr_over_reference, m->has_gap);
+    train_interval_write(out, "auc", &i->auc, true);
     for (int level = 0; level < ROUTE_CPT_LEVELS; level++)
-        interval_write(out, cpt_names[level], &i->cpt[level], m->has_gap);
-    interval_write(out, "aiq", &i->aiq, m->has_aiq);
+        train_interval_write(out, cpt_names[level], &i->cpt[level], m->has_gap);
+    train_interval_write(out, "aiq", &i->aiq, m->has_aiq);
     buf_add_char(out, '}');
 }
 
@@ -125,8 +123,7 @@ static void thresholds_write(struct buf *out, const struct confidence_table *tab
     buf_add_char(out, ']');
 }
 
-/* A row for each map of the confidence table; empty members of a key stand for all. */
-static void confidence_write(struct buf *out, const struct confidence_table *table)
+void train_confidence_write(struct buf *out, const struct confidence_table *table)
 {
     json_key(out, "confidence");
     buf_add_char(out, '[');
@@ -154,10 +151,10 @@ static void print_json(const struct training *t, str path)
     buf_add_char(&out, '{');
     json_member_str(&out, "model_file", path);
     json_member_i64(&out, "n", facts->n);
-    share_or_null(&out, "auc", facts->auc, facts->n > 0);
-    share_or_null(&out, "apgr", facts->apgr, facts->has_apgr);
-    share_or_null(&out, "ece", facts->ece, facts->n > 0);
-    share_or_null(&out, "ece_before", t->report.gain_before.ece, facts->n > 0);
+    train_share_write(&out, "auc", facts->auc, facts->n > 0);
+    train_share_write(&out, "apgr", facts->apgr, facts->has_apgr);
+    train_share_write(&out, "ece", facts->ece, facts->n > 0);
+    train_share_write(&out, "ece_before", t->report.gain_before.ece, facts->n > 0);
     json_member_i64(&out, "holdout", facts->holdout);
     json_member_i64(&out, "folds", facts->folds);
     json_member_i64(&out, "seed", (int64_t)facts->seed);
@@ -175,7 +172,7 @@ static void print_json(const struct training *t, str path)
     for (int c = 0; facts->n > 0 && c < ROUTE_CONTENDER_COUNT; c++)
         contender_write(&out, t, (enum route_contender)c);
     buf_add_char(&out, '}');
-    confidence_write(&out, route_model_confidence(t->model));
+    train_confidence_write(&out, route_model_confidence(t->model));
     buf_add(&out, STR("}\n"));
     fwrite(out.ptr, 1, out.len, stdout);
     buf_fini(&out);
@@ -223,7 +220,7 @@ static void print_router(const struct training *t)
                                  : "learned");
 }
 
-static void print_confidence(const struct confidence_table *table)
+void train_confidence_print(const struct confidence_table *table)
 {
     if (confidence_table_count(table) == 0)
         return;
@@ -252,7 +249,7 @@ static void print_people(const struct training *t, str path)
         printf("SIMULATED       %zu of the runs are of a simulated model: this says nothing about "
                "real ones\n",
                t->rows.simulated);
-    print_confidence(route_model_confidence(t->model));
+    train_confidence_print(route_model_confidence(t->model));
     printf("\nwritten: %.*s\n", STR_ARG(path));
 }
 
@@ -282,17 +279,23 @@ static bool text_save(str path, str text)
     return is_saved;
 }
 
-static int model_save(const struct training *t, str path)
+int train_model_save(const struct route_model *model, str path)
 {
     struct buf text = { 0 };
 
-    route_model_write(t->model, &text);
+    route_model_write(model, &text);
     bool is_saved = !text.failed && text_save(path, buf_str(&text));
     buf_fini(&text);
     if (is_saved)
         return EXIT_DONE;
     fprintf(stderr, "weir train: %.*s: %s\n", STR_ARG(path), strerror(errno));
     return EXIT_UNREACHABLE;
+}
+
+int train_failed(enum err e)
+{
+    fprintf(stderr, "weir train: %s\n", err_info(e)->text);
+    return e == WEIR_NO_MEMORY ? EXIT_UNREACHABLE : EXIT_USAGE;
 }
 
 /* ---- the command ---- */
@@ -328,17 +331,15 @@ static int train(const struct cli_args *args, struct training *t)
                                ROUTE_TRAIN_ROWS_MIN, ROUTE_TRAIN_ROWS_MAX);
     t->options.weak_model = t->rows.weak_model;
     t->options.strong_model = t->rows.strong_model;
-    t->options.rounds = ROUNDS_DEFAULT;
+    t->options.rounds = TRAIN_ROUNDS;
     progress_init(&progress, stderr, "models", 1, 0, world_now_exact());
     t->options.ctx = &progress;
     if (isatty(STDERR_FILENO))
-        t->options.on_progress = on_progress;
+        t->options.on_progress = train_on_progress;
     enum err e = route_train(&t->arena, &t->rows.training, &t->options, &t->model, &t->report);
-    if (e != OK) {
-        fprintf(stderr, "weir train: %s\n", err_info(e)->text);
-        return e == WEIR_NO_MEMORY ? EXIT_UNREACHABLE : EXIT_USAGE;
-    }
-    int status = model_save(t, path);
+    if (e != OK)
+        return train_failed(e);
+    int status = train_model_save(t->model, path);
     if (status != EXIT_DONE)
         return status;
     if (cli_has(args, "json"))
@@ -355,14 +356,15 @@ static int run(const struct cli_args *args)
 
     if (!cli_has(args, "from") || !cli_has(args, "out"))
         return cli_usage_error("train", "--from and --out are needed; see 'weir train --help'");
-    if (str_eq(cli_value(args, "from"), STR("ledger")))
-        return cli_usage_error("train", "--from ledger is not supported yet; name a file or the "
-                                        "directory of 'weir eval --out'");
     if (!cli_integer(args, "train", "seed", 0, INT64_MAX, &seed) ||
         !cli_integer(args, "train", "folds", ROUTE_FOLDS_MIN, ROUTE_FOLDS_MAX, &folds))
         return EXIT_USAGE;
     t.options.seed = (uint64_t)seed;
     t.options.folds = (int)folds;
+    if (str_eq(cli_value(args, "from"), STR("ledger")))
+        return train_from_ledger(args, &t.options);
+    if (cli_has(args, "ledger") || cli_has(args, "since"))
+        return cli_usage_error("train", "--ledger and --since go with --from ledger");
     arena_init(&t.arena, TRAIN_ARENA_MAX);
     int status = rows_read(args, &t);
     if (status == EXIT_DONE)
@@ -373,13 +375,16 @@ static int run(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    { "from", "FILE", "rows of JSON Lines, or the directory that 'weir eval --out' wrote" },
+    { "from", "ledger|FILE|DIR",
+      "the labelled queries of the ledger, rows of JSON Lines, or what 'weir eval --out' wrote" },
     { "out", "FILE", "the model's file, replaced when it is there" },
-    { "weak", "M", "the cheaper model; needed for a directory" },
-    { "strong", "M", "the dearer model; needed for a directory" },
+    { "weak", "M", "the cheaper model; needed for a directory and for the ledger's router" },
+    { "strong", "M", "the dearer model; likewise" },
+    { "ledger", "DIR", "the ledger's directory instead of the configuration's" },
+    { "since", "T", "of the ledger: YYYY-MM-DD, or 7d, 12h, 30m ago; else all that is there" },
     { "seed", "N", "of the folds and the intervals (1)" },
     { "folds", "N", "of the cross-validation (5)" },
-    { "config", "FILE", "configuration whose price table counts" },
+    { "config", "FILE", "configuration that names the ledger and whose price table counts" },
     { "json", NULL, "one JSON value on stdout" },
     { NULL, NULL, NULL },
 };
@@ -387,7 +392,7 @@ static const struct cli_option options[] = {
 const struct cli_command command_train = {
     "train",
     "",
-    "makes a router's model from questions that two models have answered",
+    "makes a router's model from what two models have answered",
     "weir train --from results/ --weak gpt-4o-mini --strong gpt-4o --out router.json",
     options,
     run

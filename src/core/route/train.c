@@ -157,10 +157,10 @@ static void facts_set(struct train *t, const struct route_train_report *report,
                                  .strong_model = arena_str(t->arena, t->options->strong_model) };
 }
 
-static enum err confidence_make(struct train *t, struct route_model *model)
+enum err train_confidence(struct arena *arena, const struct route_training *data, uint64_t seed,
+                          struct route_model *model)
 {
-    const struct route_training *data = t->data;
-    struct confidence_row *rows = ARENA_ARRAY(t->arena, data->run_count, struct confidence_row);
+    struct confidence_row *rows = ARENA_ARRAY(arena, data->run_count, struct confidence_row);
     size_t n = 0;
 
     if (!rows)
@@ -174,7 +174,7 @@ static enum err confidence_make(struct train *t, struct route_model *model)
     }
     if (n < CONFIDENCE_LABELS_MIN)
         return OK;
-    return confidence_table_make(t->arena, rows, n, t->options->seed, &model->confidence);
+    return confidence_table_make(arena, rows, n, seed, &model->confidence);
 }
 
 static enum err heads_make(struct train *t, const struct cross *gain,
@@ -220,7 +220,7 @@ static enum err model_make(struct train *t, struct route_train_report *report,
         e = heads_make(t, &gain, report, model);
     if (e == OK)
         e = train_arms(t->arena, t->data, model);
-    return e == OK ? confidence_make(t, model) : e;
+    return e == OK ? train_confidence(t->arena, t->data, t->options->seed, model) : e;
 }
 
 /* Nothing to route between: the model knows arms and confidences, and of questions nothing. */
@@ -243,7 +243,7 @@ static enum err runs_only_make(struct train *t, struct route_model *model)
                               .weak_model = arena_str(t->arena, t->options->weak_model),
                               .strong_model = arena_str(t->arena, t->options->strong_model) };
     enum err e = train_arms(t->arena, t->data, model);
-    return e == OK ? confidence_make(t, model) : e;
+    return e == OK ? train_confidence(t->arena, t->data, t->options->seed, model) : e;
 }
 
 static bool is_trainable(const struct route_training *training,
