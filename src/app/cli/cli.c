@@ -23,6 +23,7 @@ static const struct cli_command *const commands[] = {
     &command_score,
     &command_train,
     &command_replay,
+    &command_report,
     &command_bucket,
     &command_smoke,
     &command_rollout,
@@ -36,7 +37,6 @@ static const struct cli_command *const commands[] = {
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
-    "report",
     "key",
     "top",
 };
