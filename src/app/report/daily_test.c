@@ -566,6 +566,8 @@ static void every_format_survives_hostile_names(void)
     }
     CHECK_ERR(json_parse(&w.arena, str_trim(world_write(&w, DAILY_JSON)), &parsed, NULL), OK);
     CHECK(str_find(world_write(&w, DAILY_CSV), STR(",\"=")) == STR_NPOS);
+    CHECK(str_find(world_write(&w, DAILY_HTML), STR("<script")) == STR_NPOS);
+    CHECK(str_find(buf_str(&w.out), STR("&lt;script&gt;")) != STR_NPOS);
     world_fini(&w);
 }
 
