@@ -35,7 +35,7 @@ static double queries_per_second(void)
     struct config_issues issues;
     int64_t queries = 0;
 
-    if (scenario_load_text(STR("bench.yaml"), STR(text), &s, &issues) != OK)
+    if (scenario_load_text(STR("bench.yaml"), STR(text), false, &s, &issues) != OK)
         return 0;
     config_issues_fini(&issues);
     double start = seconds();

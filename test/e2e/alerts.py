@@ -70,6 +70,9 @@ def silenced_and_down(world, checks):
     done = gateway.command("alert", "silence", "alertname=test_success", "--seconds", "600", "--reason", "known", "--json")
     checks.equal("a silence is made", done.returncode, 0)
     silence = json.loads(done.stdout)["id"]
+    gateway.process.kill()  # what was acknowledged is there
+    gateway.start()
+    checks.equal("it is durable at once", [s["id"] for s in admin(gateway, "GET", "silences").json["data"]], [silence])
     with Traffic(gateway, threads=1, pause=0.02):
         wait_for(lambda: firing(gateway) and firing(gateway, "test_success"))
         checks.true("both fire", firing(gateway) and firing(gateway, "test_success"))

@@ -93,6 +93,7 @@ def healthy(world, checks):
                  gateway.chat("weir/direct", "What is 3 + 2?").json["weir"]["arm"], None)
     gateway.stop()
     ledger = {row.get("arm") for row in gateway.rows()}
+    checks.equal("plain requests are in no arm", {row["arm"] for row in gateway.rows() if row["strategy"] == "plain"}, {""})
     checks.true("the ledger names arms", {"quick/canary", "quick/control"} <= ledger, ledger)
     checks.equal("the ledger adds up", gateway.verify()[0], 0)
 

@@ -16,6 +16,7 @@ static const struct cli_command *const commands[] = {
     &command_ask,
     &command_check,
     &command_price,
+    &command_tokens,
     &command_ledger,
     &command_eval,
     &command_stats,
@@ -36,7 +37,6 @@ static const struct cli_command *const commands[] = {
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
-    "tokens",
     "key",
     "top",
 };

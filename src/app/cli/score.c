@@ -215,7 +215,13 @@ static int scoring_init(const struct cli_args *args, struct arena *arena, struct
         return EXIT_DONE;
     if (!path.ptr)
         return cli_usage_error("score", "learned_v1 needs --model-file; 'weir train' makes one");
-    return model_load(arena, path, &s->model);
+    int status = model_load(arena, path, &s->model);
+    if (status == EXIT_DONE && !route_model_has_scorer(s->model))
+        return cli_usage_error("score",
+                               "%.*s has no scorer, only what arms did: it was trained from too "
+                               "few labelled answers of its two models",
+                               STR_ARG(path));
+    return status;
 }
 
 static int run(const struct cli_args *args)

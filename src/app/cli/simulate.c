@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir simulate: rollouts in virtual time, before they touch production. */
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "app/cli/cli.h"
@@ -76,7 +75,7 @@ static int report(const struct scenario *s, const struct wish *wish, struct rehe
                                   .runs = runs,
                                   .summary = &summary,
                                   .checks = checks,
-                                  .check_count = rehearsal_check(s, &summary, checks),
+                                  .check_count = rehearsal_checks(s, &summary, checks),
                                   .timeline = has_timeline ? timeline : NULL };
     if (wish->is_json)
         rehearsal_write_json(out, &r);

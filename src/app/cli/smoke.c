@@ -68,11 +68,11 @@ static void note(struct smoke *s, const char *name, enum result result, const ch
 static bool send(struct smoke *s, str base, const char *path, str body, str key, int *out_status,
                  str *out_body)
 {
-    struct post_request request = { .timeout = TIMEOUT,
-                                    .body = body,
-                                    .method = body.len > 0 ? (str){ 0 } : STR("GET") };
+    struct post_request request = { .timeout = TIMEOUT, .body = body };
     struct post_answer answer;
 
+    if (body.len == 0)
+        request.method = STR("GET");
     request.url = arena_printf(&s->arena, "%.*s%s", STR_ARG(base), path);
     if (key.len > 0)
         request.headers[request.header_count++] =

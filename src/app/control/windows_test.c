@@ -48,6 +48,7 @@ static void every_metric_is_read(void)
     f.cost = COST_UNPRICED;
     f.hrm_confidence = f.trm_confidence = -1;
     f.latency = 30 * SECOND;
+    f.verdict = 0; /* it failed: it is not wrong besides */
     windows_add(w, START, STR("a"), &f);
     f = good;
     f.verdict = 0;

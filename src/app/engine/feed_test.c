@@ -53,6 +53,13 @@ static void a_full_ring_drops_and_counts(void)
     CHECK_INT(got[0].latency, 1);
     CHECK_INT(got[FEED_SLOTS - 2].latency, FEED_SLOTS - 1);
     CHECK_INT(got[FEED_SLOTS - 1].latency, FEED_SLOTS + 7); /* what came behind the dropped ones */
+    for (int64_t i = 0; i < 2 * (int64_t)FEED_SLOTS;
+         i++) { /* once it is read there is room, whatever has been */
+        struct feed_fact one = fact(i);
+        feed_put(f, &one);
+        CHECK_INT(feed_take(f, got, 2), 1);
+    }
+    CHECK_INT(feed_dropped(f), 8);
     feed_put(NULL, &got[0]);
     feed_close(f);
     feed_close(NULL);

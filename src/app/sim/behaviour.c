@@ -180,9 +180,9 @@ void behaviour_draw(const struct behaviour *b, struct rng *rng, struct outcome *
     out->is_error = is_down || is_late ||
                     (!out->is_success && luck - b->success < b->errors * (1 - b->success));
     out->latency = is_late ? b->timeout : (nsec)latency;
-    out->cost = is_down || b->cost_sigma < 0 ?
-                    0 :
-                    (nano_usd)fmin(exp(b->cost_mu + b->cost_sigma * own[1]), 1e18);
+    out->cost = is_down || b->cost_sigma < 0
+                    ? 0
+                    : (nano_usd)fmin(exp(b->cost_mu + b->cost_sigma * own[1]), 1e18);
     out->hrm_confidence = out->is_error ? -1 : unit(b->hrm + b->hrm_sd * confidence[0]);
     out->trm_confidence = out->is_error ? -1 : unit(b->trm + b->trm_sd * confidence[1]);
 }
@@ -234,11 +234,11 @@ static bool is_beyond(const struct scenario *s, const struct behaviours *b,
     const struct change_metric_info *info = change_metric_info(guard->metric);
     double canary = harm_of(s, b, SCENARIO_CANARY, guard);
     double baseline = harm_of(s, b, SCENARIO_BASELINE, guard);
-    double limit = guard->metric == CHANGE_LATENCY_P95 ? 0.05 :
-                   info->is_floor                      ? 1 - guard->trip :
-                                                         guard->trip;
-    double worse = info->kind == METRIC_AMOUNT && baseline > 0 ? canary / baseline - 1 :
-                                                                 canary - baseline;
+    double limit = guard->metric == CHANGE_LATENCY_P95 ? 0.05
+                   : info->is_floor                    ? 1 - guard->trip
+                                                       : guard->trip;
+    double worse =
+        info->kind == METRIC_AMOUNT && baseline > 0 ? canary / baseline - 1 : canary - baseline;
 
     return canary > limit || (guard->is_compared && worse > guard->margin);
 }

@@ -101,8 +101,8 @@ static void delay_check(const struct scenario *s, const struct rehearsal_summary
     snprintf(c->got, sizeof(c->got), "%.0f (of %zu)", delay->median, delay->n);
 }
 
-size_t rehearsal_check(const struct scenario *s, const struct rehearsal_summary *summary,
-                       struct rehearsal_check out[REHEARSAL_CHECKS_MAX])
+size_t rehearsal_checks(const struct scenario *s, const struct rehearsal_summary *summary,
+                        struct rehearsal_check out[REHEARSAL_CHECKS_MAX])
 {
     const struct {
         bool is_wanted;

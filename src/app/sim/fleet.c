@@ -91,9 +91,10 @@ static double value_of(const struct rehearsal *r, size_t which)
 enum err rehearsal_summarise(const struct rehearsal *runs, size_t n, struct rehearsal_summary *out)
 {
     struct rehearsal_summary s = { .n = n };
-    struct spread *spreads[] = { &s.detected_after_queries, &s.detected_after_s,
-                                 &s.extra_failures,         &s.extra_usd,
-                                 &s.ended_s,                &s.canary_queries };
+    struct spread *spreads[] = {
+        &s.detected_after_queries, &s.detected_after_s, &s.extra_failures, &s.extra_usd, &s.ended_s,
+        &s.canary_queries
+    };
     double *values = calloc(n + 1, sizeof(*values));
 
     if (!values)
@@ -120,8 +121,7 @@ enum err rehearsal_summarise(const struct rehearsal *runs, size_t n, struct rehe
             s.alerts[a] += runs[i].alerts[a] > 0;
     }
     s.false_rollback_rate = stats_rate_exact(s.false_rollbacks, (int64_t)n, 0.05);
-    s.detected_rate =
-        stats_rate_exact((int64_t)s.detected_after_queries.n, (int64_t)n, 0.05);
+    s.detected_rate = stats_rate_exact((int64_t)s.detected_after_queries.n, (int64_t)n, 0.05);
     *out = s;
     return OK;
 }

@@ -45,7 +45,8 @@ static void check_poisson(int64_t got, double mean)
 
 static void a_flat_day_has_its_rate(void)
 {
-    struct scenario *s = scenario_of("traffic: {per_second: 2, conversation: 4, duration: 1d}\n" ROLLOUT);
+    struct scenario *s =
+        scenario_of("traffic: {per_second: 2, conversation: 4, duration: 1d}\n" ROLLOUT);
     REQUIRE(s);
     struct counted c = count(s, 1);
 
@@ -60,9 +61,9 @@ static void a_flat_day_has_its_rate(void)
 
 static void a_day_of_hours_adds_up_to_the_same(void)
 {
-    struct scenario *s =
-        scenario_of("traffic: {per_second: 2, start_hour: 6.5, duration: 2d, hours: [0, 0, 0, 0, 0, "
-                    "0, 1, 2, 4, 6, 6, 6, 5, 6, 6, 6, 6, 5, 3, 2, 1, 1, 0, 0]}\n" ROLLOUT);
+    struct scenario *s = scenario_of(
+        "traffic: {per_second: 2, start_hour: 6.5, duration: 2d, hours: [0, 0, 0, 0, 0, "
+        "0, 1, 2, 4, 6, 6, 6, 5, 6, 6, 6, 6, 5, 3, 2, 1, 1, 0, 0]}\n" ROLLOUT);
     REQUIRE(s);
     struct counted c = count(s, 2);
     double weights = 66;
@@ -75,18 +76,31 @@ static void a_day_of_hours_adds_up_to_the_same(void)
     scenario_close(s);
 }
 
+/* An arrival may be many hours away. */
+static void rare_traffic_has_its_rate_too(void)
+{
+    struct scenario *s = scenario_of("traffic: {per_second: 0.0001, duration: 300d}\n" ROLLOUT);
+    REQUIRE(s);
+    struct counted c = count(s, 5);
+
+    check_poisson(c.all, 0.0001 * 300 * 86400);
+    CHECK_NEAR(c.gap_squares / (double)c.all, 2, 0.3);
+    scenario_close(s);
+}
+
 static void a_drought_takes_its_share(void)
 {
     struct scenario *s =
         scenario_of("traffic: {per_second: 5, start_hour: 0, duration: 6h}\n"
-                    "events: [{what: drought, start: 1h, length: 2h, size: 0.9}]\n" ROLLOUT);
+                    "events: [{what: drought, start: 90m, length: 2h, size: 0.9}]\n" ROLLOUT);
     REQUIRE(s);
     struct counted c = count(s, 3);
 
     check_poisson(c.hours[0], 18000);
-    check_poisson(c.hours[1], 1800);
+    check_poisson(c.hours[1], 9900);
     check_poisson(c.hours[2], 1800);
-    check_poisson(c.hours[3], 18000);
+    check_poisson(c.hours[3], 9900);
+    check_poisson(c.hours[4], 18000);
     scenario_close(s);
 }
 
@@ -135,9 +149,11 @@ static void outcomes_have_their_means(void)
 {
     struct scenario *s = scenario_of(
         "models: {canary: {success: 0.9, errors: 0.25, cost_usd: 0.004, cost_sd: 0.003, "
-        "latency_ms: 1000, latency_sigma: 0.5, timeout_ms: 3000, hrm_confidence: 0.7, hrm_sd: 0.05, "
+        "latency_ms: 1000, latency_sigma: 0.5, timeout_ms: 3000, hrm_confidence: 0.7, hrm_sd: "
+        "0.05, "
         "trm_confidence: 0.6, trm_sd: 0.05}}\n"
-        "events: [{what: broken, start: 1h, size: 0.2}]\n" ROLLOUT "  guards: {latency_p95: {trip: 2500}}\n");
+        "events: [{what: broken, start: 1h, size: 0.2}]\n" ROLLOUT
+        "  guards: {latency_p95: {trip: 2500}}\n");
     REQUIRE(s);
     struct behaviours b = { .scenario = s };
     struct rng rng;
@@ -180,12 +196,12 @@ static void outcomes_have_their_means(void)
 
 static void events_begin_grow_and_end(void)
 {
-    struct scenario *s = scenario_of(
-        "models: {canary: {confidence: calibrated}}\nevents:\n"
-        "  - {what: cost_creep, start: 1h, ramp: 1h, size: 5}\n"
-        "  - {what: quality_drop, domain: stem, start: 2h, length: 1h, size: 0.3}\n"
-        "  - {what: latency_step, arm: both, start: 3h, size: 2}\n"
-        "  - {what: confidence_drift, arm: baseline, start: 4h, size: 0.1}\n" ROLLOUT);
+    struct scenario *s =
+        scenario_of("models: {canary: {confidence: calibrated}}\nevents:\n"
+                    "  - {what: cost_creep, start: 1h, ramp: 1h, size: 5}\n"
+                    "  - {what: quality_drop, domain: stem, start: 2h, length: 1h, size: 0.3}\n"
+                    "  - {what: latency_step, arm: both, start: 3h, size: 2}\n"
+                    "  - {what: confidence_drift, arm: baseline, start: 4h, size: 0.1}\n" ROLLOUT);
     REQUIRE(s);
     struct behaviours b = { .scenario = s };
     const struct behaviour *canary = b.now[SCENARIO_CANARY];
@@ -227,13 +243,17 @@ static void harm_begins_with_what_harms_the_canary_alone(void)
         { "models: {canary: {success: 0.949}}\n" ROLLOUT, 0, 0 },
         { "models: {canary: {cost_usd: 0.011}}\n" ROLLOUT, 0, 0 },
         { "models: {canary: {hrm_confidence: 0.74}}\n" ROLLOUT, 0, 0 },
-        { "models: {canary: {latency_ms: 3000, latency_sigma: 0.3}}\n" ROLLOUT, INT64_MAX, INT64_MAX },
+        { "models: {canary: {latency_ms: 3000, latency_sigma: 0.3}}\n" ROLLOUT, INT64_MAX,
+          INT64_MAX },
         { "models: {canary: {latency_ms: 3000, latency_sigma: 0.4}}\n" ROLLOUT, 0, 0 },
         { "models: {canary: {success: 0.9}}\n" ROLLOUT
-          "  guards: {success_rate: {dry_run: true}}\n", INT64_MAX, INT64_MAX },
+          "  guards: {success_rate: {dry_run: true}}\n",
+          INT64_MAX, INT64_MAX },
         { "models: {canary: {success: 0.96}}\n" ROLLOUT
-          "  guards: {success_rate: {compare: true, margin: 0.01}}\n", 0, 0 },
-        { "events: [{what: outage, start: 1h}, {what: broken, start: 2h}]\n" ROLLOUT, 2 * HOUR_US, HOUR_US },
+          "  guards: {success_rate: {compare: true, margin: 0.01}}\n",
+          0, 0 },
+        { "events: [{what: outage, start: 1h}, {what: broken, start: 2h}]\n" ROLLOUT, 2 * HOUR_US,
+          HOUR_US },
         { "events: [{what: broken, start: 2h, arm: baseline}]\n" ROLLOUT, INT64_MAX, 2 * HOUR_US },
         { "events: [{what: sample_ratio, start: 3h}]\n" ROLLOUT, INT64_MAX, 3 * HOUR_US },
     };
@@ -323,7 +343,7 @@ static void bare_triggers_are_thresholds_on_a_window(void)
 }
 
 TESTS(TEST(a_flat_day_has_its_rate), TEST(a_day_of_hours_adds_up_to_the_same),
-      TEST(a_drought_takes_its_share), TEST(conversations_are_sticky),
-      TEST(outcomes_have_their_means), TEST(events_begin_grow_and_end),
-      TEST(harm_begins_with_what_harms_the_canary_alone), TEST(flights_land_in_order),
-      TEST(bare_triggers_are_thresholds_on_a_window))
+      TEST(a_drought_takes_its_share), TEST(rare_traffic_has_its_rate_too),
+      TEST(conversations_are_sticky), TEST(outcomes_have_their_means),
+      TEST(events_begin_grow_and_end), TEST(harm_begins_with_what_harms_the_canary_alone),
+      TEST(flights_land_in_order), TEST(bare_triggers_are_thresholds_on_a_window))

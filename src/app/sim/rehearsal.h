@@ -108,7 +108,8 @@ struct rehearsal_summary {
     int64_t false_rollbacks;
     struct interval false_rollback_rate; /* exact, 95 % */
     struct interval detected_rate;
-    struct spread detected_after_queries, detected_after_s, extra_failures, extra_usd, ended_s, canary_queries;
+    struct spread detected_after_queries, detected_after_s, extra_failures, extra_usd, ended_s,
+        canary_queries;
 };
 /* WEIR_NO_MEMORY. */
 NODISCARD enum err rehearsal_summarise(const struct rehearsal *runs, size_t n,
@@ -122,8 +123,8 @@ struct rehearsal_check {
     char want[80];
     char got[80];
 };
-size_t rehearsal_check(const struct scenario *s, const struct rehearsal_summary *summary,
-                       struct rehearsal_check out[REHEARSAL_CHECKS_MAX]);
+size_t rehearsal_checks(const struct scenario *s, const struct rehearsal_summary *summary,
+                        struct rehearsal_check out[REHEARSAL_CHECKS_MAX]);
 
 /* "completed", "paused:no_data"; out has room for 48 bytes. */
 str rehearsal_outcome(enum rehearsal_end end, enum rollout_reason reason, char out[48]);

@@ -41,7 +41,8 @@ static void check_same(const struct rehearsal *a, const struct rehearsal *b)
 
 static void a_seed_is_a_run(void)
 {
-    struct scenario *s = scenario_of("events: [{what: quality_drop, start: 3m, size: 0.2}]\n" ROLLOUT);
+    struct scenario *s =
+        scenario_of("events: [{what: quality_drop, start: 3m, size: 0.2}]\n" ROLLOUT);
     REQUIRE(s);
     struct rehearsal many[6], a = run_of(s, 7), b = run_of(s, 7), c = run_of(s, 8);
     struct timeline *timeline = calloc(1, sizeof(*timeline));
@@ -81,29 +82,37 @@ static void each_trouble_ends_as_it_should(void)
 {
     static const struct ended cases[] = {
         { "healthy", ROLLOUT, "completed", 0, 0, 0 },
+        { "conversations outlive steps", "traffic: {conversation: 10000, open: 600}\n" ROLLOUT,
+          "completed", 0, 0, 0 },
         { "traffic ends", "traffic: {queries: 500}\n" ROLLOUT, "unfinished", 0, 0, 0 },
         { "time ends", "traffic: {duration: 3m}\n" ROLLOUT, "unfinished", 0, 0, 0 },
         { "broken", "events: [{what: broken, start: 90s}]\n" ROLLOUT, "rolled_back", 0, 1, 0 },
         { "bad model", "models: {canary: {success: 0.8, errors: 0}}\n" ROLLOUT, "rolled_back", 0, 1,
           1u << CHANGE_SUCCESS_RATE },
-        { "outage", "events: [{what: outage, start: 90s}]\n" ROLLOUT, "paused:common_cause", 0, 1, 0 },
+        { "outage", "events: [{what: outage, start: 90s}]\n" ROLLOUT, "paused:common_cause", 0, 1,
+          0 },
         { "outage of the baseline", "events: [{what: outage, start: 90s, arm: baseline}]\n" ROLLOUT,
           "completed", 0, 0, 0 },
-        { "outage, rolled back", "events: [{what: outage, start: 90s}]\n" ROLLOUT
-          "  common_cause: roll_back\n", "rolled_back", 1, 0, 0 },
-        { "slow", "events: [{what: latency_step, start: 90s, size: 10}]\n" ROLLOUT, "rolled_back", 0,
-          1, 1u << CHANGE_LATENCY_P95 },
-        { "dear", "events: [{what: cost_creep, start: 90s, size: 20}]\n" ROLLOUT, "rolled_back", 0, 1,
-          1u << CHANGE_COST_PER_QUERY },
+        { "outage, rolled back",
+          "events: [{what: outage, start: 90s}]\n" ROLLOUT "  common_cause: roll_back\n",
+          "rolled_back", 1, 0, 0 },
+        { "slow", "events: [{what: latency_step, start: 90s, size: 10}]\n" ROLLOUT, "rolled_back",
+          0, 1, 1u << CHANGE_LATENCY_P95 },
+        { "dear", "events: [{what: cost_creep, start: 90s, size: 20}]\n" ROLLOUT, "rolled_back", 0,
+          1, 1u << CHANGE_COST_PER_QUERY },
         { "doubtful", "events: [{what: confidence_drift, start: 90s, size: 0.4}]\n" ROLLOUT,
           "rolled_back", 0, 1, 1u << CHANGE_HRM_CONFIDENCE_MEAN },
-        { "ratio", "events: [{what: sample_ratio, size: 0.9}]\n" ROLLOUT, "paused:sample_ratio", 0, 1,
-          0 },
+        { "ratio", "events: [{what: sample_ratio, size: 0.9}]\n" ROLLOUT, "paused:sample_ratio", 0,
+          1, 0 },
         { "thin", "traffic: {per_second: 0.01}\n" ROLLOUT, "paused:no_data", 0, 0, 0 },
-        { "approval", "rollout:\n  name: r\n  steps: [{share: 10%, min: 9m, max: 6h, approval: true}, "
-          "{share: 100%, min: 9m, max: 6h}]\n", "paused:approval", 0, 0, 0 },
-        { "approved", "approve_after: 5m\nrollout:\n  name: r\n  steps: [{share: 10%, min: 9m, "
-          "max: 6h, approval: true}, {share: 100%, min: 9m, max: 6h}]\n", "completed", 0, 0, 0 },
+        { "approval",
+          "rollout:\n  name: r\n  steps: [{share: 10%, min: 9m, max: 6h, approval: true}, "
+          "{share: 100%, min: 9m, max: 6h}]\n",
+          "paused:approval", 0, 0, 0 },
+        { "approved",
+          "approve_after: 5m\nrollout:\n  name: r\n  steps: [{share: 10%, min: 9m, "
+          "max: 6h, approval: true}, {share: 100%, min: 9m, max: 6h}]\n",
+          "completed", 0, 0, 0 },
         { "bare", "mode: bare_triggers\nwindow: 50\n" ROLLOUT, "rolled_back", 1, 0,
           1u << CHANGE_SUCCESS_RATE },
         { "bare and perfect", "mode: bare_triggers\nmodels: {canary: {success: 1}}\n" ROLLOUT,
@@ -135,9 +144,10 @@ static void each_trouble_ends_as_it_should(void)
 /* Times and harm of a run that can be reckoned by hand. */
 static void harm_is_what_the_canary_cost_more(void)
 {
-    struct scenario *s = scenario_of("alerts_every: 0s\nmodels: {baseline: {success: 1, cost_usd: 0.001}, canary: "
-                                     "{cost_usd: 0.003}}\nevents: [{what: broken, start: 1m}]\n" ROLLOUT
-                                     "  guards: {cost_per_query: {enabled: false}}\n");
+    struct scenario *s =
+        scenario_of("alerts_every: 0s\nmodels: {baseline: {success: 1, cost_usd: 0.001}, canary: "
+                    "{cost_usd: 0.003}}\nevents: [{what: broken, start: 1m}]\n" ROLLOUT
+                    "  guards: {cost_per_query: {enabled: false}}\n");
     REQUIRE(s);
     struct rehearsal r = run_of(s, 3);
 
@@ -145,7 +155,8 @@ static void harm_is_what_the_canary_cost_more(void)
     CHECK_NEAR(r.detected_after_s, r.ended_s - 60, 1e-6);
     /* Each query of the canary that arrived after the first minute failed; those of before cost $.002 more. */
     CHECK(r.extra_failures >= (double)r.detected_after_queries - 1);
-    CHECK(r.extra_failures < (double)r.detected_after_queries + 60);
+    CHECK(r.detected_after_queries >= 3);
+    CHECK(r.extra_failures < (double)r.detected_after_queries + 15);
     double before = (double)(r.canary_queries - r.detected_after_queries);
     CHECK_NEAR(r.extra_usd, 0.002 * before - 0.001 * r.extra_failures, 0.002 * 20);
     CHECK_INT(r.alert_count, 0);
@@ -154,8 +165,9 @@ static void harm_is_what_the_canary_cost_more(void)
 
 static void alerts_fire_in_virtual_time(void)
 {
-    struct scenario *s = scenario_of("traffic: {duration: 40m}\nevents: [{what: outage, arm: baseline, start: 1m, size: 0.3}]\n"
-                                     "rollout:\n  name: r\n  steps: [{share: 10%, min: 1h, max: 2h}, {share: 100%, min: 1h}]\n");
+    struct scenario *s = scenario_of(
+        "traffic: {duration: 40m}\nevents: [{what: outage, arm: baseline, start: 1m, size: 0.3}]\n"
+        "rollout:\n  name: r\n  steps: [{share: 10%, min: 1h, max: 2h}, {share: 100%, min: 1h}]\n");
     REQUIRE(s);
     struct rehearsal r = run_of(s, 1);
     struct alert_policy policy;
@@ -180,7 +192,9 @@ static void a_summary_counts(void)
 
     memset(runs, 0, sizeof(runs));
     for (int i = 0; i < 20; i++) {
-        runs[i].end = i < 12 ? REHEARSAL_ROLLED_BACK : i < 15 ? REHEARSAL_PAUSED : REHEARSAL_COMPLETED;
+        runs[i].end = i < 12   ? REHEARSAL_ROLLED_BACK
+                      : i < 15 ? REHEARSAL_PAUSED
+                               : REHEARSAL_COMPLETED;
         runs[i].reason = i < 12 ? ROLLOUT_FOR_GUARD : ROLLOUT_FOR_NO_DATA;
         runs[i].is_detected = i < 10;
         runs[i].detected_after_queries = i < 10 ? 100 - 10 * i : 0; /* 100, 90, … 10 */
@@ -225,15 +239,15 @@ static void expectations_are_met_or_not(void)
         { "detected_within_queries: 70", true },
         { "detected_within_queries: 69", false },
     };
-    struct rehearsal_summary sum = { .n = 20,
-                                     .ends = { [REHEARSAL_ROLLED_BACK] = 15,
-                                               [REHEARSAL_PAUSED] = 4,
-                                               [REHEARSAL_COMPLETED] = 1 },
-                                     .pauses = { [ROLLOUT_FOR_NO_DATA] = 4 },
-                                     .guards = { [CHANGE_COST_PER_QUERY] = 14 },
-                                     .alerts = { [2] = 1 },
-                                     .false_rollback_rate = { 0.05, 0, 0.2 },
-                                     .detected_after_queries = { 10, 70, 90 } };
+    struct rehearsal_summary sum = {
+        .n = 20,
+        .ends = { [REHEARSAL_ROLLED_BACK] = 15, [REHEARSAL_PAUSED] = 4, [REHEARSAL_COMPLETED] = 1 },
+        .pauses = { [ROLLOUT_FOR_NO_DATA] = 4 },
+        .guards = { [CHANGE_COST_PER_QUERY] = 14 },
+        .alerts = { [2] = 1 },
+        .false_rollback_rate = { 0.05, 0, 0.2 },
+        .detected_after_queries = { 10, 70, 90 }
+    };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct rehearsal_check checks[REHEARSAL_CHECKS_MAX];
@@ -241,7 +255,7 @@ static void expectations_are_met_or_not(void)
         snprintf(text, sizeof(text), "expect: {%s}\n%s", cases[i].expect, ROLLOUT);
         struct scenario *s = scenario_of(text);
         REQUIRE(s);
-        REQUIRE(rehearsal_check(s, &sum, checks) == 1);
+        REQUIRE(rehearsal_checks(s, &sum, checks) == 1);
         if (checks[0].is_met != cases[i].is_met)
             fprintf(stderr, "%s\n", cases[i].expect);
         CHECK_INT(checks[0].is_met, cases[i].is_met);
@@ -255,9 +269,9 @@ static void the_shipped_scenarios_meet_their_expectations(void)
 {
     static const char *const roots[] = { "config", "../config", "../../config" };
     static const char *const names[] = {
-        "healthy", "quality_drop_one_domain", "cost_creep", "latency_step", "provider_outage",
-        "broken_canary", "noisy_but_healthy", "thin_traffic", "confidence_drift",
-        "seed_bare_triggers", "sample_ratio_bug", "traffic_drought",
+        "healthy",          "quality_drop_one_domain", "cost_creep",        "latency_step",
+        "provider_outage",  "broken_canary",           "noisy_but_healthy", "thin_traffic",
+        "confidence_drift", "seed_bare_triggers",      "sample_ratio_bug",  "traffic_drought",
     };
     size_t found = 0;
 
@@ -279,7 +293,7 @@ static void the_shipped_scenarios_meet_their_expectations(void)
             config_issues_fini(&issues);
             CHECK_ERR(rehearsal_run_many(s, &fleet, runs), OK);
             CHECK_ERR(rehearsal_summarise(runs, SEEDS, &sum), OK);
-            size_t n = rehearsal_check(s, &sum, checks);
+            size_t n = rehearsal_checks(s, &sum, checks);
             CHECK(n > 0);
             for (size_t c = 0; c < n; c++) {
                 if (!checks[c].is_met)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report: a rehearsal for people and for programs. */
 #include <stdio.h>
-#include <string.h>
 
 #include "app/sim/rehearsal_internal.h"
 #include "core/json/json.h"
@@ -261,8 +260,8 @@ static size_t columns_used(const struct timeline *t)
 static char state_letter(enum rollout_state state)
 {
     static const char letters[ROLLOUT_STATE_COUNT] = {
-        [ROLLOUT_DRAFT] = ' ',     [ROLLOUT_RUNNING] = 'r', [ROLLOUT_PAUSED] = 'p',
-        [ROLLOUT_BAKING] = 'b',    [ROLLOUT_COMPLETED] = 'C', [ROLLOUT_ABORTED] = 'X',
+        [ROLLOUT_DRAFT] = ' ',      [ROLLOUT_RUNNING] = 'r',   [ROLLOUT_PAUSED] = 'p',
+        [ROLLOUT_BAKING] = 'b',     [ROLLOUT_COMPLETED] = 'C', [ROLLOUT_ABORTED] = 'X',
         [ROLLOUT_SUPERSEDED] = ' ',
     };
 
@@ -285,9 +284,8 @@ static void rows_show(struct buf *out, const struct timeline *t)
     buf_add(out, STR("|\n  failures |"));
     for (size_t i = 0; i < n; i++) {
         const struct timeline_column *c = &t->columns[i];
-        buf_add_char(out, c->canary > 0 ?
-                              shade((double)c->canary_failed / (double)c->canary, 0.2) :
-                              ' ');
+        buf_add_char(out, c->canary > 0 ? shade((double)c->canary_failed / (double)c->canary, 0.2)
+                                        : ' ');
     }
     buf_add(out, STR("|  of the canary, @ = 20 % or more\n  state    |"));
     for (size_t i = 0; i < n; i++)

@@ -34,8 +34,6 @@ static void stop(struct run *r, enum rehearsal_end end)
     r->is_over = true;
 }
 
-static bool operate(struct run *r, enum rollout_operation operation);
-
 static void moved(struct run *r, const struct rollout_row *row)
 {
     enum err e = rollout_apply(&r->rollout, row);
@@ -147,8 +145,9 @@ static void on_transition(void *ctx, const struct alert_transition *t)
         timeline_alert(r);
     }
     if (t->to == ALERT_FIRING || t->from == ALERT_FIRING)
-        timeline_note(r, "alert %.*s%s%s %s", STR_ARG(rule->name), t->instance->arm[0] ? " of " : "",
-                      t->instance->arm, t->to == ALERT_FIRING ? "fires" : "is resolved");
+        timeline_note(r, "alert %.*s%s%s %s", STR_ARG(rule->name),
+                      t->instance->arm[0] ? " of " : "", t->instance->arm,
+                      t->to == ALERT_FIRING ? "fires" : "is resolved");
 }
 
 static void alerts_look(struct run *r)
@@ -185,8 +184,7 @@ static void meet(struct run *r, struct conversation *c, bool is_new)
         return;
     c->assignment = rollout_assign(&r->snapshot, &ids);
     c->generation = r->snapshot.generation;
-    c->is_lost =
-        c->luck < r->behaviours.now[model_of(c->assignment.arm)][c->domain].lost;
+    c->is_lost = c->luck < r->behaviours.now[model_of(c->assignment.arm)][c->domain].lost;
     if ((is_new || phase != c->assignment.phase) && !c->is_lost)
         rollout_expose(&r->rollout, &c->assignment);
 }
@@ -225,7 +223,9 @@ static struct feed_fact fact_of(const struct flight *f)
                                .hrm_confidence = (float)o->hrm_confidence,
                                .trm_confidence = (float)o->trm_confidence,
                                .confidence = -1,
-                               .verdict = o->is_error ? -1 : o->is_success ? 1 : 0,
+                               .verdict = o->is_error     ? -1
+                                          : o->is_success ? 1
+                                                          : 0,
                                .domain = (uint8_t)domains[f->domain],
                                .flags = o->is_error ? FEED_FAILED : FEED_ANSWERED };
 }
@@ -327,8 +327,8 @@ static size_t flights_needed(const struct scenario *s)
     for (size_t a = 0; a < SCENARIO_ARM_COUNT; a++)
         for (size_t d = 0; d < SCENARIO_DOMAIN_COUNT; d++)
             for (size_t h = 0; h < SCENARIO_HOURS; h++) {
-                double under_way = s->traffic.per_second * s->traffic.hours[h] *
-                                   s->models[a][d].timeout_ms / 1000;
+                double under_way =
+                    s->traffic.per_second * s->traffic.hours[h] * s->models[a][d].timeout_ms / 1000;
                 most = under_way > most ? under_way : most;
             }
     return (size_t)(2 * most) + FLIGHTS_SPARE;
@@ -342,7 +342,6 @@ static enum err rollout_begin(struct run *r)
 
     if (e != OK)
         return e;
-    /* Each seed deals the traffic anew: conversations have the seed in their names. */
     for (size_t a = 0; a < ROLLOUT_ARM_COUNT; a++)
         snprintf(r->labels[a], sizeof(r->labels[a]), "%.*s/%s", STR_ARG(s->rollout->spec.id),
                  rollout_arm_name((enum rollout_arm)a));

@@ -17,7 +17,7 @@ static inline struct scenario *scenario_of(const char *text)
     struct scenario *s = NULL;
     struct config_issues issues;
 
-    CHECK_ERR(scenario_load_text(STR("s.yaml"), str_from(text), &s, &issues), OK);
+    CHECK_ERR(scenario_load_text(STR("s.yaml"), str_from(text), true, &s, &issues), OK);
     for (size_t i = 0; i < issues.count; i++)
         fprintf(stderr, "%d:%d %.*s\n", issues.items[i].line, issues.items[i].column,
                 STR_ARG(issues.items[i].message));

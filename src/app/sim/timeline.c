@@ -74,8 +74,8 @@ void timeline_move(struct run *r, const struct rollout_row *row)
     guards_name(row->guards | (row->to.state == ROLLOUT_ABORTED ? r->out->guards : 0), guards,
                 sizeof(guards));
     IGNORE(share_format(r->scenario->rollout->spec.steps[row->to.step].share, share).len > 0);
-    timeline_note(r, "%s (step %zu, %s): %s%s", rollout_state_name(row->to.state),
-                  row->to.step + 1, share, rollout_reason_text(row->reason), guards);
+    timeline_note(r, "%s (step %zu, %s): %s%s", rollout_state_name(row->to.state), row->to.step + 1,
+                  share, rollout_reason_text(row->reason), guards);
     column_at(r, r->now_us)->state = row->to.state;
 }
 
@@ -88,8 +88,8 @@ void timeline_events(struct run *r, int64_t from, int64_t to)
         bool was = from > 0 && behaviour_event_is_on(e, from), is = behaviour_event_is_on(e, to);
         if (was == is)
             continue;
-        r->now_us = is ? (e->start / NSEC_PER_USEC > from ? e->start / NSEC_PER_USEC : from) :
-                         (e->start + e->length) / NSEC_PER_USEC;
+        r->now_us = is ? (e->start / NSEC_PER_USEC > from ? e->start / NSEC_PER_USEC : from)
+                       : (e->start + e->length) / NSEC_PER_USEC;
         timeline_note(r, "event %s %s", scenario_event_name(e->kind), is ? "begins" : "ends");
     }
 }

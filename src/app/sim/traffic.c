@@ -94,8 +94,8 @@ struct conversation *traffic_pick(struct traffic *t, bool *out_is_new)
     if (!is_new)
         return c;
     *c = (struct conversation){ .domain = domain_draw(t), .luck = rng_unit(&t->rng) };
-    c->id_length = (size_t)snprintf(c->id, sizeof(c->id), "%" PRIx64 "-%" PRIx64, t->seed,
-                                    (uint64_t)t->begun);
+    c->id_length =
+        (size_t)snprintf(c->id, sizeof(c->id), "%" PRIx64 "-%" PRIx64, t->seed, (uint64_t)t->begun);
     t->begun++;
     return c;
 }

@@ -341,37 +341,17 @@ static void operations_are_allowed_where_they_make_sense(void)
     }
 }
 
-static void names_lead_back(void)
+static void there_is_no_fuller_than_full(void)
 {
-    enum rollout_state state = ROLLOUT_PAUSED;
-    enum rollout_reason reason = ROLLOUT_FOR_GUARD;
-    enum rollout_operation operation = ROLLOUT_RETRY;
-    enum rollout_refusal refusal = ROLLOUT_NOT_ALLOWED;
+    struct rig rig;
 
-    CHECK(!rollout_state_find(STR("idle"), &state) && state == ROLLOUT_PAUSED);
-    CHECK(!rollout_reason_find(STR(""), &reason) && reason == ROLLOUT_FOR_GUARD);
-    CHECK(!rollout_operation_find(STR("Start"), &operation) && operation == ROLLOUT_RETRY);
-    CHECK(!rollout_refusal_find(STR("stale"), &refusal) && refusal == ROLLOUT_NOT_ALLOWED);
-    for (size_t i = 0; i < ROLLOUT_STATE_COUNT; i++)
-        CHECK(rollout_state_find(str_from(rollout_state_name((enum rollout_state)i)), &state) &&
-              state == i);
-    for (size_t i = 0; i < ROLLOUT_REASON_COUNT; i++) {
-        CHECK(rollout_reason_find(str_from(rollout_reason_name((enum rollout_reason)i)), &reason) &&
-              reason == i);
-        CHECK(rollout_reason_text((enum rollout_reason)i)[0] != '\0');
-    }
-    for (size_t i = 0; i < ROLLOUT_OPERATION_COUNT; i++)
-        CHECK(rollout_operation_find(str_from(rollout_operation_name((enum rollout_operation)i)),
-                                     &operation) &&
-              operation == i);
-    for (size_t i = 0; i < ROLLOUT_REFUSAL_COUNT; i++)
-        CHECK(rollout_refusal_find(str_from(rollout_refusal_name((enum rollout_refusal)i)),
-                                   &refusal) &&
-              refusal == i);
-    for (size_t i = 0; i < ROLLOUT_ARM_COUNT; i++)
-        CHECK(rollout_arm_name((enum rollout_arm)i)[0] != '\0');
-    for (size_t i = 0; i < HOLD_COUNT; i++)
-        CHECK(rollout_hold_name((enum rollout_hold)i)[0] != '\0');
+    rig_open(&rig, NULL);
+    rig_bring(&rig, ROLLOUT_BAKING);
+    rig_operate(&rig, ROLLOUT_PAUSE);
+    CHECK_INT(rig_operate(&rig, ROLLOUT_PROMOTE_FULL), ROLLOUT_NOT_ALLOWED);
+    CHECK_INT(rig_operate(&rig, ROLLOUT_PROMOTE), ROLLOUT_ACCEPTED);
+    CHECK_INT(rig.rollout.place.state, ROLLOUT_COMPLETED);
+    rig_close(&rig);
 }
 
 static void stale_generations_are_refused(void)
@@ -566,13 +546,18 @@ static void the_baseline_is_not_measured(void)
 
     rig_open(&rig, NULL);
     rig_bring(&rig, ROLLOUT_RUNNING);
+    rig_see(&rig, ARM_CONTROL, &rig_good);
+    CHECK_INT(rig.rollout.last_outcome[SIDE_CONTROL], rig.now);
+    rig.now -= SECOND; /* outcomes may come in any order */
+    rig_see(&rig, ARM_CONTROL, &rig_good);
+    CHECK_INT(rig.rollout.last_outcome[SIDE_CONTROL], rig.now + SECOND);
     rig_see(&rig, ARM_BASELINE, &rig_good);
     CHECK_INT(rig.rollout.exposures[ARM_BASELINE], 1);
     CHECK_INT(rig.rollout.sums.arms[SIDE_CANARY].outcomes +
                   rig.rollout.sums.arms[SIDE_CONTROL].outcomes,
-              0);
+              2);
     rig_see(&rig, ARM_HOLDBACK, &rig_good);
-    CHECK_INT(rig.rollout.sums.arms[SIDE_CONTROL].outcomes, 1);
+    CHECK_INT(rig.rollout.sums.arms[SIDE_CONTROL].outcomes, 3);
     struct rollout_snapshot snapshot;
     rollout_snapshot(&rig.rollout, &snapshot);
     struct rollout_assignment nobody =
@@ -585,7 +570,7 @@ static void the_baseline_is_not_measured(void)
 TESTS(TEST(what_is_wrong_with_a_specification_is_named), TEST(every_value_is_in_the_fingerprint),
       TEST(shares_grow_and_move_nobody_out), TEST(boundaries_are_exact),
       TEST(nobody_is_in_the_canary_but_while_it_is_live),
-      TEST(operations_are_allowed_where_they_make_sense), TEST(names_lead_back),
+      TEST(operations_are_allowed_where_they_make_sense), TEST(there_is_no_fuller_than_full),
       TEST(stale_generations_are_refused), TEST(rows_apply_once_and_in_order),
       TEST(a_rollback_names_its_revision_and_sticks), TEST(sums_begin_anew_with_each_phase),
       TEST(detectors_run_once_promoted), TEST(shards_add_up), TEST(the_baseline_is_not_measured))

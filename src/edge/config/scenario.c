@@ -178,11 +178,13 @@ static size_t entry_at(struct plan_build *p, const struct yaml_node *node, const
 {
     size_t at = name_at(names, count, node->key);
     struct config_place place = place_of_key(node);
+    str known = str_from(names[0]);
 
+    for (size_t i = 1; i < count; i++)
+        known = arena_printf(&p->build.scratch, "%.*s, %s", STR_ARG(known), names[i]);
     if (at == count)
-        issue_add(p->build.issues, &place, "unknown key '%.*s'; it must be one of %s, %s%s%s",
-                  STR_ARG(issue_text(&p->build.scratch, node->key)), names[0], names[1],
-                  count > 2 ? ", " : "", count > 2 ? "cybersecurity, stem" : "");
+        issue_add(p->build.issues, &place, "unknown key '%.*s'; it must be one of %.*s",
+                  STR_ARG(issue_text(&p->build.scratch, node->key)), STR_ARG(known));
     return at;
 }
 
@@ -256,8 +258,7 @@ static void event_make(struct plan_build *p, const struct yaml_node *node, size_
         kind++;
     if (kind == SCENARIO_EVENT_COUNT)
         return; /* and it was said */
-    size_t hits =
-        w.arm.len > 0 ? name_at(arms, ARRAY_LEN(arms), w.arm) : (size_t)events[kind].hits;
+    size_t hits = w.arm.len > 0 ? name_at(arms, ARRAY_LEN(arms), w.arm) : (size_t)events[kind].hits;
     *out = (struct scenario_event){ .kind = (enum scenario_event_kind)kind,
                                     .hits = { hits != HITS_CANARY, hits != HITS_BASELINE },
                                     .start = w.start,
@@ -320,6 +321,10 @@ static void rollout_make(struct plan_build *p, struct scenario *s)
 
     if (!node || node->is_null || node->kind == YAML_SEQUENCE) {
         fault(p, node, STR("rollout is required: a rollout's file, or its keys right here"));
+        return;
+    }
+    if (node->kind == YAML_SCALAR && !p->build.may_read_files) {
+        fault(p, node, STR("rollout: no other file is read here; write its keys"));
         return;
     }
     if (node->kind == YAML_SCALAR) {
@@ -397,9 +402,12 @@ static void scenario_read(struct plan_build *p, struct scenario *s)
     s->tick = w.tick;
     s->alerts_every = w.alerts_every;
     s->approve_after = w.approve_after;
-    s->expect = (struct scenario_expect){ w.outcome,   w.guard,
-                                          w.alert,     w.share_min,
-                                          w.false_rollback_max, w.detected_within };
+    s->expect = (struct scenario_expect){
+        w.outcome, w.guard, w.alert, w.share_min, w.false_rollback_max, w.detected_within
+    };
+    if (s->alerts_every > 0 && s->alerts_every < NSEC_PER_SEC)
+        fault(p, yaml_get(p->build.root, STR("alerts_every")),
+              STR("alerts_every must be 0s or at least 1s"));
     traffic_make(p, &w, &s->traffic);
     models_make(p, s);
     events_make(p, s);
@@ -409,12 +417,15 @@ static void scenario_read(struct plan_build *p, struct scenario *s)
     rollout_make(p, s);
 }
 
-static enum err load(str path, str text, struct scenario **out, struct config_issues *issues)
+static enum err load(str path, str text, bool with_files, struct scenario **out,
+                     struct config_issues *issues)
 {
     struct scenario_holder *holder = calloc(1, sizeof(*holder));
     struct plan_build p;
 
-    if (plan_open(&p, path, text, issues) && holder)
+    bool is_open = plan_open(&p, path, text, issues);
+    p.build.may_read_files = with_files;
+    if (is_open && holder)
         scenario_read(&p, &holder->scenario);
     if (!holder || arena_failed(&p.holder.config.arena) || arena_failed(&p.build.scratch))
         issue_add(issues, &(struct config_place){ .file = &p.file }, "out of memory");
@@ -433,10 +444,11 @@ static enum err load(str path, str text, struct scenario **out, struct config_is
     return OK;
 }
 
-enum err scenario_load_text(str path, str text, struct scenario **out, struct config_issues *issues)
+enum err scenario_load_text(str path, str text, bool with_files, struct scenario **out,
+                            struct config_issues *issues)
 {
     issues_init(issues);
-    return load(path, text, out, issues);
+    return load(path, text, with_files, out, issues);
 }
 
 enum err scenario_load(str path, struct scenario **out, struct config_issues *issues)
@@ -445,7 +457,7 @@ enum err scenario_load(str path, struct scenario **out, struct config_issues *is
     enum err e = CALLER_BAD_REQUEST;
 
     if (plan_text_read(path, &text, issues))
-        e = load(path, buf_str(&text), out, issues);
+        e = load(path, buf_str(&text), true, out, issues);
     buf_fini(&text);
     return e;
 }

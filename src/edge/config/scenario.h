@@ -122,7 +122,8 @@ struct scenario {
 
 /* OK with the scenario on the heap, else CALLER_BAD_REQUEST with at least one error in issues, which are initialised here. */
 NODISCARD enum err scenario_load(str path, struct scenario **out, struct config_issues *issues);
-NODISCARD enum err scenario_load_text(str path, str text, struct scenario **out,
+/* The same of a text; with_files false reads no other file: the rollout must stand in the text. */
+NODISCARD enum err scenario_load_text(str path, str text, bool with_files, struct scenario **out,
                                       struct config_issues *issues);
 void scenario_close(struct scenario *s); /* NULL is a no-op */
 

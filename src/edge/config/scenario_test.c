@@ -15,7 +15,7 @@ struct tried {
 static struct tried try(const char *text)
 {
     struct tried t = { 0 };
-    enum err e = scenario_load_text(STR("s.yaml"), str_from(text), &t.scenario, &t.issues);
+    enum err e = scenario_load_text(STR("s.yaml"), str_from(text), true, &t.scenario, &t.issues);
 
     CHECK((e == OK) == (t.scenario != NULL) && (e == OK) == (t.issues.errors == 0));
     if (t.issues.count > 0)
@@ -56,10 +56,13 @@ static void what_is_wrong_is_said_where_it_stands(void)
         { "trafic: {}\n" ROLLOUT, "1:1 unknown key 'trafic'; did you mean 'traffic'?" },
         { "traffic: {per_secnd: 3}\n" ROLLOUT,
           "1:11 unknown key 'traffic.per_secnd'; did you mean 'traffic.per_second'?" },
+        { "tick: 0.05s\n" ROLLOUT, "1:7 tick must be in [0.1, 3600], got '0.05s'" },
+        { "alerts_every: 0.5s\n" ROLLOUT, "1:15 alerts_every must be 0s or at least 1s" },
         { "traffic: {per_second: 0}\n" ROLLOUT,
           "1:23 traffic.per_second must be in (0, 100000], got 0" },
         { "traffic: {per_second: 100000}\n" ROLLOUT,
-          "1:10 traffic: with this timeout up to 6000000 queries would be under way at once; 100000 "
+          "1:10 traffic: with this timeout up to 6000000 queries would be under way at once; "
+          "100000 "
           "is the limit" },
         { "traffic: {domains: {stem: 0.7, tactical: 0.7}}\n" ROLLOUT,
           "1:20 traffic.domains: the shares must add up to 1, they add up to 1.4" },
@@ -86,13 +89,15 @@ static void what_is_wrong_is_said_where_it_stands(void)
         { "events: [{start: 1h}]\n" ROLLOUT, "1:10 events[0].what is required" },
         { "events: [{what: outage, start: 1}]\n" ROLLOUT,
           "1:32 events[0].start must be a time such as 30s, 5m, 4h or 3d, got 1" },
-        { "events: [{what: outage, size: 3}]\n" ROLLOUT, "1:31 the size of outage must be in [0, 1]" },
+        { "events: [{what: outage, size: 3}]\n" ROLLOUT,
+          "1:31 the size of outage must be in [0, 1]" },
         { "events: [{what: outage, arm: all}]\n" ROLLOUT,
           "1:30 events[0].arm must be one of baseline, canary, both, got 'all'" },
-        { "expect: {outcome: fine}\n" ROLLOUT,
-          "1:19 expect.outcome must be completed, rolled_back, paused, paused:REASON or unfinished" },
+        { "expect: {outcome: fine}\n" ROLLOUT, "1:19 expect.outcome must be completed, "
+                                               "rolled_back, paused, paused:REASON or unfinished" },
         { "expect: {outcome: 'paused:fine'}\n" ROLLOUT,
-          "1:19 expect.outcome must be completed, rolled_back, paused, paused:REASON or unfinished" },
+          "1:19 expect.outcome must be completed, rolled_back, paused, paused:REASON or "
+          "unfinished" },
         { "expect: {guard: latency}\n" ROLLOUT, "1:17 expect.guard: no such metric" },
     };
 
@@ -101,6 +106,20 @@ static void what_is_wrong_is_said_where_it_stands(void)
         CHECK_STR(str_from(t.first), str_from(cases[i].want));
         done(&t);
     }
+}
+
+/* With what it may not read, a text is refused; a file's own mistakes are said at its own place. */
+static void other_files_are_read_only_when_they_may_be(void)
+{
+    struct scenario *s = NULL;
+    struct config_issues issues;
+
+    CHECK_ERR(scenario_load_text(STR("s.yaml"), STR("rollout: /etc/passwd\n"), false, &s, &issues),
+              CALLER_BAD_REQUEST);
+    CHECK_INT(issues.errors, 1);
+    CHECK_STR(issues.items[0].message, STR("rollout: no other file is read here; write its keys"));
+    config_issues_fini(&issues);
+    scenario_close(NULL);
 }
 
 static void what_is_not_written_is_inherited(void)
@@ -130,8 +149,9 @@ static void what_is_not_written_is_inherited(void)
 
 static void an_event_hits_whom_it_says(void)
 {
-    struct tried t = try("events:\n  - {what: outage}\n  - {what: broken, start: 1h, length: 5m}\n"
-                         "  - {what: quality_drop, arm: baseline, domain: stem, size: 0.3}\n" ROLLOUT);
+    struct tried t =
+        try("events:\n  - {what: outage}\n  - {what: broken, start: 1h, length: 5m}\n"
+            "  - {what: quality_drop, arm: baseline, domain: stem, size: 0.3}\n" ROLLOUT);
 
     CHECK_STR(str_from(t.first), STR(""));
     REQUIRE(t.scenario && t.scenario->event_count == 3);
@@ -146,5 +166,5 @@ static void an_event_hits_whom_it_says(void)
     done(&t);
 }
 
-TESTS(TEST(what_is_wrong_is_said_where_it_stands), TEST(what_is_not_written_is_inherited),
-      TEST(an_event_hits_whom_it_says))
+TESTS(TEST(what_is_wrong_is_said_where_it_stands), TEST(other_files_are_read_only_when_they_may_be),
+      TEST(what_is_not_written_is_inherited), TEST(an_event_hits_whom_it_says))

@@ -161,6 +161,38 @@ static void samples_say_what_is_missing(void)
     world_fini(&w);
 }
 
+/* What is not noisy first, then by source; a model that repeats itself says nothing. */
+static void of_several_labels_one_counts(void)
+{
+    static const struct {
+        int count;
+        struct ledger_label labels[3];
+        int counts; /* index; -1: none */
+    } cases[] = {
+        { 0, { { 0 } }, -1 },
+        { 3,
+          { { .source = LABEL_AUDIT }, { .source = LABEL_VERIFIER }, { .source = LABEL_FEEDBACK } },
+          2 },
+        { 2, { { .source = LABEL_AUDIT }, { .source = LABEL_VERIFIER } }, 1 },
+        { 2, { { .source = LABEL_FEEDBACK, .is_noisy = true }, { .source = LABEL_VERIFIER } }, 1 },
+        { 2,
+          { { .source = LABEL_AUDIT, .is_noisy = true },
+            { .source = LABEL_FEEDBACK, .is_noisy = true } },
+          1 },
+        { 1, { { .source = LABEL_AUDIT, .is_noisy = true, .text = { "large", 5 } } }, 0 },
+        { 1, { { .source = LABEL_AUDIT, .is_noisy = true, .text = { "mini", 4 } } }, -1 },
+        { 1, { { .source = LABEL_FEEDBACK, .text = { "mini", 4 } } }, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct ledger_sample sample = { .model = STR("mini"),
+                                              .labels = cases[i].labels,
+                                              .label_count = (size_t)cases[i].count };
+        const struct ledger_label *label = ledger_sample_label(&sample);
+        CHECK_INT(label ? label - cases[i].labels : -1, cases[i].counts);
+    }
+}
+
 static void of_two_routes_the_first_counts(void)
 {
     struct world w;
@@ -586,7 +618,8 @@ static void journals_of_version_1_are_imported(void)
 }
 
 TESTS(TEST(a_route_and_its_label_come_back), TEST(samples_say_what_is_missing),
-      TEST(of_two_routes_the_first_counts), TEST(the_newest_label_of_a_source_holds),
+      TEST(of_several_labels_one_counts), TEST(of_two_routes_the_first_counts),
+      TEST(the_newest_label_of_a_source_holds),
       TEST(labels_of_one_instant_do_not_depend_on_their_order),
       TEST(labels_of_unknown_queries_are_kept_apart), TEST(labels_wait_for_a_locked_database),
       TEST(labels_do_not_crowd_out_ends), TEST(exports_show_routes_and_labels),
