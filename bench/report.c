@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,15 @@ static const struct model dear = { { "gpt-4o", 6 }, 2500, 10000 };
 static const str domains[] = {
     { "stem", 4 }, { "tactical", 8 }, { "cybersecurity", 13 }, { "generic", 7 }
 };
+
+static double cpu_seconds(void)
+{
+    struct rusage use;
+
+    getrusage(RUSAGE_SELF, &use);
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
+}
 
 /* What a query of the day is, drawn from its generator. */
 struct draw {
@@ -154,14 +164,16 @@ static int measure(str directory, const struct day *day)
         struct ledger_report report;
         char why[256];
         nsec start = world_now_exact();
+        double cpu = cpu_seconds();
         arena_init(&arena, (size_t)64 << 20);
         if (store_read_report(directory, &span, &arena, &report, why) != OK) {
             fprintf(stderr, "bench-report: %s\n", why);
             return 1;
         }
-        printf("%s{\"queries\":%" PRId64 ",\"cost_nano_usd\":%" PRId64 ",\"seconds\":%.3f}",
+        printf("%s{\"queries\":%" PRId64 ",\"cost_nano_usd\":%" PRId64
+               ",\"seconds\":%.3f,\"cpu_seconds\":%.3f}",
                run > 0 ? "," : "", report.total.queries, report.total.cost,
-               (double)(world_now_exact() - start) / 1e9);
+               (double)(world_now_exact() - start) / 1e9, cpu_seconds() - cpu);
         arena_fini(&arena);
     }
     return 0;

@@ -48,7 +48,7 @@ def helps(checks, world, commands):
     """The explanations of all options begin in one column, below the option where that is long."""
     for name in commands:
         lines = run(world.weir, name, "--help")[1].partition("Options:\n")[2].partition("\n\n")[0].splitlines()
-        wrong = [line for line in lines if not re.fullmatch(r"  --\S+ \S{20,}|(?=  --| {27})(?=.{26} \S).*", line)]
+        wrong = [line for line in lines if not re.fullmatch(r"(?=.{27})  --\S+ \S+|(?=  --| {27})(?=.{26} \S).*", line)]
         checks.equal(f"help of {name}: columns", wrong, [])
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir report: through the whole program, from a gateway's answers to the report: report.py WEIR"""
 import csv
+import html.parser
 import io
 import json
 import os
@@ -63,6 +64,12 @@ def formats(checks, world, config, report):
     for section in ["domain", "strategy", "arm", "tenant", "model", "calls"]:
         checks.equal(f"csv: {section} adds up", sum(int(row["cost_nano_usd"]) for row in rows if row["section"] == section),
                      report["total_cost_nano_usd"])
+    status, out, _ = run(world, "report", "--config", config, "--simulated", "--format", "html")
+    parser = html.parser.HTMLParser()
+    tags = []
+    parser.handle_starttag = lambda tag, _: tags.append(tag)
+    parser.feed(out)
+    checks.true("html: self-contained", status == 0 and "svg" in tags and not {"script", "link", "img", "iframe"} & set(tags), set(tags))
     checks.true("csv: no formula", all(not row["name"].startswith(tuple("=+-@")) for row in rows), out)
 
 

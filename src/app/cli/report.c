@@ -67,7 +67,7 @@ static int run(const struct cli_args *args)
         return cli_usage_error("report", "'%.*s' is no option; see 'weir report --help'",
                                STR_ARG(args->words[0]));
     if (cli_has(args, "format") && !daily_format_find(cli_value(args, "format"), &format))
-        return cli_usage_error("report", "--format must be text, json or csv, not '%.*s'",
+        return cli_usage_error("report", "--format must be text, json, csv or html, not '%.*s'",
                                STR_ARG(cli_value(args, "format")));
     if (cli_has(args, "date") && cli_value(args, "date").len == 0)
         return cli_usage_error("report", "the date must be one of the calendar, as 2026-11-24");
@@ -85,7 +85,7 @@ static int run(const struct cli_args *args)
 static const struct cli_option options[] = {
     { "date", "D", "the day, as 2026-11-24 (default: today)" },
     { "tz", "Z", "whose day: a name of the tz database (default: UTC)" },
-    { "format", "text|json|csv", "how it is written (default: text)" },
+    { "format", "text|json|csv|html", "how it is written (default: text)" },
     { "baseline", "MODEL", "whose price savings are held against (default: " BASELINE_DEFAULT ")" },
     { "simulated", NULL, "of what simulated providers answered instead of what was paid for" },
     { "ledger", "DIR", "the ledger's directory instead of the configuration's" },

@@ -259,6 +259,7 @@ static const struct {
     [DAILY_TEXT] = { "text", daily_write_text },
     [DAILY_JSON] = { "json", daily_write_json },
     [DAILY_CSV] = { "csv", daily_write_csv },
+    [DAILY_HTML] = { "html", daily_write_html },
 };
 
 const char *daily_format_name(enum daily_format format)

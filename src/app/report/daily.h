@@ -113,7 +113,7 @@ double daily_share(nano_usd part, nano_usd total);
 
 /* ---- writing ---- */
 
-enum daily_format { DAILY_TEXT, DAILY_JSON, DAILY_CSV, DAILY_FORMAT_COUNT };
+enum daily_format { DAILY_TEXT, DAILY_JSON, DAILY_CSV, DAILY_HTML, DAILY_FORMAT_COUNT };
 const char *daily_format_name(enum daily_format format); /* "text", … */
 bool daily_format_find(str name, enum daily_format *out);
 void daily_write(const struct daily *d, enum daily_format format, struct buf *out);

@@ -21,6 +21,7 @@ void daily_recommend(struct daily *d, struct arena *arena);
 void daily_write_text(const struct daily *d, struct buf *out);
 void daily_write_json(const struct daily *d, struct buf *out);
 void daily_write_csv(const struct daily *d, struct buf *out);
+void daily_write_html(const struct daily *d, struct buf *out);
 
 /* The lists by name, in the order of every format. */
 struct daily_axis {

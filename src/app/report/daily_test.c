@@ -1,170 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* daily: from ledgers written through the store to the figures: parts add up, savings are what they say, names do no harm. */
-#include <dirent.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "app/report/daily_internal.h"
+/* daily: from ledgers written through the store to the figures: parts add up, savings are what they say. */
+#include "app/report/report_rig_test.h"
 #include "base/rng.h"
-#include "core/json/json.h"
-#include "test/check.h"
-
-#define DAY_FROM INT64_C(1795478400000000) /* 2026-11-24 UTC */
-#define HOUR (INT64_C(3600) * 1000000)
-#define DAY_TO (DAY_FROM + 24 * HOUR)
-
-/* ---- a ledger of one's own ---- */
-
-struct world {
-    char directory[256];
-    struct store *store;
-    struct ledger *ledger;
-    struct arena arena;
-    struct ledger_report sums;
-    struct daily daily;
-    struct buf out;
-};
-
-static struct price prices[] = {
-    { STR("big"), 0, 1000, 4000, 500, -1 },
-    { STR("big"), 20781, 2000, 8000, 1000, -1 }, /* 2026-11-24 */
-    { STR("small"), 0, 100, 400, 50, -1 },
-};
-
-static bool world_open(struct world *w)
-{
-    const char *base = getenv("TMPDIR");
-    char why[256];
-
-    memset(w, 0, sizeof(*w));
-    arena_init(&w->arena, (size_t)64 << 20);
-    snprintf(w->directory, sizeof(w->directory), "%.200s/weir-report-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(w->directory))
-        return false;
-    const struct store_options options = { .directory = str_from(w->directory) };
-    return store_open(&w->store, &options, why) == OK && ledger_open(&w->ledger, w->store, 1) == OK;
-}
-
-static void world_seal(struct world *w)
-{
-    CHECK_ERR(ledger_commit(w->ledger), OK);
-    ledger_close(w->ledger);
-    store_close(w->store);
-    w->ledger = NULL;
-    w->store = NULL;
-}
-
-static void world_report(struct world *w, bool is_simulated, const char *baseline)
-{
-    const struct report_span span = { DAY_FROM, DAY_TO, is_simulated };
-    struct price_table table;
-    char why[256] = "";
-
-    CHECK_ERR(price_table_init(&table, prices, ARRAY_LEN(prices)), OK);
-    CHECK_ERR(store_read_report(str_from(w->directory), &span, &w->arena, &w->sums, why), OK);
-    struct daily_options options = { .baseline = str_from(baseline),
-                                     .is_simulated = is_simulated,
-                                     .prices = &table };
-    CHECK_ERR(day_find(STR("2026-11-24"), STR("UTC"), DAY_TO, &options.day, why), OK);
-    CHECK_ERR(daily_make(&w->daily, &options, &w->sums, &w->arena), OK);
-}
-
-static str world_write(struct world *w, enum daily_format format)
-{
-    buf_reset(&w->out);
-    daily_write(&w->daily, format, &w->out);
-    return buf_str(&w->out);
-}
-
-static void world_fini(struct world *w)
-{
-    DIR *directory = opendir(w->directory);
-
-    for (const struct dirent *entry; directory && (entry = readdir(directory)) != NULL;) {
-        char path[600];
-        snprintf(path, sizeof(path), "%s/%s", w->directory, entry->d_name);
-        if (entry->d_name[0] != '.')
-            IGNORE(unlink(path));
-    }
-    if (directory)
-        closedir(directory);
-    IGNORE(rmdir(w->directory));
-    arena_fini(&w->arena);
-    buf_fini(&w->out);
-}
-
-/* A query of one call, with what is usual unless said otherwise. */
-struct sample {
-    usec_utc started; /* 0: noon */
-    str domain, arm, tenant, strategy, model;
-    enum err query_fault, call_fault;
-    bool is_simulated, is_interrupted, is_unpriced, is_calibrated;
-    int attempts;
-    int64_t input, output, cached;
-    nano_usd cost;
-    double hrm, trm;
-};
-
-static int64_t sample_begin(struct world *w, const struct sample *s)
-{
-    int64_t id = ledger_query_id(w->ledger);
-
-    ledger_begin(w->ledger,
-                 &(struct ledger_query){ .id = id,
-                                         .started = s->started ? s->started : DAY_FROM + 12 * HOUR,
-                                         .tenant = s->tenant,
-                                         .domain = s->domain,
-                                         .requested_model = STR("weir/auto"),
-                                         .strategy = s->strategy,
-                                         .arm = s->arm });
-    return id;
-}
-
-static void sample_call(struct world *w, int64_t id, uint32_t number, const struct sample *s)
-{
-    ledger_call_begin(w->ledger, &(struct ledger_call){ .query = id,
-                                                        .number = number,
-                                                        .role = STR("direct"),
-                                                        .model = s->model,
-                                                        .provider = STR("p"),
-                                                        .reserved = s->cost });
-    if (s->is_interrupted)
-        return;
-    ledger_call_done(w->ledger,
-                     &(struct ledger_call_end){ .query = id,
-                                                .number = number,
-                                                .fault = s->call_fault,
-                                                .http_status = 200,
-                                                .attempts = s->attempts ? s->attempts : 1,
-                                                .usage = { .input = s->input,
-                                                           .output = s->output,
-                                                           .cached = s->cached,
-                                                           .is_known = true },
-                                                .cost = s->is_unpriced ? COST_UNPRICED : s->cost,
-                                                .is_simulated = s->is_simulated });
-}
-
-static void sample_end(struct world *w, int64_t id, const struct sample *s)
-{
-    ledger_end(w->ledger, &(struct ledger_end){ .id = id,
-                                                .fault = s->query_fault,
-                                                .http_status = 200,
-                                                .model = s->model,
-                                                .hrm_confidence = s->hrm,
-                                                .trm_confidence = s->trm,
-                                                .confidence = -1,
-                                                .is_calibrated = s->is_calibrated,
-                                                .raw = LEDGER_RAW_NONE });
-}
-
-static int64_t sample_add(struct world *w, const struct sample *s)
-{
-    int64_t id = sample_begin(w, s);
-
-    sample_call(w, id, 1, s);
-    sample_end(w, id, s);
-    return id;
-}
 
 /* ---- sums ---- */
 
@@ -336,10 +173,6 @@ static void parts_add_up_to_the_nano_dollar(void)
 
 /* ---- what the figures say ---- */
 
-#define SMALL_1000                                                                                 \
-    .model = STR("small"), .input = 1000, .output = 100, .cached = 400, .cost = 120000, .hrm = -1, \
-    .trm = -1
-
 static void repriced_goes_by_the_price_of_the_day(void)
 {
     struct world w;
@@ -484,6 +317,111 @@ static void the_measured_saving_is_the_difference_of_means(void)
     world_fini(&w);
 }
 
+/* Queries of no arm are no experiment's, an arm without a control cannot be compared. */
+static void only_arms_with_a_control_are_measured(void)
+{
+    struct world w;
+
+    REQUIRE(world_open(&w));
+    arm_add(&w, "", 5, 100, 0);
+    arm_add(&w, "control", 5, 100, 0);
+    arm_add(&w, "x/canary", 5, 100, 0);
+    world_seal(&w);
+    world_report(&w, false, "big");
+    CHECK_INT(w.daily.measures_count, 0);
+    CHECK(str_find(world_write(&w, DAILY_TEXT), STR("not measured: no control traffic")) !=
+          STR_NPOS);
+    CHECK(str_find(world_write(&w, DAILY_JSON), STR("\"is_measured\":false")) != STR_NPOS);
+    world_fini(&w);
+}
+
+static void averages_are_rounded_to_the_nearest(void)
+{
+    static const struct {
+        nano_usd costs[3];
+        size_t n;
+        nano_usd average;
+    } rows[] = {
+        { { 1, 2 }, 2, 2 },    { { 1, 1, 2 }, 3, 1 }, { { 1, 2, 2 }, 3, 2 },
+        { { 0, 0, 1 }, 3, 0 }, { { 7 }, 1, 7 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world w;
+        REQUIRE(world_open(&w));
+        for (size_t n = 0; n < rows[i].n; n++)
+            sample_add(&w, &(struct sample){ .cost = rows[i].costs[n], .hrm = -1, .trm = -1 });
+        world_seal(&w);
+        world_report(&w, false, "big");
+        CHECK_INT(w.daily.average, rows[i].average);
+        world_fini(&w);
+    }
+}
+
+static void route_add(struct world *w, int64_t id, bool is_explored)
+{
+    ledger_route(w->ledger, &(struct ledger_route){ .query = id,
+                                                    .scorer = STR("seed_v1"),
+                                                    .score = 0.5,
+                                                    .strategy = STR("direct"),
+                                                    .model = STR("small"),
+                                                    .propensity = 1,
+                                                    .is_explored = is_explored,
+                                                    .domain = STR("stem"),
+                                                    .domain_probability = -1,
+                                                    .quality = -1,
+                                                    .cost = COST_UNPRICED });
+}
+
+static void labels_and_routes_are_counted(void)
+{
+    static const double values[] = { 0, 0.49, 0.5, 0.55, 1 };
+    struct world w;
+
+    REQUIRE(world_open(&w));
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        const struct sample s = { SMALL_1000, .is_simulated = i == 4 };
+        int64_t id = sample_begin(&w, &s);
+        route_add(&w, id, i < 2);
+        sample_call(&w, id, 1, &s);
+        sample_end(&w, id, &s);
+        ledger_label(w.ledger, &(struct ledger_label){ .query = id,
+                                                       .source = LABEL_FEEDBACK,
+                                                       .value = values[i],
+                                                       .labelled = DAY_TO });
+    }
+    /* Of a query that is not there. */
+    ledger_label(w.ledger, &(struct ledger_label){ .query = 1, .source = LABEL_AUDIT, .value = 1 });
+    world_seal(&w);
+    world_report(&w, false, "big");
+    CHECK_INT(w.sums.labels[LABEL_FEEDBACK].n, 4);
+    CHECK_INT(w.sums.labels[LABEL_FEEDBACK].right, 2);
+    CHECK_INT(w.sums.labels[LABEL_AUDIT].n, 0);
+    CHECK_INT(w.sums.routed, 4);
+    CHECK_INT(w.sums.explored, 2);
+    CHECK(str_find(world_write(&w, DAILY_TEXT), STR("50.0% (2 of 4;")) != STR_NPOS);
+    world_report(&w, true, "big");
+    CHECK_INT(w.sums.labels[LABEL_FEEDBACK].right, 1);
+    CHECK_INT(w.sums.routed, 1);
+    world_fini(&w);
+}
+
+/* Sums that no integer holds are refused, not wrapped. */
+static void sums_beyond_64_bits_are_refused(void)
+{
+    const struct report_span span = { DAY_FROM, DAY_TO, false };
+    struct world w;
+    char why[256] = "";
+
+    REQUIRE(world_open(&w));
+    for (int i = 0; i < 2; i++)
+        sample_add(&w, &(struct sample){ .cost = INT64_MAX - 1, .hrm = -1, .trm = -1 });
+    world_seal(&w);
+    CHECK_ERR(store_read_report(str_from(w.directory), &span, &w.arena, &w.sums, why), WEIR_STORE);
+    CHECK(str_find(str_from(why), STR("overflow")) != STR_NPOS);
+    world_fini(&w);
+}
+
 static void unpriced_calls_are_said(void)
 {
     struct world w;
@@ -499,78 +437,10 @@ static void unpriced_calls_are_said(void)
     world_fini(&w);
 }
 
-/* ---- names ---- */
-
-static void names_do_no_harm(void)
-{
-    static const struct {
-        str name;
-        const char *text, *csv;
-    } rows[] = {
-        { STR("stem"), "stem", "\"stem\"" },
-        { STR(""), "(none)", "\"\"" },
-        { STR("a\x1b[31m\r\nb\0c\x7f"), "a\\x1b[31m\\x0d\\x0ab\\x00c\\x7f",
-          "\"a\\x1b[31m\\x0d\\x0ab\\x00c\\x7f\"" },
-        { STR("=HYPERLINK(\"http://x\")"), "=HYPERLINK(\"http://x\")",
-          "\"'=HYPERLINK(\"\"http://x\"\")\"" },
-        { STR("  +1"), "  +1", "\"'  +1\"" },
-        { STR("-1"), "-1", "\"'-1\"" },
-        { STR("@SUM(A1)"), "@SUM(A1)", "\"'@SUM(A1)\"" },
-        { STR("\t=1"), "\\x09=1", "\"'\\x09=1\"" },
-        { STR("a,b=c"), "a,b=c", "\"a,b=c\"" },
-        { STR("gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f", "\"gr\xc3\xbc\xc3\x9f\"" },
-        { STR("\xff\xfe"), "\\xff\\xfe", "\"\\xff\\xfe\"" },
-        { STR("\xc2\x9b"
-              "31m"),
-          "\\xc2\\x9b31m", "\"\\xc2\\x9b31m\"" }, /* C1's CSI */
-        { STR("\xe2\x80\xae"
-              "evil"),
-          "\\xe2\\x80\\xaeevil", "\"\\xe2\\x80\\xaeevil\"" },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct buf out = { 0 };
-        name_write_text(&out, rows[i].name);
-        CHECK_STR(buf_str(&out), str_from(rows[i].text));
-        buf_reset(&out);
-        name_write_csv(&out, rows[i].name);
-        CHECK_STR(buf_str(&out), str_from(rows[i].csv));
-        buf_fini(&out);
-    }
-    struct buf out = { 0 };
-    name_write_html(&out, STR("<a href='x' title=\"&\">\x1b"));
-    CHECK_STR(buf_str(&out), STR("&lt;a href=&#39;x&#39; title=&quot;&amp;&quot;&gt;\\x1b"));
-    buf_fini(&out);
-}
-
-/* Whatever a ledger holds: no control byte but line ends, and JSON that is JSON. */
-static void every_format_survives_hostile_names(void)
-{
-    const str hostile = STR("\"=cmd|'/C'!A0\x1b]0;x\x07\n</td><script>");
-    struct world w;
-    struct json parsed;
-
-    REQUIRE(world_open(&w));
-    sample_add(&w, &(struct sample){ SMALL_1000, .domain = hostile, .arm = hostile,
-                                     .tenant = hostile, .strategy = hostile });
-    sample_add(&w, &(struct sample){ .model = hostile, .is_unpriced = true, .hrm = -1, .trm = -1 });
-    world_seal(&w);
-    world_report(&w, false, "<script>\x1b");
-    for (size_t f = 0; f < DAILY_FORMAT_COUNT; f++) {
-        str out = world_write(&w, (enum daily_format)f);
-        CHECK(out.len > 0 && str_is_utf8(out));
-        for (size_t i = 0; i < out.len; i++) {
-            unsigned char c = (unsigned char)out.ptr[i];
-            CHECK((c >= 0x20 && c != 0x7f) || c == '\n' || (f == DAILY_CSV && c == '\r'));
-        }
-    }
-    CHECK_ERR(json_parse(&w.arena, str_trim(world_write(&w, DAILY_JSON)), &parsed, NULL), OK);
-    CHECK(str_find(world_write(&w, DAILY_CSV), STR(",\"=")) == STR_NPOS);
-    world_fini(&w);
-}
-
 TESTS(TEST(parts_add_up_to_the_nano_dollar), TEST(repriced_goes_by_the_price_of_the_day),
       TEST(confidences_say_what_they_are), TEST(days_have_only_their_own),
       TEST(nothing_is_said_of_no_traffic), TEST(recommendations_follow_from_evidence),
-      TEST(the_measured_saving_is_the_difference_of_means), TEST(unpriced_calls_are_said),
-      TEST(names_do_no_harm), TEST(every_format_survives_hostile_names))
+      TEST(the_measured_saving_is_the_difference_of_means),
+      TEST(only_arms_with_a_control_are_measured), TEST(averages_are_rounded_to_the_nearest),
+      TEST(labels_and_routes_are_counted), TEST(sums_beyond_64_bits_are_refused),
+      TEST(unpriced_calls_are_said))
