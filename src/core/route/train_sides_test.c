@@ -10,7 +10,7 @@
 
 #include "test/check.h"
 
-#define ROWS_MAX 12000
+#define ROWS_MAX 9000
 
 struct question {
     double x, y; /* what the features say, standard deviations of about 1 */
