@@ -148,7 +148,7 @@ static void known_coefficients_are_recovered(void)
 {
     double head[3];
 
-    for (uint64_t seed = 1; seed <= 3; seed++) {
+    for (uint64_t seed = 1; seed <= 2; seed++) {
         hinted_world(seed);
         REQUIRE(train_now() == OK);
         head_read(HEAD_WEAK, head);
@@ -174,7 +174,7 @@ static void without_propensities_they_are_not(void)
 {
     double head[3];
 
-    for (uint64_t seed = 1; seed <= 3; seed++) {
+    for (uint64_t seed = 1; seed <= 2; seed++) {
         hinted_world(seed);
         for (size_t i = 0; i < w.n; i++)
             w.logs[i].propensity = -1;
