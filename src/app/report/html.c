@@ -27,7 +27,9 @@ static const char head[] =
     "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
     "svg{display:block}.bar{fill:var(--bar)}.back{fill:var(--line)}.mark{stroke:var(--good);"
     "stroke-width:2}.soft{color:var(--soft)}\n"
-    ".advice{border-left:4px solid var(--bar);padding:.2rem .8rem}\n</style>\n";
+    ".advice{border-left:4px solid var(--bar);padding:.2rem .8rem}\n"
+    /* A narrow page keeps the numbers and leaves the pictures of them out. */
+    "@media(max-width:40rem){.p{display:none}td.name{min-width:5rem}}\n</style>\n";
 
 /* ---- pieces ---- */
 
@@ -200,9 +202,8 @@ static void cost_cells(struct buf *out, str name, nano_usd cost, nano_usd total)
     name_write_html(out, name);
     buf_add(out, STR("</td><td class=\"n\">"));
     money_write(out, cost);
-    buf_printf(out, "</td><td class=\"n\">%.1f %%</td><td>", daily_share(cost, total));
+    buf_printf(out, "</td><td class=\"n\">%.1f %%</td><td class=\"p\">", daily_share(cost, total));
     bar_write(out, daily_share(cost, total) / 100);
-    buf_add(out, STR("</td><td>"));
 }
 
 static void axis_write(const struct daily *d, const struct daily_axis *axis, struct buf *out)
@@ -210,12 +211,13 @@ static void axis_write(const struct daily *d, const struct daily_axis *axis, str
     const struct report_parts *parts = &d->ledger->parts[axis->axis];
 
     table_open(out, axis->title);
-    buf_add(out, STR("<tr><th>Name</th><th class=\"n\">Cost</th><th class=\"n\">Share</th><th></th>"
-                     "<th>Success</th><th></th></tr>\n"));
+    buf_add(out, STR("<tr><th>Name</th><th class=\"n\">Cost</th><th class=\"n\">Share</th>"
+                     "<th class=\"p\"></th><th class=\"p\"></th><th>Success</th></tr>\n"));
     for (size_t i = 0; i < parts->count; i++) {
         const struct report_part *p = &parts->items[i];
         struct daily_rate success = daily_rate_of(p->succeeded, p->queries);
         cost_cells(out, p->name, p->cost, d->ledger->total.cost);
+        buf_add(out, STR("</td><td class=\"p\">"));
         interval_write(out, &success.interval);
         buf_add(out, STR("</td><td>"));
         rate_write(out, &success);
@@ -227,12 +229,12 @@ static void axis_write(const struct daily *d, const struct daily_axis *axis, str
 static void models_write(const struct daily *d, struct buf *out)
 {
     table_open(out, "By Model");
-    buf_add(out, STR("<tr><th>Name</th><th class=\"n\">Cost</th><th class=\"n\">Share</th><th></th>"
-                     "<th>Calls</th></tr>\n"));
+    buf_add(out, STR("<tr><th>Name</th><th class=\"n\">Cost</th><th class=\"n\">Share</th>"
+                     "<th class=\"p\"></th><th>Calls</th></tr>\n"));
     for (size_t i = 0; i < d->models_count; i++) {
         const struct report_calls *m = &d->models[i];
         cost_cells(out, m->model, m->cost, d->ledger->total.cost);
-        buf_printf(out, "%" PRId64 ", unpriced %" PRId64, m->calls, m->unpriced);
+        buf_printf(out, "</td><td>%" PRId64 ", unpriced %" PRId64, m->calls, m->unpriced);
         row_close(out);
     }
     table_close(out);
