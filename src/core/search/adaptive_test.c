@@ -222,15 +222,29 @@ static void a_crowd_draws_like_one_by_one(void)
 }
 
 /* Where a child stands among its siblings: the long known first, and the good ones first among those. */
-static uint32_t expected_order(const struct search_node *x)
+static uint32_t expected_octave(uint32_t visits)
 {
-    static const uint32_t levels[] = { 8, 10, 14, 18, 26, 36, 50, 72, 72, 72, 72, 72 };
     uint32_t octave = 0;
 
-    while (octave < 11 && x->visits >> (octave + 1) > 0)
+    while (octave < 11 && visits >> (octave + 1) > 0)
         octave++;
-    uint32_t n = levels[octave], level = (uint32_t)(asin(sqrt(x->mean)) / HALF_PI * n);
-    return (11 - octave) * 100 + n - 1 - (level < n ? level : n - 1);
+    return octave;
+}
+
+static uint32_t expected_order(const struct search_tree *t, uint32_t child)
+{
+    static const uint32_t levels[] = { 24, 24, 28, 32, 40, 48, 56, 60, 60, 56, 50, 44 };
+    const struct posterior p = node_posterior(t, child);
+    uint32_t octave = expected_octave(t->visits[child]), n = levels[octave];
+    double level = (p.location + 1.5 * p.scale) / 1.25;
+
+    if (p.kind == POSTERIOR_BETA) {
+        double reach = posterior_tail_inverse(&p, 0.1);
+        level = reach <= 0.75 ? 0.4 * asin(sqrt(reach)) / asin(sqrt(0.75))
+                              : 0.4 + 0.6 * log(4 * (1 - reach)) / log(4e-8);
+    }
+    level = level * n < n ? floor(level * n) : n - 1;
+    return (11 - octave) * 100 + n - 1 - (uint32_t)level;
 }
 
 /* Crowds keep every child once, grouped, with the sum of their values. */
@@ -250,9 +264,8 @@ static void crowds_keep_their_order(void)
                 continue;
             crowds++;
             while (search_child_next(w.tree, n, &at)) {
-                const struct search_node x = search_node_at(w.tree, at);
-                CHECK(expected_order(&x) >= before);
-                before = expected_order(&x);
+                CHECK(expected_order(w.tree, at) >= before);
+                before = expected_order(w.tree, at);
                 sum += w.tree->own[at];
                 count++;
             }
@@ -265,36 +278,41 @@ static void crowds_keep_their_order(void)
     }
 }
 
-/* No belief beats anything with a greater chance than the bound of its cell, or of one before it, allows. */
+/* Where a cell is said not to beat something with some chance, no member of it or of a later one of its octave does. */
+static void check_bounds(const struct world *w, double x, double chance, int *compared)
+{
+    uint32_t at = SEARCH_NONE, octave = UINT32_MAX;
+    bool is_pruned = false;
+
+    while (search_child_next(w->tree, SEARCH_ROOT, &at)) {
+        const struct posterior p = node_posterior(w->tree, at);
+        uint32_t of_child = expected_octave(w->tree->visits[at]);
+        is_pruned = (is_pruned && of_child == octave) ||
+                    !crowd_may_beat(w->tree, SEARCH_ROOT, at, x, chance);
+        octave = of_child;
+        CHECK(!is_pruned || posterior_tail(&p, x) <= chance * (1 + 1e-6));
+        *compared += is_pruned;
+    }
+}
+
 static void bounds_lie_above_the_beliefs(void)
 {
     static const double xs[] = { 0.05, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 0.999 };
-    int compared = 0;
+    static const double chances[] = { 0.8, 0.5, 0.3, 0.2, 0.12, 0.05, 0.01, 1e-3, 1e-5 };
 
     for (int policy = SEARCH_AB_BETA; policy <= SEARCH_AB_GAUSSIAN; policy++) {
+        int compared = 0;
         struct world w;
         REQUIRE(ab_open(&w, (enum search_policy)policy, 3000, 5));
         while (grow(&w, 0.3)) {
         }
         REQUIRE(w.tree->flags[SEARCH_ROOT] & NODE_CROWD);
-        for (size_t i = 0; i < ARRAY_LEN(xs); i++) {
-            uint32_t at = SEARCH_NONE, octave = UINT32_MAX;
-            double least = 1; /* of the cells so far */
-            while (search_child_next(w.tree, SEARCH_ROOT, &at)) {
-                const struct posterior p = node_posterior(w.tree, at);
-                uint32_t of_child = expected_order(&(struct search_node){
-                                        .visits = w.tree->visits[at], .mean = 0 }) /
-                                    100;
-                double chance = crowd_chance_max(w.tree, SEARCH_ROOT, at, xs[i]);
-                least = of_child == octave && least < chance ? least : chance;
-                octave = of_child;
-                CHECK(posterior_tail(&p, xs[i]) <= least * (1 + 1e-6));
-                compared += least < 1;
-            }
-        }
+        for (size_t i = 0; i < ARRAY_LEN(xs); i++)
+            for (size_t k = 0; k < ARRAY_LEN(chances); k++)
+                check_bounds(&w, xs[i], chances[k], &compared);
+        CHECK(compared > 5000);
         world_close(&w);
     }
-    CHECK(compared > 3000);
 }
 
 /* The bound of a cell covers a sibling of a lower mean that varies much more: A's eight values are all .6, B's
@@ -334,7 +352,7 @@ static void a_bound_covers_wilder_siblings_below(void)
     CHECK_NEAR(search_node_at(w.tree, 2).mean, 3.5 / 8, 1e-6);
     const struct posterior b = node_posterior(w.tree, 2);
     CHECK(w.tree->next[1] < w.tree->next[2]);
-    CHECK(posterior_tail(&b, 0.9) <= crowd_chance_max(w.tree, SEARCH_ROOT, 1, 0.9));
+    CHECK(crowd_may_beat(w.tree, SEARCH_ROOT, 1, 0.9, posterior_tail(&b, 0.9) * 0.99));
     world_close(&w);
 }
 

@@ -8,11 +8,11 @@
  * lies above those of all K, nobody is left to look at as soon as even its quantile of the next u does not
  * beat the best draw so far.
  *
- * So members are kept in cells of similar beliefs: octaves by how much was observed of them (1, 2-3, 4-7, …), and
- * in an octave levels by their mean, about half a standard deviation wide, the high ones first. The cells
- * are ranges of one array, the long known first, the dead last; a member changes its cell by swaps. The
- * array is pieces of 64, 64, 128, 256, … entries that never move, so twice as many entries as nodes always
- * suffice. A child's position stands in its `next`.
+ * So members are kept in cells of similar beliefs: octaves by how much was observed of them (1, 2-3, 4-7, …), and in an
+ * octave levels by their reach, the high ones first: by some upper point of the belief, for it is its upper end that
+ * wins. The cells are ranges of one array, the long known first, the dead last; a member changes its cell by
+ * swaps. The array is pieces of 64, 64, 128, 256, … entries that never move, so twice as many entries as nodes
+ * always suffice. A child's position stands in its `next`.
  */
 #include <math.h>
 
@@ -21,32 +21,37 @@
 #define OCTAVES 12 /* the last is open-ended: 2,048 observations and more */
 #define CELLS 522
 #define CELL_DEAD CELLS
-/* The first cell and the number of levels of each octave: 2π·sqrt(n) levels, as far as that is worth it, on the scale
- * of asin(sqrt(mean)), where a mean of n values of 0 and 1 has the standard deviation 1/(2·sqrt(n))
- * wherever it lies. */
+/* The first cell and the number of levels of each octave: a level is about half a standard deviation wide. */
 static const struct {
     uint16_t first, levels;
 } octaves[OCTAVES] = {
-    { 514, 8 },  { 504, 10 }, { 490, 14 }, { 472, 18 }, { 446, 26 }, { 410, 36 },
-    { 360, 50 }, { 288, 72 }, { 216, 72 }, { 144, 72 }, { 72, 72 },  { 0, 72 },
+    { 498, 24 }, { 474, 24 }, { 446, 28 }, { 414, 32 }, { 374, 40 }, { 326, 48 },
+    { 270, 56 }, { 210, 60 }, { 150, 60 }, { 94, 56 },  { 44, 50 },  { 0, 44 },
 };
+/* Beta's reach is what it exceeds with this chance. Its levels are even in asin(sqrt(reach)) up to 3/4, where the deviation of
+ * a mean of n values of 0 and 1 is 1/(2·sqrt(n)), and in ln(1 - reach) from there up to BETA_REACH_MAX. */
+#define BETA_TAIL 0.1
+#define BETA_LOW_LEVELS 0.4 /* of all */
+#define BETA_REACH_MAX (1 - 1e-8)
+/* Student's is so many scales above its location; its levels are even up to a highest reach. Above that is one more. */
+#define STUDENT_SCALES 1.5
+#define STUDENT_REACH_MAX 1.25
 
 #define PIECE_FIRST UINT32_C(64)
 #define PIECES 23 /* 64·2^22 entries = SEARCH_NODES_MAX */
 /* One crowd for so many nodes of the tree, and one more; when they are used up, rings stay rings. */
 #define CROWD_NODES 384
+#define CELL_SMALL 3 /* members that cost no more to look at than a closer bound */
 
 _Static_assert(PIECE_FIRST << (PIECES - 1) == SEARCH_NODES_MAX, "the pieces hold every node");
 _Static_assert(PIECE_FIRST <= CROWD_FROM, "a crowd fills at least half of its pieces");
 
 struct crowd {
     uint32_t piece[PIECES]; /* offsets into the pool */
-    uint32_t
-        end[CELLS + 1]; /* positions behind each cell, which begins where the one before ends */
+    uint32_t end[CELLS + 1]; /* positions behind each cell; a cell begins where one ends */
     uint8_t scale[CELLS]; /* student: code of the largest seen in the cell since it was empty */
     uint64_t generated_sum, generated_square;
-    uint32_t
-        octave; /* of the last draw's winner: it is looked at first, to have a good draw early */
+    uint32_t octave; /* of the last draw's winner: looked at first, for a good draw early */
 };
 
 struct crowds {
@@ -54,51 +59,78 @@ struct crowds {
     uint32_t count, max;
     uint32_t *pool;
     uint32_t pool_used, pool_max;
-    /* Likelier than the beliefs of the cell, and of the lower levels of its octave, to beat what is far above: with the
-     * highest mean and the fewest observations; student's scale is not set. */
+    /* Likelier than the beliefs of the cell, and of the lower levels of its octave, to beat what is above their
+     * reach: with the highest reach and the fewest observations. */
     struct bound {
-        double first, second; /* a and b, or location and freedom */
+        double first, second; /* a and b, or reach and freedom */
         double log_beta;
     } bounds[CELLS];
 };
 
 /* ---- bounds ---- */
 
-/* (weight·mean + n·x) / (weight + n), what a prior makes of a mean x of n, at most for the n of an octave. */
-static double shrunk_max(double weight, double mean, uint32_t octave, double x)
+/* The Beta of this a + b that exceeds the reach with the chance BETA_TAIL, and a little more. */
+static struct posterior beta_of_reach(double sum, double reach)
 {
-    double low = (double)(1u << octave), high = 2 * low - 1;
-    double at_low = (weight * mean + low * x) / (weight + low);
-    double at_high = (weight * mean + high * x) / (weight + high);
+    double low = 0, high = 1;
+    struct posterior p = { .kind = POSTERIOR_BETA };
 
-    return fmax(at_low, octave == OCTAVES - 1 ? x : at_high);
+    for (int i = 0; i < 50; i++) {
+        double mean = (low + high) / 2;
+        p.a = mean * sum;
+        p.b = (1 - mean) * sum;
+        if (posterior_tail(&p, reach) > BETA_TAIL * (1 + 1e-4))
+            high = mean;
+        else
+            low = mean;
+    }
+    p.a = high * sum;
+    p.b = (1 - high) * sum;
+    return p;
 }
 
-static struct bound bound_make(const struct search_config *c, uint32_t octave, double mean)
+/* From a reach to its level among those of an octave, 0 to 1, and back. */
+static double beta_level(double reach)
 {
-    double low = (double)(1u << octave), sum = c->prior.beta_a + c->prior.beta_b + low;
-    struct posterior p = { .kind = POSTERIOR_STUDENT,
-                           .location =
-                               shrunk_max(c->prior.mean_weight, c->prior.mean, octave, mean),
-                           .freedom = c->prior.variance_weight + low };
+    if (reach <= 0.75)
+        return asin(sqrt(reach)) / asin(sqrt(0.75)) * BETA_LOW_LEVELS;
+    return BETA_LOW_LEVELS +
+           (1 - BETA_LOW_LEVELS) * log((1 - reach) / 0.25) / log((1 - BETA_REACH_MAX) / 0.25);
+}
+
+static double beta_reach(double level)
+{
+    double above = (level - BETA_LOW_LEVELS) / (1 - BETA_LOW_LEVELS);
+
+    if (above <= 0)
+        return pow(sin(asin(sqrt(0.75)) * level / BETA_LOW_LEVELS), 2);
+    return 1 - 0.25 * pow((1 - BETA_REACH_MAX) / 0.25, above);
+}
+
+/* `level` is the upper end of the cell's. */
+static struct bound bound_make(const struct search_config *c, uint32_t octave, double level)
+{
+    double low = (double)(1u << octave);
+    struct posterior p = { .kind = POSTERIOR_STUDENT, .freedom = c->prior.variance_weight + low };
 
     if (c->policy == SEARCH_AB_BETA) {
-        mean = shrunk_max(sum - low, c->prior.beta_a / (sum - low), octave, mean);
-        p = (struct posterior){ .kind = POSTERIOR_BETA, .a = mean * sum, .b = (1 - mean) * sum };
+        if (level >= 1)
+            return (struct bound){ .first = 1 }; /* b = 0: no bound */
+        p = beta_of_reach(c->prior.beta_a + c->prior.beta_b + low, beta_reach(level));
         posterior_prepare(&p);
         return (struct bound){ p.a, p.b, p.log_beta };
     }
     posterior_prepare(&p);
-    return (struct bound){ p.location, p.freedom, p.log_beta };
+    return (struct bound){ level < 1 ? level * STUDENT_REACH_MAX * (1 + 1e-9) : INFINITY, p.freedom,
+                           p.log_beta };
 }
 
 static void bounds_make(struct crowds *all, const struct search_config *c)
 {
     for (uint32_t octave = 0; octave < OCTAVES; octave++)
         for (uint32_t k = 0; k < octaves[octave].levels; k++) {
-            double edge = sin(HALF_PI * (octaves[octave].levels - k) / octaves[octave].levels);
-            double mean = fmin(1, edge * edge * (1 + 1e-9)); /* no mean in the cell is higher */
-            all->bounds[octaves[octave].first + k] = bound_make(c, octave, mean);
+            double level = (double)(octaves[octave].levels - k) / octaves[octave].levels;
+            all->bounds[octaves[octave].first + k] = bound_make(c, octave, level);
         }
 }
 
@@ -128,7 +160,7 @@ static struct posterior bound_of(const struct search_tree *t, uint32_t cell, uin
             .kind = POSTERIOR_BETA, .a = b->first, .b = b->second, .log_beta = b->log_beta
         };
     return (struct posterior){ .kind = POSTERIOR_STUDENT,
-                               .location = b->first,
+                               .location = b->first - STUDENT_SCALES * scale_of(scale),
                                .scale = scale_of(scale),
                                .freedom = b->second,
                                .log_beta = b->log_beta };
@@ -146,18 +178,26 @@ static struct posterior rest_bound(const struct search_tree *t, const struct cro
     return bound_of(t, cell, scale);
 }
 
-/* The chance that a belief below the bound beats x, at most. Of two t, that of the larger scale and the lesser freedom
- * has the larger tail above its location. Of two Betas of one mean, that of the lesser a + b has where its tail is
- * at most a quarter, if a >= 1, or a tenth, if a >= 1/2 (adaptive_test.c goes through a grid); in the first octave
- * a + b is the same. */
-static double chance_max(const struct posterior *bound, uint32_t octave, double x)
+/* The chance that a belief below the bound beats x, at most. Above the reach that they have in common, of two Student's t the
+ * one of the larger scale and the lesser freedom has the larger tail, and of two Betas the one of the lesser a + b
+ * (posterior_test.c goes through a grid). */
+static double chance_max(const struct posterior *bound, double x)
 {
     if (bound->kind == POSTERIOR_STUDENT)
-        return x <= bound->location ? 1 : posterior_tail(bound, x);
-    if (x <= 0 || bound->a < 0.5 || bound->b <= 0)
+        return x <= bound->location + STUDENT_SCALES * bound->scale ? 1 : posterior_tail(bound, x);
+    if (x <= 0 || bound->b <= 0)
         return 1;
     double tail = posterior_tail(bound, x);
-    return octave == 0 || tail <= (bound->a < 1 ? 0.1 : 0.25) ? tail : 1;
+    return tail <= BETA_TAIL ? tail : 1;
+}
+
+/* May a belief below the bound beat x with more than this chance? Then *out_max is the most. */
+static bool may_beat(const struct posterior *bound, double x, double chance, double *out_max)
+{
+    if (chance <= BETA_TAIL && bound->b > 0 && posterior_tail_chernoff(bound, x) <= chance)
+        return false; /* costs half of what follows */
+    *out_max = chance_max(bound, x);
+    return *out_max > chance;
 }
 
 bool crowds_open(struct search_tree *t, struct arena *arena)
@@ -204,18 +244,14 @@ static uint32_t *entry(const struct search_tree *t, const struct crowd *c, uint3
     return &t->crowds->pool[c->piece[piece] + position - start];
 }
 
-static void place(struct search_tree *t, const struct crowd *c, uint32_t position, uint32_t child)
-{
-    *entry(t, c, position) = child;
-    t->next[child] = position;
-}
-
 static void swap(struct search_tree *t, const struct crowd *c, uint32_t a, uint32_t b)
 {
-    uint32_t at_a = *entry(t, c, a), at_b = *entry(t, c, b);
+    uint32_t *at_a = entry(t, c, a), *at_b = entry(t, c, b), child = *at_a;
 
-    place(t, c, a, at_b);
-    place(t, c, b, at_a);
+    *at_a = *at_b;
+    *at_b = child;
+    t->next[*at_a] = a;
+    t->next[*at_b] = b;
 }
 
 static uint32_t cell_start(const struct crowd *c, uint32_t cell)
@@ -254,14 +290,23 @@ static uint32_t octave_of(uint32_t visits)
     return octave < OCTAVES ? octave : OCTAVES - 1;
 }
 
+/* Where a belief's reach stands among those of its octave, from 0 to 1 and beyond. */
+static double level_of(const struct search_tree *t, uint32_t child)
+{
+    const struct posterior p = node_posterior(t, child);
+
+    if (p.kind == POSTERIOR_BETA)
+        return beta_level(posterior_tail_inverse(&p, BETA_TAIL));
+    return (p.location + STUDENT_SCALES * p.scale) / STUDENT_REACH_MAX;
+}
+
 static uint32_t cell_wanted(const struct search_tree *t, uint32_t child)
 {
     if (t->flags[child] & NODE_DEAD)
         return CELL_DEAD;
     uint32_t octave = octave_of(t->visits[child]), levels = octaves[octave].levels;
-    double mean = (double)t->sum[child] * 0x1p-24 / (double)t->visits[child];
-    uint32_t level = (uint32_t)(asin(sqrt(mean)) / HALF_PI * levels);
-    return octaves[octave].first + levels - 1 - (level < levels ? level : levels - 1);
+    double level = level_of(t, child) * levels;
+    return octaves[octave].first + levels - 1 - (level < levels ? (uint32_t)level : levels - 1);
 }
 
 /* Moves a member from cell to cell by swaps with their ends. */
@@ -314,7 +359,8 @@ void crowd_add(struct search_tree *t, uint32_t state, uint32_t child)
         all->pool_used += size;
     }
     c->end[CELL_DEAD]++;
-    place(t, c, position, child);
+    *entry(t, c, position) = child;
+    t->next[child] = position;
     tally_add(&own, t->own[child]);
     c->generated_sum += own.sum;
     c->generated_square += own.square;
@@ -363,15 +409,20 @@ static double log_greatest(struct rng *rng, double log_u, uint32_t n)
     return log_u + log(1 - rng_unit(rng)) / (double)n;
 }
 
+/* Uniform below n, but for n/2^64, without a division (Lemire 2019). */
+static uint32_t index_draw(struct rng *rng, uint32_t n)
+{
+    return (uint32_t)((unsigned __int128)rng_u64(rng) * n >> 64);
+}
+
 /* 1 - u, without losing what is small. */
 static double tail_of(double log_u)
 {
     return log_u > -1e-5 ? -log_u * (1 + log_u / 2) : -expm1(log_u);
 }
 
-/* What an octave's cells have in common while they are drawn from. */
+/* What cannot be beaten by a member of the cell at hand. */
 struct drawing {
-    uint32_t octave;
     struct posterior bound;
     double chance; /* of the bound, to beat the best */
 };
@@ -382,20 +433,20 @@ static void draw_cell(struct search_tree *t, const struct crowd *c, struct drawi
 {
     uint32_t start = cell_start(c, cell), size = c->end[cell] - start;
 
-    if (t->square) { /* the cell's own scale may be smaller than the rest's */
+    if (t->square && size > CELL_SMALL) { /* its own scale may be smaller than the rest's */
         d->bound = bound_of(t, cell, c->scale[cell]);
-        d->chance = chance_max(&d->bound, d->octave, best->draw);
+        d->chance = chance_max(&d->bound, best->draw);
     }
     for (uint32_t k = 0; k < size; k++) {
         double tail = tail_of(log_u);
         if (tail >= d->chance)
             return;
-        swap(t, c, start + k, start + k + (uint32_t)rng_below(&t->rng, size - k));
+        swap(t, c, start + k, start + k + index_draw(&t->rng, size - k));
         uint32_t child = *entry(t, c, start + k);
         const struct posterior p = node_posterior(t, child);
         if (tail > 0 && posterior_tail_exceeds(&p, tail, best->draw, &best->draw)) {
             best->child = child;
-            d->chance = chance_max(&d->bound, d->octave, best->draw);
+            d->chance = chance_max(&d->bound, best->draw);
         }
         if (k + 1 < size)
             log_u = log_greatest(&t->rng, log_u, size - k - 1);
@@ -409,7 +460,7 @@ static void draw_octave(struct search_tree *t, const struct crowd *c, uint32_t o
 {
     uint32_t start, left = octave_size(c, octave, &start);
     double log_u = left > 0 ? log_greatest(&t->rng, 0, left) : 0;
-    struct drawing d = { .octave = octave };
+    struct drawing d;
 
     for (uint32_t cell = octaves[octave].first; left > 0; cell++) {
         uint32_t size = c->end[cell] - cell_start(c, cell);
@@ -417,12 +468,9 @@ static void draw_octave(struct search_tree *t, const struct crowd *c, uint32_t o
             continue;
         double tail = tail_of(log_u);
         d.bound = rest_bound(t, c, octave, cell);
-        if (posterior_tail_chernoff(&d.bound, best->draw) <= tail)
+        if (!may_beat(&d.bound, best->draw, tail, &d.chance))
             return;
-        d.chance = chance_max(&d.bound, octave, best->draw);
-        if (d.chance <= tail)
-            return;
-        bool is_here = rng_below(&t->rng, left) < size;
+        bool is_here = index_draw(&t->rng, left) < size;
         draw_cell(t, c, &d, cell, is_here ? log_u : log_greatest(&t->rng, log_u, size), best);
         left -= size;
         if (is_here && left > 0)
@@ -430,13 +478,15 @@ static void draw_octave(struct search_tree *t, const struct crowd *c, uint32_t o
     }
 }
 
-double crowd_chance_max(const struct search_tree *t, uint32_t state, uint32_t child, double x)
+bool crowd_may_beat(const struct search_tree *t, uint32_t state, uint32_t child, double x,
+                    double chance)
 {
     const struct crowd *c = crowd_of(t, state);
     uint32_t octave = octave_of(t->visits[child]), cell = cell_at(c, t->next[child]);
     const struct posterior bound = rest_bound(t, c, octave, cell);
+    double unused;
 
-    return chance_max(&bound, octave, x);
+    return may_beat(&bound, x, chance, &unused);
 }
 
 uint32_t adaptive_child_crowd(struct search_tree *t, uint32_t state)

@@ -61,9 +61,9 @@ struct jobshop {
     struct jobshop_job jobs[JOBSHOP_JOBS_MAX];
     uint32_t job_count;
     uint32_t machine_count;
-    uint32_t
-        shortest; /* no schedule is shorter: the largest sum of a machine's or a job's durations */
-    uint32_t longest; /* the sum of all durations: no schedule without needless pauses is longer */
+    /* No schedule is shorter than the largest sum of a machine's or a job's durations; none without
+     * needless pauses is longer than the sum of all. */
+    uint32_t shortest, longest;
 };
 /* Fill in jobs, job_count and machine_count first; CALLER_BAD_REQUEST when they are out of range. An action is a job,
  * whose next operation then starts as early as it can. A schedule of makespan m has the value

@@ -104,29 +104,50 @@ static void draws_follow_the_tails(void)
     }
 }
 
-/* What crowd.c's bounds rest on: of two Betas of one mean the one of fewer observations has the larger tail,
- * where its tail is at most a quarter, if a >= 1, or a tenth, if a >= 1/2. */
-static void fewer_observations_have_the_larger_tail(void)
+/* The Beta of this a + b that exceeds x with this chance. */
+static struct posterior beta_through(double sum, double x, double tail)
 {
+    double low = 0, high = 1;
+    struct posterior p = { .kind = POSTERIOR_BETA };
+
+    for (int i = 0; i < 50; i++) {
+        double mean = (low + high) / 2;
+        p.a = mean * sum;
+        p.b = (1 - mean) * sum;
+        if (posterior_tail(&p, x) > tail)
+            high = mean;
+        else
+            low = mean;
+    }
+    return p;
+}
+
+/* What crowd.c's bounds rest on: of two Betas that exceed a value with the same chance, the one of fewer
+ * observations is likelier to exceed anything above it; and Chernoff's bound is one. */
+static void fewer_observations_reach_further(void)
+{
+    const double chance = 0.1;
     int compared = 0;
 
-    for (double sum = 1; sum < 3000; sum *= 1.7)
-        for (double mean = 0.002; mean < 1; mean += mean < 0.05 || mean > 0.95 ? 0.006 : 0.03) {
+    for (double sum = 1; sum < 3000; sum *= 2)
+        for (double mean = 0.01; mean < 1; mean += 0.035) {
             const struct posterior few = { .kind = POSTERIOR_BETA,
                                            .a = mean * sum,
                                            .b = (1 - mean) * sum };
-            for (double tail = few.a >= 1 ? 0.25 : 0.1; few.a >= 0.5 && tail > 1e-8; tail *= 0.4)
-                for (double ratio = 1.02; ratio < 40; ratio *= ratio < 2 ? 1.3 : 3) {
-                    const struct posterior many = { .kind = POSTERIOR_BETA,
-                                                    .a = few.a * ratio,
-                                                    .b = few.b * ratio };
+            double reach = posterior_tail_inverse(&few, chance);
+            if (few.a < 0.1 || few.b < 0.1 || reach > 1 - 1e-9)
+                continue; /* 1 - x has lost its digits */
+            for (double ratio = 1.1; ratio < 40; ratio *= 2.5) {
+                const struct posterior many = beta_through(sum * ratio, reach, chance);
+                for (double tail = chance * 0.97; tail > 1e-8; tail *= 0.3) {
                     double x = posterior_tail_inverse(&few, tail);
                     if (x > 1 - 1e-9)
-                        continue; /* 1 - x has lost its digits */
-                    CHECK(posterior_tail(&many, x) <= posterior_tail(&few, x) * (1 + 1e-6));
+                        continue;
+                    CHECK(posterior_tail(&many, x) <= posterior_tail(&few, x) * (1 + 1e-5));
                     CHECK(posterior_tail(&few, x) <= posterior_tail_chernoff(&few, x));
                     compared++;
                 }
+            }
         }
     CHECK(compared > 10000);
 }
@@ -148,4 +169,4 @@ static void exceeding_is_what_the_inverse_says(void)
 
 TESTS(TEST(beliefs_follow_from_observations), TEST(tails_have_their_known_values),
       TEST(inverse_tails_invert), TEST(draws_follow_the_tails),
-      TEST(fewer_observations_have_the_larger_tail), TEST(exceeding_is_what_the_inverse_says))
+      TEST(fewer_observations_reach_further), TEST(exceeding_is_what_the_inverse_says))

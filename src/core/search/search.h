@@ -159,12 +159,10 @@ uint32_t search_best_valued(const struct search_tree *t);
 
 struct search_node {
     uint32_t parent; /* SEARCH_NONE for the root */
-    uint32_t
-        state; /* the node whose children and value this edge shares; itself unless transposed */
+    uint32_t state; /* the node whose children and value it shares; itself unless transposed */
     uint32_t depth;
     uint32_t tag;
-    uint32_t
-        visits; /* observations of its state: of itself and below, through every edge into it */
+    uint32_t visits; /* observations of its state: itself and below, through every edge into it */
     uint32_t edge_visits; /* those that came through this edge */
     uint32_t unobserved; /* open tickets through this edge */
     uint32_t child_count;

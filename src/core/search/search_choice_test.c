@@ -30,8 +30,8 @@ static void equal_states_share_what_is_below_them(void)
     c.has_transpositions = true;
     REQUIRE(setup_open(&s, &c));
     tell_keys(s.tree, (uint64_t[]){ 1, 2 }, 2); /* nodes 1, 2 */
-    tell_keys(s.tree, (uint64_t[]){ 8, 9, 8, 0 },
-              4); /* of node 1: 3 (8), 4 (9), 5; the second 8 is dropped */
+    /* Of node 1: 3 (8), 4 (9), 5; the second 8 is dropped. */
+    tell_keys(s.tree, (uint64_t[]){ 8, 9, 8, 0 }, 4);
     CHECK_INT(search_node_count(s.tree), 6);
     tell_keys(s.tree, (uint64_t[]){ 1, 8, 0 }, 3); /* of node 2: 6 (1, not node 1), 7 → 3, 8 */
     CHECK_INT(search_node_count(s.tree), 9);

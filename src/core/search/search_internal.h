@@ -167,9 +167,10 @@ void crowd_update(struct search_tree *t, uint32_t state,
 struct tally crowd_generated(const struct search_tree *t,
                              uint32_t state); /* own values of the children */
 uint32_t crowd_child_at(const struct search_tree *t, uint32_t state, uint32_t position);
-/* What the draw assumes: no living child of the same number of observations (in octaves) from this one's cell on
- * beats x with a greater chance. */
-double crowd_chance_max(const struct search_tree *t, uint32_t state, uint32_t child, double x);
+/* What the draw relies on: when false, no living child of the same number of observations (in octaves), from this one's
+ * cell on, beats x with more than this chance. */
+bool crowd_may_beat(const struct search_tree *t, uint32_t state, uint32_t child, double x,
+                    double chance);
 /* The same draw as adaptive_child_each(), in distribution, looking at few of the children. */
 uint32_t adaptive_child_crowd(struct search_tree *t, uint32_t state);
 uint64_t crowds_hash(const struct search_tree *t, uint64_t hash);

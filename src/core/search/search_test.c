@@ -267,8 +267,8 @@ static void a_full_tree_goes_on_without_new_nodes(void)
     look(s.tree, 0.5, three, 3, 0);
     CHECK_INT(look(s.tree, SEARCH_NO_VALUE, three, 3, 0), 3);
     CHECK_INT(search_node_count(s.tree), 4);
-    CHECK_INT(look(s.tree, 0.5, NULL, 0, 0),
-              SEARCH_NONE); /* leaves are visited again, not asked for */
+    /* Leaves are visited again, not asked for. */
+    CHECK_INT(look(s.tree, 0.5, NULL, 0, 0), SEARCH_NONE);
     CHECK_INT(search_open_tickets(s.tree), 0);
     CHECK(search_node_at(s.tree, SEARCH_ROOT).visits > 200);
     CHECK_INT(search_best(s.tree).node, 3);
