@@ -182,7 +182,7 @@ def audited(checks, world, provider):
 
 def failed(checks, world):
     """What was not answered teaches nothing, whatever was said of it."""
-    gateway = world.gateway(world.script([{"body": harness.completion(json.dumps({"answer": "4", "confidence": 0.9}))}, {"status": 500}]), MODELS)
+    gateway = world.gateway(world.script([{"body": harness.completion(json.dumps({"answer": "4", "confidence": 0.9}))}, {"status": 500, "body": "{}", "repeat": 0}]), MODELS)
     answers = [gateway.chat("weir/direct", "What is 2 + 2?", DOMAIN) for _ in range(2)]
     for answer in answers:
         feedback(gateway, answer, False)
