@@ -163,6 +163,8 @@ def audited(checks, world, provider):
     strong = [gateway.chat("weir/direct", f"What is {number} + 1?", DOMAIN, weir={"model": STRONG}) for number in range(160)]
     for answer in answers[::2] + strong[::2]:
         feedback(gateway, answer, True)
+    for number in range(5):  # another strategy is an arm, and no row of the router
+        feedback(gateway, gateway.chat("weir/hrm", f"What is {number} + 2?", DOMAIN), True)
     gateway.stop()
     audits = {row["id"]: label for row in gateway.rows() for label in row["labels"] if label["source"] == "audit"}
     unjudged = [answer.id for answer in answers[1::2]]
@@ -170,11 +172,23 @@ def audited(checks, world, provider):
     checks.true("audits were drawn", noisy > 0 and any(answer.id in audits for answer in strong[1::2]), audits)
     _, _, report = train(world, gateway)
     checks.equal("audits: what counts", (report["labels"], report["noisy"], report["left_out"]["unlabelled"]),
-                 ({"feedback": 205, "verifier": 0, "audit": noisy}, noisy, 125 - noisy + 80))
+                 ({"feedback": 210, "verifier": 0, "audit": noisy}, noisy, 125 - noisy + 80))
     _, _, report = train(world, gateway, "--weak", MODEL, "--strong", STRONG)
+    checks.equal("audits: rows", (report["router"]["weak"]["n"], report["router"]["strong"]["n"], report["n"]), (125 + noisy, 80, 210 + noisy))
     agreeing = [audits[answer.id]["value"] for answer in answers[::2] if answer.id in audits]
     checks.equal("audits: agreement", (report["router"]["agreement_n"], report["router"]["agreement"]), (len(agreeing), None)
                  if len(agreeing) < 20 else (len(agreeing), (sum(agreeing) + 0.5) / (len(agreeing) + 1)))
+
+
+def failed(checks, world):
+    """What was not answered teaches nothing, whatever was said of it."""
+    gateway = world.gateway(world.script([{"body": harness.completion(json.dumps({"answer": "4", "confidence": 0.9}))}, {"status": 500, "body": "{}", "repeat": 0}]), MODELS)
+    answers = [gateway.chat("weir/direct", "What is 2 + 2?", DOMAIN) for _ in range(2)]
+    for answer in answers:
+        feedback(gateway, answer, False)
+    gateway.stop()
+    _, _, report = train(world, gateway)
+    checks.equal("failed", ([answer.status == 200 for answer in answers], report["n"], report["left_out"]["faulted"]), ([True, False], 1, 1))
 
 
 def refusals(checks, world, gateway):
@@ -199,6 +213,7 @@ def main(world, checks):
     calibrated(checks, world, provider, path, model)
     routes(checks, world, provider, *learned(checks, world, provider, path))
     audited(checks, world, provider)
+    failed(checks, world)
     refusals(checks, world, gateway)
 
 

@@ -207,6 +207,24 @@ static void very_unlikely_choices_are_clipped(void)
     arena_fini(&w.arena);
 }
 
+/* Only what is less likely than what else was chosen weighs more. */
+static void propensities_count_against_each_other(void)
+{
+    double gains[2];
+
+    for (int i = 0; i < 2; i++) {
+        hinted_world(6);
+        w.n = 400;
+        for (size_t k = 0; k < w.n; k++)
+            w.logs[k].propensity = i == 0 ? 0.5 : 0.05;
+        REQUIRE(train_now() == OK);
+        CHECK_NEAR(w.report.sides[0].effective_n, (double)w.report.sides[0].n, 1e-9);
+        gains[i] = score_at(0.5, 0.5, STR("d")).gain;
+        arena_fini(&w.arena);
+    }
+    CHECK_NEAR(gains[1], gains[0], 1e-6);
+}
+
 /* ---- APGR ---- */
 
 /* Against both answers of every question, which the log has not. */
@@ -413,6 +431,33 @@ static void audits_replace_independence(void)
     arena_fini(&w.arena);
 }
 
+/* An agreement that is one number for all cannot make both right more often than one of them. */
+static void rates_bound_what_both_get_right(void)
+{
+    struct buf text = { 0 };
+    const struct route_model *read = NULL;
+    str what = STR("");
+
+    world_open(31);
+    for (size_t i = 0; i < 1000; i++) {
+        struct question *q = question_add(STR("d"));
+        answers_draw(q, 0.9, 0.5);
+        question_log(q, 0.5);
+        w.logs[i].is_audited = w.logs[i].side == ROUTE_SIDE_WEAK;
+        w.logs[i].is_same = true;
+    }
+    REQUIRE(train_now() == OK);
+    CHECK(w.report.has_agreement && w.report.agreement > 0.99);
+    const struct domain_row *root = &w.model->domains.rows[0];
+    CHECK_INT(root->gain, 0);
+    CHECK_NEAR((double)root->both / (double)(root->both + root->loss + root->neither), 0.5, 0.07);
+    CHECK(score_at(0, 0, STR("d")).gain < 0.02);
+    route_model_write(w.model, &text);
+    CHECK_ERR(route_model_read(&w.arena, buf_str(&text), &read, &what), OK);
+    buf_fini(&text);
+    arena_fini(&w.arena);
+}
+
 /* ---- files, limits ---- */
 
 static void the_file_is_the_model(void)
@@ -559,5 +604,6 @@ TESTS(TEST(known_coefficients_are_recovered), TEST(without_propensities_they_are
       TEST(very_unlikely_choices_are_clipped), TEST(apgr_is_what_pairs_would_say),
       TEST(apgr_by_hand), TEST(folds_are_ranked_apart), TEST(no_exploration_no_apgr),
       TEST(domains_alone_make_a_table), TEST(noise_is_not_learned), TEST(words_are_learned),
-      TEST(audits_replace_independence), TEST(the_file_is_the_model), TEST(runs_become_arms),
+      TEST(audits_replace_independence), TEST(propensities_count_against_each_other),
+      TEST(rates_bound_what_both_get_right), TEST(the_file_is_the_model), TEST(runs_become_arms),
       TEST(files_that_do_not_fit_are_refused), TEST(limits))
