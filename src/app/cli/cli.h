@@ -6,8 +6,8 @@
  * cannot be reached; 70 a defect of ours. People's output goes to stdout, progress and logs to stderr.
  *
  * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, core/route, core/change,
- * core/alert, core/tokens, edge/world, edge/config, edge/store, edge/upstream, edge/http, edge/notify, edge/telemetry, edge/ranks,
- * app/engine, app/gateway, app/provider, app/eval.
+ * core/alert, core/tokens, edge/world, edge/config, edge/store, edge/upstream, edge/http, edge/notify, edge/telemetry,
+ * edge/ranks, app/engine, app/gateway, app/provider, app/eval.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H

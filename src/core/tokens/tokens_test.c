@@ -74,6 +74,19 @@ static void finds_every_token_and_no_other(void)
     world_close(&w);
 }
 
+/* "a" and "a", NUL have one key; here they also meet in one slot. */
+static void tells_lengths_apart(void)
+{
+    _Alignas(8) static const uint8_t slot[16] = { 'a', 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1 };
+    const struct token_table table = {
+        .slots = slot, .slot_count = 1, .probe_max = 1, .token_bytes_max = 8
+    };
+
+    CHECK_INT(token_rank(&table, (const uint8_t *)"a", 1), 5);
+    CHECK_INT(token_rank(&table, (const uint8_t *)"a\0", 2), TOKEN_NO_RANK);
+    CHECK_INT(token_rank(&table, (const uint8_t *)"a\0\0\0\0", 5), TOKEN_NO_RANK);
+}
+
 static str random_text(struct rng *rng, char *out, size_t len, const char *alphabet)
 {
     size_t letters = strlen(alphabet);
@@ -279,7 +292,7 @@ static void names(void)
     CHECK_INT(encoding, TOKEN_CL100K_BASE);
 }
 
-TESTS(TEST(counts), TEST(finds_every_token_and_no_other), TEST(merges_as_defined),
-      TEST(streams_count_as_whole_texts), TEST(one_long_piece), TEST(refuses_without_memory),
-      TEST(refuses_bad_tables), TEST(survives_damaged_tables),
+TESTS(TEST(counts), TEST(finds_every_token_and_no_other), TEST(tells_lengths_apart),
+      TEST(merges_as_defined), TEST(streams_count_as_whole_texts), TEST(one_long_piece),
+      TEST(refuses_without_memory), TEST(refuses_bad_tables), TEST(survives_damaged_tables),
       TEST(reads_no_token_beyond_the_table), TEST(names))
