@@ -157,8 +157,10 @@ static inline void world_close(struct token_world *w)
 
 static inline size_t world_rank(const struct token_world *w, str bytes)
 {
-    for (size_t i = 0; i < w->count; i++) {
-        if (str_eq(w->tokens[i], bytes))
+    if (bytes.len == 1)
+        return (uint8_t)bytes.ptr[0];
+    for (size_t i = 256; i < w->count; i++) {
+        if (w->tokens[i].len == bytes.len && memcmp(w->tokens[i].ptr, bytes.ptr, bytes.len) == 0)
             return i;
     }
     return SIZE_MAX;
