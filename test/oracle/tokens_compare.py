@@ -132,11 +132,11 @@ def beside_tiktoken(tally, driver, table, name, ranks, count, seed):
         tally.check(f"{name} {table.name} of {text[:80]!r}", got, (want, want))
 
 
-def every_character(tally, driver, table, name, ranks):
-    """Each code point between neighbours that show its class: of every character that this Python can write."""
+def every_character(tally, driver, table, name, ranks, stride):
+    """Each code point between neighbours that show its class; with a stride, only those of every so many blocks of 64."""
     encoding = reference(name, ranks)
     texts = []
-    for start in range(0, 0x110000, 64):
+    for start in range(0, 0x110000, 64 * stride):
         chars = [chr(code) for code in range(start, start + 64) if not 0xD800 <= code < 0xE000]
         texts += ["".join(form.replace("?", char) for char in chars) for form in ("a?b ", "A?B1?2", " ?x!?!", "?? \n")]
     for text, got in zip(texts, counts(driver, table, [text.encode() for text in texts])):
@@ -202,7 +202,7 @@ def main(weir, driver, count):
                 ranks = ranks_of(name)
                 beside_tiktoken(tally, driver, TOKENS / f"{name}.bin", name, ranks, int(count), number)
                 beside_tiktoken(tally, driver, dense.with_suffix(f".{number}"), name, dense_ranks, int(count), number + 10)
-                every_character(tally, driver, dense.with_suffix(f".{number}"), name, dense_ranks)
+                every_character(tally, driver, dense.with_suffix(f".{number}"), name, dense_ranks, 1 if int(count) >= 1000 else 16)
                 encoding = reference(name, ranks)
                 texts = sources()
                 for text, got in zip(texts, counts(driver, TOKENS / f"{name}.bin", [text.encode() for text in texts])):

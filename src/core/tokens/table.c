@@ -4,6 +4,9 @@
  *
  * A slot is {key: 8 bytes, rank: 4, place: 4}, little-endian. A token of up to 8 bytes is its own key, and place is its
  * length; a longer one's key is a hash, and place is its offset among `longs` << 8 | its length. Place 0 is an empty slot.
+ *
+ * Merging mostly asks for what is no token, and the slots are larger than a core's cache. So a filter stands before them, eight
+ * bits or more for a token: where the bit of a hash is not set, no slot need be read.
  */
 #include <string.h>
 
@@ -15,6 +18,8 @@
 #define SLOT_BYTES 16
 #define PAIRS_BYTES ((size_t)65536 * 4)
 #define SHORT_MAX 8
+#define FILTER_LOG2_MIN 3
+#define FILTER_LOG2_MAX 32
 #define LONGS_MAX ((size_t)1 << 24)
 /* 2^64 divided by the golden ratio: odd, and its bits have no pattern. */
 #define FACTOR UINT64_C(0x9E3779B97F4A7C15)
@@ -28,7 +33,8 @@ struct header {
     uint32_t probe_max;
     uint32_t token_bytes_max;
     uint32_t longs_len;
-    uint32_t unused[7];
+    uint32_t filter_log2;
+    uint32_t unused[6];
 };
 _Static_assert(sizeof(struct header) == HEADER_BYTES, "the header has no gaps");
 
@@ -69,17 +75,21 @@ enum err token_table_init(struct token_table *table, str bytes)
         return WEIR_CONFIG;
     memcpy(&h, bytes.ptr, sizeof(h));
     if (memcmp(h.magic, MAGIC, sizeof(h.magic)) != 0 || h.byte_order != BYTE_ORDER_MARK ||
-        h.encoding >= TOKEN_ENCODING_COUNT || h.slot_count == 0 || h.longs_len > LONGS_MAX)
+        h.encoding >= TOKEN_ENCODING_COUNT || h.slot_count == 0 || h.longs_len > LONGS_MAX ||
+        h.filter_log2 < FILTER_LOG2_MIN || h.filter_log2 > FILTER_LOG2_MAX)
         return WEIR_CONFIG;
+    size_t filter = (size_t)1 << h.filter_log2 >> 3;
     size_t slots = (size_t)h.slot_count * SLOT_BYTES;
-    if (bytes.len != HEADER_BYTES + slots + PAIRS_BYTES + h.longs_len)
+    if (bytes.len != HEADER_BYTES + slots + PAIRS_BYTES + filter + h.longs_len)
         return WEIR_CONFIG;
     const uint8_t *start = (const uint8_t *)bytes.ptr;
     *table = (struct token_table){
         .encoding = (enum token_encoding)h.encoding,
         .slots = start + HEADER_BYTES,
         .pairs = (const uint32_t *)(const void *)(start + HEADER_BYTES + slots),
-        .longs = start + HEADER_BYTES + slots + PAIRS_BYTES,
+        .filter = start + HEADER_BYTES + slots + PAIRS_BYTES,
+        .longs = start + HEADER_BYTES + slots + PAIRS_BYTES + filter,
+        .filter_shift = 32 - h.filter_log2,
         .slot_count = h.slot_count,
         .probe_max = h.probe_max < h.slot_count ? h.probe_max : h.slot_count,
         .token_bytes_max = h.token_bytes_max < 255 ? h.token_bytes_max : 255,
@@ -128,12 +138,19 @@ static uint64_t long_key(const uint8_t *bytes, size_t len)
     return long_key_step(key, load64(bytes + len - 8));
 }
 
-static uint32_t home_of(uint64_t key, size_t len, uint32_t slot_count)
+/* Its upper half says where the token is at home, its lower half which bit of the filter is its. */
+static uint64_t mix(uint64_t key, size_t len)
 {
     uint64_t mixed = (key ^ (uint64_t)len << 56) * FACTOR;
 
-    mixed = (mixed ^ mixed >> 32) * FACTOR;
-    return (uint32_t)((mixed >> 32) * slot_count >> 32);
+    return (mixed ^ mixed >> 32) * FACTOR;
+}
+
+static bool may_be_token(const struct token_table *table, uint64_t mixed)
+{
+    uint32_t bit = (uint32_t)mixed >> table->filter_shift;
+
+    return table->filter[bit >> 3] >> (bit & 7) & 1;
 }
 
 /* A hash proves nothing, so a long token's bytes are compared. */
@@ -153,7 +170,10 @@ uint32_t token_rank(const struct token_table *table, const uint8_t *bytes, size_
     if (len > table->token_bytes_max)
         return TOKEN_NO_RANK;
     uint64_t key = len <= SHORT_MAX ? short_key(bytes, len) : long_key(bytes, len);
-    uint32_t at = home_of(key, len, table->slot_count);
+    uint64_t mixed = mix(key, len);
+    if (!may_be_token(table, mixed))
+        return TOKEN_NO_RANK;
+    uint32_t at = (uint32_t)((mixed >> 32) * table->slot_count >> 32);
     for (uint32_t probe = 0; probe < table->probe_max; probe++) {
         struct slot slot;
         memcpy(&slot, table->slots + (size_t)at * SLOT_BYTES, sizeof(slot));

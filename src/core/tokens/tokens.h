@@ -33,11 +33,13 @@ struct token_table {
     enum token_encoding encoding;
     const uint8_t *slots; /* slot_count of 16 bytes */
     const uint32_t *pairs; /* rank of the two bytes i >> 8 and i & 255 */
+    const uint8_t *filter; /* one bit for each value of a hash: no token has it, or one may */
     const uint8_t *longs; /* the bytes of tokens that have no room in a slot */
     uint32_t slot_count;
     uint32_t probe_max;
     uint32_t token_bytes_max;
     uint32_t longs_len;
+    uint32_t filter_shift; /* 0 to 29: what a hash of 32 bits loses to be a bit's place */
 };
 
 /*

@@ -74,6 +74,23 @@ static void finds_every_token_and_no_other(void)
     world_close(&w);
 }
 
+/* "a" and "a", NUL have one key; here they also meet in one slot. */
+static void tells_lengths_apart(void)
+{
+    _Alignas(8) static const uint8_t slot[16] = { 'a', 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1 };
+    static const uint8_t filter[1] = { 0xFF };
+    const struct token_table table = { .filter = filter,
+                                       .filter_shift = 29,
+                                       .slots = slot,
+                                       .slot_count = 1,
+                                       .probe_max = 1,
+                                       .token_bytes_max = 8 };
+
+    CHECK_INT(token_rank(&table, (const uint8_t *)"a", 1), 5);
+    CHECK_INT(token_rank(&table, (const uint8_t *)"a\0", 2), TOKEN_NO_RANK);
+    CHECK_INT(token_rank(&table, (const uint8_t *)"a\0\0\0\0", 5), TOKEN_NO_RANK);
+}
+
 static str random_text(struct rng *rng, char *out, size_t len, const char *alphabet)
 {
     size_t letters = strlen(alphabet);
@@ -208,6 +225,10 @@ static void refuses_bad_tables(void)
         { 20, UINT32_MAX },
         { 32, WORLD_LONGS + 1 },
         { 32, UINT32_MAX },
+        { 36, WORLD_FILTER_LOG2 + 1 },
+        { 36, 2 },
+        { 36, 33 },
+        { 36, UINT32_MAX },
     };
     struct token_world w;
     struct token_table table = { .slot_count = 77 };
@@ -242,6 +263,8 @@ static void survives_damaged_tables(void)
             w.bytes[64 + rng_below(&rng, WORLD_SLOTS * 16)] = (uint8_t)rng_u64(&rng);
         if (i == 39) /* no slot is empty, and every probe allowed */
             memset(w.bytes + 64, 0x55, WORLD_SLOTS * 16);
+        if (i % 2 == 1) /* a filter that lets all pass */
+            memset(w.bytes + WORLD_FILTER, 0xFF, (1 << WORLD_FILTER_LOG2) / 8);
         world_u32(w.bytes + 24, UINT32_MAX);
         world_u32(w.bytes + 28, UINT32_MAX);
         REQUIRE(token_table_init(&w.table, (str){ (char *)w.bytes, WORLD_BYTES }) == OK);
@@ -267,6 +290,34 @@ static void reads_no_token_beyond_the_table(void)
     world_close(&w);
 }
 
+/* Two texts may have one hash: the bytes decide. */
+static void compares_long_tokens(void)
+{
+    struct token_world w;
+    str token = STR("unreachable piece");
+
+    REQUIRE(world_open(&w, TOKEN_O200K_BASE));
+    for (size_t i = WORLD_BYTES - WORLD_LONGS; i + token.len <= WORLD_BYTES; i++) {
+        if (memcmp(w.bytes + i, token.ptr, token.len) == 0)
+            w.bytes[i + token.len - 1] = 'E';
+    }
+    CHECK_INT(token_rank(&w.table, (const uint8_t *)token.ptr, token.len), TOKEN_NO_RANK);
+    world_close(&w);
+}
+
+/* The memory for cleaning grows between pieces that are no text. */
+static void cleans_pieces_of_growing_length(void)
+{
+    struct token_world w;
+    char text[6000];
+
+    REQUIRE(world_open(&w, TOKEN_O200K_BASE));
+    memset(text, 0xFF, sizeof(text));
+    text[1700] = 'a';
+    CHECK_INT(count(&w, (str){ text, sizeof(text) }), sizeof(text));
+    world_close(&w);
+}
+
 static void names(void)
 {
     enum token_encoding encoding = TOKEN_CL100K_BASE;
@@ -279,7 +330,8 @@ static void names(void)
     CHECK_INT(encoding, TOKEN_CL100K_BASE);
 }
 
-TESTS(TEST(counts), TEST(finds_every_token_and_no_other), TEST(merges_as_defined),
-      TEST(streams_count_as_whole_texts), TEST(one_long_piece), TEST(refuses_without_memory),
-      TEST(refuses_bad_tables), TEST(survives_damaged_tables),
-      TEST(reads_no_token_beyond_the_table), TEST(names))
+TESTS(TEST(counts), TEST(finds_every_token_and_no_other), TEST(tells_lengths_apart),
+      TEST(merges_as_defined), TEST(streams_count_as_whole_texts), TEST(one_long_piece),
+      TEST(refuses_without_memory), TEST(refuses_bad_tables), TEST(survives_damaged_tables),
+      TEST(reads_no_token_beyond_the_table), TEST(compares_long_tokens),
+      TEST(cleans_pieces_of_growing_length), TEST(names))

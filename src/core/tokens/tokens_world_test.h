@@ -14,7 +14,9 @@
 #define WORLD_TOKENS_MAX 512
 #define WORLD_SLOTS 1031
 #define WORLD_LONGS 512
-#define WORLD_BYTES (64 + WORLD_SLOTS * 16 + 65536 * 4 + WORLD_LONGS)
+#define WORLD_FILTER_LOG2 11
+#define WORLD_FILTER (64 + WORLD_SLOTS * 16 + 65536 * 4)
+#define WORLD_BYTES (WORLD_FILTER + (1 << WORLD_FILTER_LOG2) / 8 + WORLD_LONGS)
 
 struct token_world {
     uint8_t *bytes; /* of the table */
@@ -101,6 +103,8 @@ static inline void world_slot(struct token_world *w, uint32_t rank, uint32_t *lo
     uint8_t *slot, *longs = w->bytes + WORLD_BYTES - WORLD_LONGS;
 
     mixed = (mixed ^ mixed >> 32) * factor;
+    uint32_t bit = (uint32_t)mixed >> (32 - WORLD_FILTER_LOG2);
+    w->bytes[WORLD_FILTER + bit / 8] |= (uint8_t)(1u << bit % 8);
     for (size_t at = (size_t)((mixed >> 32) * WORLD_SLOTS >> 32);; at = (at + 1) % WORLD_SLOTS) {
         slot = w->bytes + 64 + at * 16;
         if (slot[12] == 0)
@@ -141,7 +145,7 @@ static inline bool world_open(struct token_world *w, enum token_encoding encodin
     memcpy(w->bytes, "weirtok1", 8);
     const uint32_t header[] = { 0x01020304,  (uint32_t)encoding, (uint32_t)w->count,
                                 WORLD_SLOTS, probe_max,          32,
-                                WORLD_LONGS };
+                                WORLD_LONGS, WORLD_FILTER_LOG2 };
     memcpy(w->bytes + 8, header, sizeof(header));
     return token_table_init(&w->table, (str){ (char *)w->bytes, WORLD_BYTES }) == OK;
 }
@@ -153,8 +157,10 @@ static inline void world_close(struct token_world *w)
 
 static inline size_t world_rank(const struct token_world *w, str bytes)
 {
-    for (size_t i = 0; i < w->count; i++) {
-        if (str_eq(w->tokens[i], bytes))
+    if (bytes.len == 1)
+        return (uint8_t)bytes.ptr[0];
+    for (size_t i = 256; i < w->count; i++) {
+        if (w->tokens[i].len == bytes.len && memcmp(w->tokens[i].ptr, bytes.ptr, bytes.len) == 0)
             return i;
     }
     return SIZE_MAX;
