@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/utc.h"
+
 #include "core/change/bucket.h"
 
 /* What a setter says is wrong: "must be a whole number"; NULL when it wrote the field. */
@@ -325,33 +327,14 @@ static const char *url_set(const struct setting *s, void *field)
     return NULL;
 }
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar: whole years, then whole months, then days. */
-static int32_t day_of(int year, int month, int day)
-{
-    static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
-    bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    int past = year - 1;
-    int leaps = past / 4 - past / 100 + past / 400 - (1969 / 4 - 1969 / 100 + 1969 / 400);
-
-    return (year - 1970) * 365 + leaps + before[month - 1] + (month > 2 && is_leap) + day - 1;
-}
-
+/* Days since 1970-01-01. */
 static bool day_parse(str text, int32_t *out)
 {
-    static const int month_days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-    uint64_t year, month, day;
+    usec_utc midnight;
 
-    if (text.len != 10 || text.ptr[4] != '-' || text.ptr[7] != '-' ||
-        !str_to_u64(str_slice(text, 0, 4), &year) || !str_to_u64(str_slice(text, 5, 7), &month) ||
-        !str_to_u64(str_slice(text, 8, 10), &day))
+    if (text.len != STR("YYYY-MM-DD").len || !utc_parse(text, &midnight) || midnight < 0)
         return false;
-    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > (uint64_t)month_days[month - 1])
-        return false;
-    int32_t value = day_of((int)year, (int)month, (int)day);
-    /* The 29th of February of a common year would be the 1st of March. */
-    if (month == 2 && day == 29 && value == day_of((int)year, 3, 1))
-        return false;
-    *out = value;
+    *out = (int32_t)(midnight / (86400 * INT64_C(1000000)));
     return true;
 }
 
