@@ -65,7 +65,7 @@ static struct route_row *rows_make(struct arena *arena, size_t n)
                                       .domain = str_from(domains[domain]),
                                       .prompt = prompt,
                                       .weak_right = rng_unit(&rng) < weak,
-                                      .strong_right = rng_unit(&rng) < weak + 0.1,
+                                      .strong_right = rng_unit(&rng) < 0.95,
                                       .weak_cost = 100000,
                                       .strong_cost = 1700000 };
     }

@@ -92,8 +92,23 @@ def refusals(checks, world):
     checks.true("help has an example", status == 0 and "Example:" in out, out)
 
 
+def explains_experiments_files(checks, world):
+    """The files that `weir experiment start` takes, too; their arms' configurations need not be there."""
+    path = world.path("test.yaml")
+    path.write_text("name: t\narms:\n  a: {share: 50%}\n  b: {share: 50%, profile: nowhere.yaml}\n")
+    arms = set()
+    for unit in range(40):
+        done = subprocess.run([world.weir, "bucket", "explain", f"u{unit}", "--experiment", path, "--json"], capture_output=True, text=True, check=False)
+        checks.equal(f"yaml: u{unit}", done.returncode, 0)
+        arms.add(json.loads(done.stdout)["arm"])
+    checks.equal("yaml: both arms", arms, {"a", "b"})
+    path.write_text("nmae: t\n")
+    done = subprocess.run([world.weir, "bucket", "explain", "u", "--experiment", path], capture_output=True, text=True, check=False)
+    checks.true("yaml: a typing error has its place", done.returncode == 2 and f"{path}:1:1: unknown key 'nmae'" in done.stderr, done.stderr)
+
+
 def main(world, checks):
-    for part in [hashes, explanations, refusals]:
+    for part in [hashes, explanations, refusals, explains_experiments_files]:
         part(checks, world)
 
 

@@ -48,13 +48,19 @@ def helps(checks, world, commands):
     """The explanations of all options begin in one column, below the option where that is long."""
     for name in commands:
         lines = run(world.weir, name, "--help")[1].partition("Options:\n")[2].partition("\n\n")[0].splitlines()
-        wrong = [line for line in lines if not re.fullmatch(r"  --\S+ \S{20,}|(?=  --| {27})(?=.{26} \S).*", line)]
+        wrong = [line for line in lines if not re.fullmatch(r"(?=.{27})  --\S+ \S+|(?=  --| {27})(?=.{26} \S).*", line)]
         checks.equal(f"help of {name}: columns", wrong, [])
 
 
 def literals(form):
     """What is typed as it is: verify and export of "verify|export", start of "start FILE", recorded: of "recorded:DIR"."""
     return [match for match in (re.match(r"[a-z0-9_:-]*", part.strip())[0] for part in form.split("|")) if match]
+
+
+def offered(form, files, folders):
+    """What stands behind an option: words of its form, files behind FILE (folders lead to them), folders behind DIR."""
+    parts = [part.strip() for part in form.split("|")]
+    return {*literals(form), *(files + folders if "FILE" in parts else folders if "DIR" in parts else [])}
 
 
 # ---- bash ----
@@ -72,7 +78,9 @@ def bash(world, lines, cwd=None, options=""):
 
 def completes_in_bash(checks, world, commands):
     lines = [["weir", ""], *(["weir", name, ""] for name in commands), *(["weir", name, "--"] for name in commands)]
-    status, err, registered, offers = bash(world, lines, options="set -u;")
+    empty = world.path("empty")  # where a file may be named, what lies here is offered
+    empty.mkdir()
+    status, err, registered, offers = bash(world, lines, cwd=empty, options="set -u;")
     checks.equal("bash: sources quietly", (status, err), (0, ""))
     checks.equal("bash: is registered", registered, "complete -F _weir weir")
     checks.equal("bash: commands", sorted(offers[0]), sorted([*commands, "help", "version", "--help", "--version"]))
@@ -99,8 +107,8 @@ def completes_in_bash(checks, world, commands):
               for option, value in command["options"].items() if value]
     _, err, _, offers = bash(world, [["weir", name, f"--{option}", ""] for name, option, value in values], cwd=folder)
     for (name, option, value), offer in zip(values, offers):
-        wanted = {"FILE": ["ledger", "my weir.yaml"], "DIR": ["ledger"]}.get(value, literals(value))
-        checks.equal(f"bash: weir {name} --{option}", sorted(offer), sorted(wanted))
+        wanted = offered(value, ["my weir.yaml"], ["ledger"])
+        checks.equal(f"bash: weir {name} --{option}", sorted(set(offer)), sorted(wanted))
 
 
 # ---- zsh, fish ----
@@ -142,7 +150,8 @@ def completes_in_zsh(checks, world, commands):
     show = "show() { print -r - ${(j:,:)@}; }"
     for how in [f"fpath=({script.parent} $fpath); {start}", f"{start}; source {script}"]:
         for line, word in [("weir le", "ledger"), ("weir ledger v", "verify"), ("weir ask --strategy d", "direct"),
-                           ("weir ask --tra", "--trace"), ("weir serve --conf", "--config")]:
+                           ("weir ask --tra", "--trace"), ("weir serve --conf", "--config"),
+                           ("weir train --from led", "ledger")]:
             wanted = ",".join([*line.split()[:-1], word])
             ok, seen = typed(["zsh", "-f", "-i"], f"{how}\n{show}\n{line}\t\x01show \x05\n", wanted)
             checks.true(f"zsh: {line}<Tab>", ok, seen[-600:])
@@ -159,7 +168,7 @@ def completes_in_fish(checks, world, commands):
     if not has("fish"):
         return
     for line, wanted in [("weir le", ["ledger"]), ("weir ledger v", ["verify"]), ("weir ask --strategy h", ["hrm", "hrm_trm"]),
-                         ("weir ask --tra", ["--trace"]), ("weir price --mo", ["--model"]),
+                         ("weir ask --tra", ["--trace"]), ("weir price --mo", ["--model"]), ("weir train --from led", ["ledger"]),
                          ("weir ", [*commands, "help", "version"])]:
         status, out, err = run("fish", "--no-config", "-c", f"source {script}; complete -C {line!r}")
         offers = sorted(row.split("\t")[0] for row in out.splitlines())

@@ -117,7 +117,8 @@ def usage(checks, world):
         (["score", "--scorer", "learned_v1"], 2, "--model-file"), (["score", "--scorer", "seed_v1", "--threshold", "0.805"], 2, "hundredths"),
         (["score", "--scorer", "seed_v1", "--threshold", "2"], 2, "from 0 to 1"), (["score", "--help"], 0, "Example:"),
         (["score", "--scorer", "learned_v1", "--model-file", "nowhere.json"], 3, "nowhere.json"),
-        (["train", "--help"], 0, "Example:"), (["train"], 2, "--from and --out"), (["train", "--from", "ledger", "--out", "m"], 2, "not supported yet"),
+        (["train", "--help"], 0, "Example:"), (["train"], 2, "--from and --out"), (["train", "--from", "ledger", "--ledger", "nowhere", "--out", "m"], 3, "there is no ledger"),
+        (["train", "--from", "x", "--since", "7d", "--out", "m"], 2, "--from ledger"),
         (["train", "--from", "nowhere", "--out", "m"], 3, "nowhere"), (["train", "--from", ".", "--out", "m"], 2, "runs.jsonl"),
         (["train", "--from", ".", "--out", "m", "--folds", "1"], 2, "--folds"),
     ]:
@@ -151,12 +152,12 @@ def pairs(checks, world):
     report = json.loads(out)
     checks.equal("pairs: counts", (report["n"], report["holdout"], report["folds"]), (400, 400, 5))
     checks.true("pairs: figures", 0.7 < report["auc"] < 1 and report["apgr"] > 0.6 and 0 <= report["ece"] < 0.1, out)
-    checks.equal("pairs: scorers", [scorer["name"] for scorer in report["scorers"]],
+    checks.equal("pairs: scorers", list(report["scorers"]),
                  ["learned", "domain_table", "seed_v1", "words_v1", "length", "random"])
-    for scorer in report["scorers"]:
-        apgr = scorer["apgr"]
-        checks.true(f"pairs: {scorer['name']} has its interval", apgr["lower"] <= apgr["estimate"] <= apgr["upper"], scorer)
-        checks.true(f"pairs: {scorer['name']} has an AIQ", scorer["aiq"]["lower"] > 0, scorer)
+    for name, scorer in report["scorers"].items():
+        checks.true(f"pairs: {name} has its interval", scorer["lower"] <= scorer["apgr"] <= scorer["upper"], scorer)
+        checks.true(f"pairs: {name} has an AIQ", scorer["aiq"]["lower"] > 0, scorer)
+    checks.equal("pairs: no confidences", report["confidence"], [])
     weak = sum(row["weak_right"] for row in rows) / 400
     checks.true("pairs: the weak model's success", abs(report["weak_success"] - weak) < 1e-9, report["weak_success"])
     checks.true("pairs: the model is small", model.stat().st_size < 200000)
@@ -169,7 +170,7 @@ def pairs(checks, world):
     checks.true("pairs: for people", status == 0 and "APGR" in out and "mini" in out and "chosen:" in out, out)
     unpriced = write_lines(world, "unpriced.jsonl", [pair(number) for number in range(60)])
     status, out, _ = run(world, "train", "--from", unpriced, "--out", model, "--json")
-    checks.equal("pairs: without costs no AIQ", json.loads(out)["scorers"][0]["aiq"], None)
+    checks.equal("pairs: without costs no AIQ", json.loads(out)["scorers"]["learned"]["aiq"], None)
     hopeless = write_lines(world, "hopeless.jsonl", [{**pair(number), "weak_right": True} for number in range(60)])
     status, out, _ = run(world, "train", "--from", hopeless, "--out", model, "--json")
     checks.equal("pairs: nothing to recover, no APGR", (json.loads(out)["apgr"], json.loads(out)["scorer"]), (None, "domain_table"))
@@ -216,7 +217,13 @@ def bad_lines(checks, world):
     few = write_lines(world, "few.jsonl", good[:19])
     status, out, err = run(world, "train", "--from", few, "--out", world.path("m.json"))
     checks.true("too few", status == 2 and "19 questions" in err, err)
-    status, out, err = run(world, "train", "--from", write_lines(world, "ok.jsonl", good), "--out", "no/such/directory/m.json")
+    good_file, pipe = write_lines(world, "ok.jsonl", good), world.path("pipe")
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
+    status, out, err = run(world, "train", "--from", good_file, "--out", pipe)
+    written = json.loads(reader.communicate()[0])
+    checks.true("what is no file is written to, not replaced", status == 0 and pipe.is_fifo() and written["version"] == 1, err)
+    status, out, err = run(world, "train", "--from", good_file, "--out", "no/such/directory/m.json")
     checks.true("nowhere to write", status == 3 and "no/such/directory" in err, err)
 
 
@@ -250,7 +257,19 @@ def runs(checks, world):
     checks.equal("runs: an arm of each cell", (arm["n"], arm["cost_mean_nano_usd"], arm["latency_ms_mean"]), (101, 100, 12.5))
     checks.true("runs: domains are the questions'", any(arm["domain"] == "stem.code" for arm in trained["arms"]))
     checks.equal("runs: confidence of each key", trained["confidence"]["maps"][0]["after"]["n"], 600)
+    rows = report["confidence"]
+    checks.equal("runs: confidence in the report", (rows[0]["n"], rows[0]["strategy"], len(rows)), (600, "", 1 + 6 + 18))
+    checks.true("runs: its ECE has an interval", all(
+        row["after"]["ece_lower"] <= row["after"]["ece"] <= row["after"]["ece_upper"] and row["before"]["brier"] > 0 for row in rows), rows[0])
     checks.equal("runs: without the models' names", run(world, "train", "--from", folder, "--out", model)[0], 2)
+    write([line for line in lines if line["strategy"] == "hrm"])
+    status, out, err = run(world, "train", "--from", folder, "--weak", "mini", "--strong", "large", "--out", model, "--json")
+    report = json.loads(out)
+    checks.equal("runs: no pairs, confidence all the same", (status, report["n"], report["auc"], report["apgr"], report["ece"],
+                 report["holdout"], report["scorers"], report["confidence"][0]["n"], report["skipped"]),
+                 (0, 0, None, None, None, 0, {}, 300, 100))
+    status, out, _ = run(world, "train", "--from", folder, "--weak", "mini", "--strong", "large", "--out", model)
+    checks.true("runs: no pairs, and says so", status == 0 and "confidence only" in out and "hrm mini stem.code" in out, out)
     write([{**line, "simulated": True} for line in lines])
     status, out, _ = run(world, "train", "--from", folder, "--weak", "mini", "--strong", "large", "--out", model)
     checks.true("runs: simulated, and says so", status == 0 and "SIMULATED" in out, out)
@@ -277,10 +296,10 @@ def recorded(checks, world):
     report = json.loads(out)
     checks.equal("recorded: n", report["n"], 1482)
     checks.equal("recorded: successes", (round(report["weak_success"] * 1482), round(report["strong_success"] * 1482)), (1186, 1241))
-    scorers = {scorer["name"]: scorer for scorer in report["scorers"]}
-    checks.true("recorded: better than chance", scorers["learned"]["apgr"]["estimate"] > 0.52, scorers["learned"])
+    scorers = report["scorers"]
+    checks.true("recorded: better than chance", scorers["learned"]["apgr"] > 0.52, scorers["learned"])
     checks.true("recorded: no more claimed than found", report["apgr"] == round(max(
-        scorers[name]["apgr"]["estimate"] for name in ("learned", "domain_table")), 6), report["apgr"])
+        scorers[name]["apgr"] for name in ("learned", "domain_table")), 6), report["apgr"])
     checks.true("recorded: the gain is calibrated", report["ece"] < 0.05, report["ece"])
     checks.true("recorded: costs are priced", scorers["random"]["aiq"] is not None)
     status, out, err = run(world, "train", "--from", RECORDED, "--weak", "gpt-4o-mini", "--strong", "nobody", "--out", model)

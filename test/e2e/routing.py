@@ -3,6 +3,7 @@
 """What weir/auto runs and why: rules, the fallback profile, domains; what the answer says of it and what the ledger keeps."""
 import http.server
 import json
+import pathlib
 import subprocess
 import threading
 
@@ -224,6 +225,84 @@ def ask(checks, world, provider):
     checks.true("strategies are listed", told.returncode == 2 and "self_consistency, cascade, mcts, full_stack" in told.stderr, told.stderr)
 
 
+def command(world, *words):
+    return subprocess.run([world.weir, *map(str, words)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                          env={"WEIR_E2E_PROVIDER_KEY": PROVIDER_KEY})
+
+
+def trained(checks, world, provider):
+    """A router of `weir train` decides: digits are beyond the cheap model here. What it explores is as likely as it says."""
+    rows, router = world.path("rows.jsonl"), world.path("router.json")
+    hard, easy = "What is {0} * {1} + 17?", "Name a river near the town of letter {2}"
+    rows.write_text("".join(json.dumps({
+        "id": f"r{n}", "domain": "stem", "prompt": (hard if n % 2 else easy).format(n + 100, n * 7 + 13, chr(97 + n % 26)), "weak_right": n % 2 == 0,
+        "strong_right": True, "weak_cost_nano_usd": 20000, "strong_cost_nano_usd": 400000}) + "\n" for n in range(200)))
+    done = command(world, "train", "--from", rows, "--weak", MODEL, "--strong", STRONG, "--out", router)
+    if not checks.equal("train", done.returncode, 0):
+        return
+    config = {"models": {STRONG: {}}, "route": {"scorer": "learned_v1", "model": str(router)}}
+    sure = world.gateway(provider, config)
+    for question, model, is_hard in [(hard.format(4711, 815, ""), STRONG, True), (easy.format("", "", "q"), MODEL, False)]:
+        answer = sure.chat("weir/auto", question, {"x-weir-domain": "stem"})
+        report = answer.json["weir"]
+        name = "a hard question" if is_hard else "an easy question"
+        checks.equal(f"{name}: route", (report["strategy"], report["model"], report["route"]["scorer"], report["route"]["propensity"], report["route"]["explored"]),
+                     ("direct", model, "learned_v1", 1, False))
+        checks.true(f"{name}: score", (report["route"]["score"] > 0.5) == is_hard, report["route"])
+        checks.true(f"{name}: reasons", f"direct on {model}" in report["route"]["reasons"][0] and len(report["route"]["reasons"]) > 1, report["route"])
+    sure.stop()
+    row = sure.rows()[0]
+    checks.true("estimates are recorded", row["route"]["estimated_quality"] > 0.5 and abs(row["route"]["estimated_cost_nano_usd"] - 400000) < 2, row["route"])
+    curious = world.gateway(provider, {**config, "route": {**config["route"], "epsilon": 0.5}})
+    for _ in range(400):
+        curious.chat("weir/auto", hard.format(4711, 815, ""), {"x-weir-domain": "stem"})
+    curious.stop()
+    routes = [row["route"] for row in curious.rows()]
+    for model, propensity in [(STRONG, 0.75), (MODEL, 0.25)]:
+        took = [route for route in routes if route["model"] == model]
+        checks.true(f"{model} is taken as often as it says", abs(len(took) / 400 - propensity) < 0.1, len(took))  # more than four standard deviations
+        checks.equal(f"{model}: propensity", {round(route["propensity"], 9) for route in took}, {propensity})
+    checks.true("half is explored", 150 < sum(route["explored"] for route in routes) < 250, sum(route["explored"] for route in routes))
+    checks.equal("epsilon is recorded", {route["epsilon"] for route in routes}, {0.5})
+    checks.equal("verify", curious.verify()[0], 0)
+    again = json.loads(command(world, "replay", "--config", curious.config, "--with", sure.config, "--json").stdout)
+    checks.equal("replayed without exploration: all of them the strong model's",
+                 sorted((arm["model"], arm["after"]) for arm in again["arms"]), [(STRONG, 400), (MODEL, 0)])
+    poor = world.gateway(provider, {**config, "budget": {"usd_max": 0.0001}})
+    report = poor.chat("weir/auto", hard.format(4711, 815, ""), {"x-weir-domain": "stem"}).json["weir"]
+    checks.equal("what the budget does not cover is not taken", report["model"], MODEL)
+    missing = world.gateway(provider, {"route": {"scorer": "learned_v1", "model": "/nowhere.json"}}, start=False)
+    done = command(world, "check", "--config", missing.config)
+    checks.true("a model that is not there: what to do", done.returncode == 2 and "`weir train --out FILE` writes one" in done.stdout, done.stdout)
+
+
+def calibrated(checks, world, provider):
+    """With a trained calibration confidences are probabilities, and what they were before is kept."""
+    trained_before = json.loads((pathlib.Path(__file__).resolve().parents[1] / "corpus/route_model/with_confidence.json").read_text())
+    trained_before["confidence"]["maps"][1]["domain"] = "stem"  # of the model "large", asked directly
+    model = world.path("calibrated.json")
+    model.write_text(json.dumps(trained_before))
+    gateway = world.gateway(provider, {"model": "large", "models": {"other": {}}, "route": {"model": str(model)}})
+    own = gateway.chat("weir/direct", "What is 12 * 34?", weir={"domain": "stem"})
+    foreign = gateway.chat("weir/direct", "What is 12 * 34?", weir={"domain": "stem", "model": "other"})  # has no labels of its own: all labels speak for it
+    for name, answer, is_calibrated in [("its own labels", own, True), ("others' labels", foreign, False)]:
+        confidence = answer.json["weir"]["confidence"]
+        checks.true(f"by {name}", confidence["calibrated"] is is_calibrated and 0 < confidence["value"] <= 1 and confidence["value"] != confidence["raw"],
+                    confidence)
+    gateway.stop()
+    rows = {row["id"]: row for row in gateway.rows()}
+    for name, answer, is_calibrated in [("own", own, True), ("others'", foreign, False)]:
+        confidence, row = answer.json["weir"]["confidence"], rows[answer.id]
+        checks.equal(f"by {name} labels: recorded", (row["calibrated"], round(row["confidence"], 4), round(row["raw_confidence"], 4), row["raw_hrm_confidence"]),
+                     (is_calibrated, confidence["value"], confidence["raw"], None))
+        checks.true("the answer's hash is kept", len(row["answer_hash"]) == 16, row["answer_hash"])
+    checks.equal("equal answers have equal hashes", rows[own.id]["answer_hash"] == rows[foreign.id]["answer_hash"], own.text == foreign.text)
+    for options, said in [([], "confidence (calibrated: a probability)"), (["--model", "other"], "confidence (by other answers' labels, uncalibrated)")]:
+        done = command(world, "ask", "What is 12 * 34?", "--strategy", "direct", "--domain", "stem", *options, "--config", gateway.config)
+        checks.true(f"ask says {said}", said in done.stdout and "  raw 0." in done.stdout, done.stdout)
+    checks.equal("verify", gateway.verify()[0], 0)
+
+
 def replay(checks, world, provider):
     """Traffic that went one way is decided again under a configuration that is not in use."""
     gateway = world.gateway(provider)
@@ -275,7 +354,7 @@ def replay(checks, world, provider):
 
 def main(world, checks):
     provider = world.upstream("sim", "--time-scale", "0")
-    for part in [rules, nothing_to_decide, several_models, fallback_settings, domains, ask, replay]:
+    for part in [rules, nothing_to_decide, several_models, fallback_settings, domains, ask, trained, calibrated, replay]:
         part(checks, world, provider)
 
 

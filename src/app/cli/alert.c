@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weir alert: who is told what. `test` sends one message to a channel, now, past the outbox. */
-#include "app/cli/cli.h"
+/* weir alert: who is told what. `test` sends one message to a channel, now, past the outbox; the other words ask a running
+ * gateway. */
+#include "app/cli/admin.h"
 
 #include "core/json/json.h"
 #include "edge/config/config.h"
@@ -77,8 +78,20 @@ static int run(const struct cli_args *args)
 {
     struct config *config = NULL;
 
+    static const struct {
+        const char *word;
+        int (*run)(const struct cli_args *args);
+    } live[] = { { "list", alert_list },
+                 { "history", alert_history },
+                 { "silence", alert_silence } };
+
+    for (size_t i = 0; i < ARRAY_LEN(live) && args->word_count > 0; i++) {
+        if (str_eq(args->words[0], str_from(live[i].word)))
+            return live[i].run(args);
+    }
     if (args->word_count == 0 || !str_eq(args->words[0], STR("test")))
-        return cli_usage_error("alert", "say what: weir alert test CHANNEL");
+        return cli_usage_error("alert", "say what: list, history, silence LABEL=VALUE or test "
+                                        "CHANNEL");
     if (args->word_count != 2)
         return cli_usage_error("alert", "name one channel: weir alert test CHANNEL");
     int status = cli_config_load(args, false, &config);
@@ -98,14 +111,16 @@ static int run(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    { "config", "FILE", "configuration whose alerts.channels count" },
-    { "json", NULL, "one JSON value on stdout" },
+    ADMIN_OPTIONS,
+    { "seconds", "N", "silence: for how long (3600)" },
+    { "end", "ID", "silence: ends that one instead" },
     { NULL, NULL, NULL },
 };
 
 const struct cli_command command_alert = { "alert",
-                                           "test CHANNEL",
-                                           "sends a test message to a channel of alerts",
-                                           "weir alert test ops",
+                                           "list|history|silence MATCHERS|test CHANNEL",
+                                           "alerts: what fires, what is silent, who is told",
+                                           "weir alert silence alertname=latency_p95_high "
+                                           "--seconds 3600 --reason 'a known slow day'",
                                            options,
                                            run };

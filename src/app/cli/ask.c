@@ -2,6 +2,7 @@
 /* weir ask: one query through the configured pipeline, without a server. */
 #include "app/cli/cli.h"
 
+#include <math.h>
 #include <unistd.h>
 
 #include "app/engine/engine.h"
@@ -86,14 +87,17 @@ static void print_confidence(const char *name, double value)
 
 static void print_confidences(const struct query *q)
 {
+    bool is_mapped = fabs(q->best.confidence - q->best.raw_confidence) > 1e-12;
+
     if (q->best.confidence < 0)
         return;
-    printf("confidence (%s)",
-           q->best.is_calibrated ? "calibrated: a probability" : "raw, uncalibrated");
+    printf("confidence (%s)", q->best.is_calibrated ? "calibrated: a probability"
+                              : is_mapped           ? "by other answers' labels, uncalibrated"
+                                                    : "raw, uncalibrated");
     print_confidence("answer", q->best.confidence);
     print_confidence("hrm", q->best.hrm_confidence);
     print_confidence("trm", q->best.trm_confidence);
-    if (q->best.is_calibrated)
+    if (is_mapped)
         print_confidence("raw", q->best.raw_confidence);
     printf("  stopped: %s\n", q->best.halt ? q->best.halt : "");
 }
@@ -207,7 +211,7 @@ static int ask_open(struct ask *ask, const struct cli_args *args)
         return status;
     enum err e = stack_store_open(&ask->store, ask->config, cli_value(args, "ledger"), why);
     if (e == OK)
-        e = stack_open(&ask->stack, ask->store, ask->config, &ask->log, 0);
+        e = stack_open(&ask->stack, ask->store, ask->config, &ask->log, 0, NULL);
     if (e == OK)
         return EXIT_DONE;
     fprintf(stderr,

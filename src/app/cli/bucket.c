@@ -6,6 +6,8 @@
 #include "app/cli/cli.h"
 #include "core/change/experiment.h"
 #include "core/json/json.h"
+#include "edge/config/config.h"
+#include "edge/config/rollout.h"
 
 #define EXPERIMENT_BYTES_MAX ((size_t)1 << 20)
 #define ARENA_BYTES_MAX ((size_t)16 << 20)
@@ -125,6 +127,27 @@ static void assignment_print(const struct experiment *e, str unit, bool as_json)
     buf_fini(&why);
 }
 
+/* A file such as `weir experiment start` takes; what its arms run is not needed to say who is in them. */
+static int explain_yaml(const struct cli_args *args, str path, str text)
+{
+    struct config_issues issues;
+    struct experiment_file *file = NULL;
+    enum err e = experiment_file_load_text(path, text, false, &file, &issues);
+
+    for (size_t i = 0; i < issues.count; i++)
+        cli_issue_print(stderr, &issues.items[i]);
+    if (e == OK)
+        assignment_print(&file->experiment, args->words[1], cli_has(args, "json"));
+    experiment_file_close(file);
+    config_issues_fini(&issues);
+    return e == OK ? EXIT_DONE : EXIT_USAGE;
+}
+
+static bool is_json(str text)
+{
+    return str_starts(str_trim(text), STR("{"));
+}
+
 static int explain(const struct cli_args *args)
 {
     str path = cli_value(args, "experiment");
@@ -137,7 +160,10 @@ static int explain(const struct cli_args *args)
     if (args->word_count != 2 || args->words[1].len == 0 || !path.ptr)
         return cli_usage_error("bucket", "say 'weir bucket explain UNIT --experiment FILE'");
     arena_init(&arena, ARENA_BYTES_MAX);
-    if (file_read(path, &text)) {
+    bool is_read = file_read(path, &text);
+    if (is_read && !is_json(buf_str(&text))) {
+        status = explain_yaml(args, path, buf_str(&text));
+    } else if (is_read) {
         if (experiment_read(&experiment, buf_str(&text), &issues) == OK) {
             assignment_print(&experiment, args->words[1], cli_has(args, "json"));
             status = EXIT_DONE;
@@ -162,7 +188,8 @@ static int run(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    { "experiment", "FILE", "explain: the experiment, as JSON" },
+    { "experiment", "FILE",
+      "explain: the experiment, as 'weir experiment start' takes it, or as JSON" },
     { "scheme", "NAME", "hash: weir (default) or growthbook_v2" },
     { "salt", "S", "hash: the salt (GrowthBook's seed)" },
     { "unit", "U", "hash: the conversation, user, tenant or request" },
@@ -174,7 +201,7 @@ const struct cli_command command_bucket = {
     "bucket",
     "explain UNIT|hash",
     "which arm of an experiment a unit is in, and why",
-    "weir bucket explain conversation-17 --experiment mcts.json",
+    "weir bucket explain conversation-17 --experiment config/experiments/mcts.yaml",
     options,
     run
 };

@@ -3,6 +3,7 @@
 #include "app/cli/cli.h"
 #include "core/json/json.h"
 #include "edge/config/config.h"
+#include "edge/config/rollout.h"
 
 static void print_json(const struct config_issues *issues)
 {
@@ -29,11 +30,40 @@ static void print_json(const struct config_issues *issues)
     buf_fini(&out);
 }
 
+static enum err file_check(const struct cli_args *args, str path, struct config_issues *issues)
+{
+    struct config *config = NULL;
+    struct rollout_file *rollout = NULL;
+    struct experiment_file *experiment = NULL;
+    enum err e;
+
+    if (cli_has(args, "rollout"))
+        e = rollout_file_load(path, &rollout, issues);
+    else if (cli_has(args, "experiment"))
+        e = experiment_file_load(path, &experiment, issues);
+    else
+        e = config_load(path, &config, issues);
+    config_close(config);
+    rollout_file_close(rollout);
+    experiment_file_close(experiment);
+    return e;
+}
+
+static str path_of(const struct cli_args *args)
+{
+    static const char *const names[] = { "rollout", "experiment", "config" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (cli_has(args, names[i]))
+            return cli_value(args, names[i]);
+    }
+    return args->word_count == 1 ? args->words[0] : config_default_path();
+}
+
 static int run(const struct cli_args *args)
 {
     struct config_issues issues;
-    struct config *config = NULL;
-    str path = cli_value(args, "config");
+    str path = path_of(args);
 
     if (cli_has(args, "document")) {
         struct buf text = { 0 };
@@ -42,11 +72,7 @@ static int run(const struct cli_args *args)
         buf_fini(&text);
         return EXIT_DONE;
     }
-    if (args->word_count == 1 && !path.ptr)
-        path = args->words[0];
-    if (!path.ptr)
-        path = config_default_path();
-    enum err e = config_load(path, &config, &issues);
+    enum err e = file_check(args, path, &issues);
     if (cli_has(args, "json")) {
         print_json(&issues);
     } else {
@@ -57,13 +83,14 @@ static int run(const struct cli_args *args)
                    STR_ARG(path.len > 0 ? path : STR("the built-in configuration")));
     }
     config_issues_fini(&issues);
-    config_close(config);
     return e == OK ? EXIT_DONE : EXIT_USAGE;
 }
 
 static const struct cli_option options[] = {
     { "config", "FILE",
       "the file to check; else ./weir.yaml, /etc/weir/weir.yaml, the built-in defaults" },
+    { "rollout", "FILE", "check a rollout's file instead, with its canary's configuration" },
+    { "experiment", "FILE", "check an experiment's file instead, with its arms' configurations" },
     { "json", NULL, "one JSON value on stdout: ok, errors, warnings" },
     { "document", NULL, "print the table of all keys as Markdown instead" },
     { NULL, NULL, NULL },

@@ -23,9 +23,13 @@ static const struct cli_command *const commands[] = {
     &command_score,
     &command_train,
     &command_replay,
+    &command_report,
     &command_bucket,
     &command_smoke,
+    &command_rollout,
+    &command_experiment,
     &command_alert,
+    &command_simulate,
     &command_upstream,
     &command_man,
     &command_completion,
@@ -33,10 +37,6 @@ static const struct cli_command *const commands[] = {
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
-    "rollout",
-    "experiment",
-    "report",
-    "simulate",
     "key",
     "top",
 };

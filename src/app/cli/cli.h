@@ -5,9 +5,10 @@
  * Exit codes: 0 done; 1 a check that was asked for failed; 2 wrong usage or configuration; 3 something needed
  * cannot be reached; 70 a defect of ours. People's output goes to stdout, progress and logs to stderr.
  *
- * May include: base, core/stats, core/json, core/money, core/dialect, core/reason, core/route, core/change,
- * core/alert, core/tokens, edge/world, edge/config, edge/store, edge/upstream, edge/http, edge/notify, edge/telemetry,
- * edge/ranks, app/engine, app/gateway, app/provider, app/eval.
+ * May include: base, core/stats, core/json, core/money, core/dialect, core/calibration, core/reason,
+ * core/route, core/change, core/alert, edge/world, edge/config, edge/store, edge/upstream, edge/http,
+ * edge/notify, edge/telemetry, app/engine, app/gateway, app/provider, app/eval, app/control, app/sim,
+ * core/tokens, edge/ranks, app/report.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H
@@ -65,11 +66,13 @@ int cli_usage_error(const char *command, const char *fmt, ...) PRINTF_LIKE(2, 3)
 /* An integer option; false (having said so) when it is no integer of [min, max]. Untouched when not given. */
 bool cli_integer(const struct cli_args *args, const char *command, const char *option, int64_t min,
                  int64_t max, int64_t *out);
+/* --since, a date or so long ago; false (having said so) when it is neither. Untouched when not given. */
+bool cli_since(const struct cli_args *args, const char *command, usec_utc *out);
 
 extern const struct cli_command command_alert, command_ask, command_bucket, command_check,
-    command_completion, command_eval, command_ledger, command_man, command_price, command_replay,
-    command_score, command_serve, command_smoke, command_stats, command_tokens, command_train,
-    command_upstream;
+    command_completion, command_eval, command_experiment, command_ledger, command_man,
+    command_price, command_replay, command_report, command_rollout, command_score, command_serve,
+    command_simulate, command_smoke, command_stats, command_tokens, command_train, command_upstream;
 
 /* All commands, in the order of the help; *out_count of them. */
 const struct cli_command *const *cli_commands(size_t *out_count);

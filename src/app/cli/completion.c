@@ -157,6 +157,18 @@ static void zsh_action(const struct place *place)
     }
 }
 
+/* Of an option: a word or a file, at one place. Colons would end the action. */
+static void zsh_value_action(const struct place *place)
+{
+    if (place->words[0] == '\0' || !(place->files || place->directories)) {
+        zsh_action(place);
+        return;
+    }
+    printf("{compadd - ");
+    zsh_text(place->words);
+    printf("; _files%s}", place->files ? "" : " -/");
+}
+
 static void zsh_command(const struct cli_command *command)
 {
     struct place first = place_of(command->words);
@@ -171,7 +183,7 @@ static void zsh_command(const struct cli_command *command)
             printf(":");
             zsh_text(o->value);
             printf(":");
-            zsh_action(&value);
+            zsh_value_action(&value);
         }
         printf("'");
     }
@@ -234,14 +246,16 @@ static void fish_help(const char *text)
     printf("'\n");
 }
 
+/* Of several -a the last holds; folders are among files. */
 static void fish_place(const struct place *place)
 {
-    if (place->words[0] != '\0')
-        printf(" -a '%s'", place->words);
+    bool only_directories = place->directories && !place->files;
+
+    if (place->words[0] != '\0' || only_directories)
+        printf(" -a '%s%s%s'", place->words, place->words[0] != '\0' && only_directories ? " " : "",
+               only_directories ? "(__fish_complete_directories)" : "");
     if (place->files)
         printf(" -F");
-    if (place->directories)
-        printf(" -a '(__fish_complete_directories)'");
 }
 
 static void fish_command(const struct cli_command *command)

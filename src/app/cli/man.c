@@ -43,6 +43,8 @@ static const struct entry environment[] = {
       "Proxies for calls to providers. This machine is never reached through one." },
     { "NO_COLOR", "When it is set, nothing is coloured." },
     { "no_proxy, NO_PROXY", "Hosts that are reached without a proxy." },
+    { "TZ", "Of no effect: days are UTC's, or those of weir report --tz." },
+    { "USER", "Who operates a rollout, an experiment or a silence, unless --actor says it." },
 };
 
 static const struct entry files[] = {

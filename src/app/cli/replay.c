@@ -3,8 +3,6 @@
 #include "app/cli/cli.h"
 
 #include <math.h>
-#include <string.h>
-#include <time.h>
 
 #include "app/engine/replay.h"
 #include "core/json/json.h"
@@ -156,39 +154,6 @@ static void print_people(const struct replay *r, const struct counterfactual *c)
 
 /* ---- the run ---- */
 
-/* "7d", "12h", "30m" ago, or a date, YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS, UTC. */
-static bool since_parse(str text, usec_utc *out)
-{
-    static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = { { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 } };
-    char copy[32];
-    struct tm parts = { 0 };
-    int64_t count;
-
-    if (text.len == 0 || text.len >= sizeof(copy))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-        if (text.ptr[text.len - 1] != units[i].unit ||
-            !str_to_i64(str_slice(text, 0, text.len - 1), &count) || count < 0 || count > 1000000)
-            continue;
-        *out = ((usec_utc)time(NULL) - count * units[i].seconds) * 1000000;
-        return true;
-    }
-    memcpy(copy, text.ptr, text.len);
-    copy[text.len] = '\0';
-    const char *end = strptime(copy, "%Y-%m-%dT%H:%M:%S", &parts);
-    if (!end) {
-        parts = (struct tm){ 0 };
-        end = strptime(copy, "%Y-%m-%d", &parts);
-    }
-    if (!end || (*end != '\0' && strcmp(end, "Z") != 0))
-        return false;
-    *out = (usec_utc)timegm(&parts) * 1000000;
-    return true;
-}
-
 static int with_load(const struct cli_args *args, struct config **out)
 {
     struct config_issues issues;
@@ -243,11 +208,8 @@ static int run(const struct cli_args *args)
 
     if (!cli_has(args, "with"))
         return cli_usage_error("replay", "--with FILE is needed: the configuration to decide by");
-    if (cli_has(args, "since") && !since_parse(cli_value(args, "since"), &since))
-        return cli_usage_error("replay",
-                               "--since must be a date, YYYY-MM-DD, or as long ago as 7d, "
-                               "12h or 30m, not '%.*s'",
-                               STR_ARG(cli_value(args, "since")));
+    if (!cli_since(args, "replay", &since))
+        return EXIT_USAGE;
     int status = cli_config_load(args, false, &config);
     if (status == EXIT_DONE)
         status = with_load(args, &with);

@@ -6,6 +6,7 @@
 #include "app/cli/cli.h"
 #include "core/json/json.h"
 #include "core/route/route.h"
+#include "edge/world/file.h"
 
 #define MODEL_ARENA_MAX ((size_t)256 << 20)
 #define LINE_BYTES_MAX ((size_t)64 << 20)
@@ -164,29 +165,23 @@ static int lines_score(struct scoring *s)
 
 static int model_load(struct arena *arena, str path, const struct route_model **out)
 {
-    struct buf text = { .max = ROUTE_MODEL_BYTES_MAX + 1 };
+    struct buf text = { 0 };
+    char why[256] = "";
     str what = STR("");
-    FILE *file = fopen(path.ptr, "rbe");
-    size_t got = file ? 1 : 0;
+    enum err e = file_load(path, &text, why);
 
-    if (!file) {
-        fprintf(stderr, "weir score: cannot open %.*s\n", STR_ARG(path));
-        return EXIT_UNREACHABLE;
+    if (e != OK) {
+        fprintf(stderr, "weir score: %s\n", why);
+    } else {
+        e = route_model_read(arena, buf_str(&text), out, &what);
+        if (e != OK)
+            fprintf(stderr, "%.*s: %.*s\n", STR_ARG(path),
+                    STR_ARG(what.len > 0 ? what : str_from(err_info(e)->text)));
     }
-    while (got > 0) {
-        char *room = buf_reserve(&text, 4096);
-        got = room ? fread(room, 1, 4096, file) : 0;
-        text.len += got;
-    }
-    IGNORE(fclose(file));
-    enum err e =
-        text.failed ? CALLER_TOO_LARGE : route_model_read(arena, buf_str(&text), out, &what);
     buf_fini(&text);
     if (e == OK)
         return EXIT_DONE;
-    fprintf(stderr, "%.*s: %.*s\n", STR_ARG(path),
-            STR_ARG(what.len > 0 ? what : str_from(err_info(e)->text)));
-    return EXIT_USAGE;
+    return e == WEIR_IO ? EXIT_UNREACHABLE : EXIT_USAGE;
 }
 
 /* "0.8" → 80, exactly: the scorers count in hundredths. */
@@ -220,7 +215,13 @@ static int scoring_init(const struct cli_args *args, struct arena *arena, struct
         return EXIT_DONE;
     if (!path.ptr)
         return cli_usage_error("score", "learned_v1 needs --model-file; 'weir train' makes one");
-    return model_load(arena, path, &s->model);
+    int status = model_load(arena, path, &s->model);
+    if (status == EXIT_DONE && !route_model_has_scorer(s->model))
+        return cli_usage_error("score",
+                               "%.*s has no scorer, only what arms did: it was trained from too "
+                               "few labelled answers of its two models",
+                               STR_ARG(path));
+    return status;
 }
 
 static int run(const struct cli_args *args)
@@ -240,7 +241,7 @@ static int run(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    { "scorer", "S", "seed_v1, words_v1 or learned_v1" },
+    { "scorer", "seed_v1|words_v1|learned_v1", "needed" },
     { "domain", "D", "of all lines; learned_v1 guesses it when it is not given" },
     { "model-file", "FILE", "of learned_v1, from 'weir train'" },
     { "threshold", "T", "from which the rules ask for tree search, in hundredths (0.8)" },

@@ -13,12 +13,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/control/controller.h"
+#include "app/engine/arms.h"
 #include "app/engine/engine.h"
 #include "app/engine/stack.h"
 #include "app/gateway/gateway.h"
 #include "edge/config/config.h"
 #include "edge/http/server.h"
 #include "edge/store/store.h"
+#include "edge/upstream/post.h"
 #include "edge/world/log.h"
 #include "edge/world/world.h"
 
@@ -30,6 +33,7 @@ struct worker {
     struct stack stack;
     struct http_server *server;
     struct gateway gateway;
+    struct feed *feed;
     struct turn drain;
     struct timer drain_poll;
     nsec drain_until;
@@ -48,6 +52,10 @@ struct serve {
     struct http_server *admin_server;
     struct admin admin;
     struct metrics *shards[WORKERS_MAX];
+    struct feed *feeds[WORKERS_MAX];
+    struct arms_slot arms;
+    struct controller *controller;
+    bool can_post;
     atomic_int drained; /* workers that have ended */
     struct timer drained_poll;
 };
@@ -150,7 +158,11 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
 
     w->serve = s;
     turn_init(&w->drain, on_drain);
-    enum err e = stack_open(&w->stack, s->store, s->config, &s->log, (unsigned)index);
+    enum err e = feed_open(&w->feed);
+    const struct stack_seams seams = { &s->arms, w->feed };
+    s->feeds[index] = w->feed;
+    if (e == OK)
+        e = stack_open(&w->stack, s->store, s->config, &s->log, (unsigned)index, &seams);
     if (e != OK)
         return e;
     w->gateway = (struct gateway){ .world = w->stack.world,
@@ -189,6 +201,28 @@ static enum err admin_open(struct serve *s, str listen, char why[256])
     return e;
 }
 
+static enum err control_plane_open(struct serve *s, const struct cli_args *args, char why[256])
+{
+    str directory = cli_value(args, "ledger");
+    struct controller_options options = {
+        .world = s->world,
+        .config = s->config,
+        .log = &s->log,
+        .directory = directory.len > 0 ? directory : s->config->ledger.directory,
+        .feeds = s->feeds,
+        .feed_count = s->worker_count,
+        .arms = &s->arms,
+    };
+    enum err e = post_init();
+
+    s->can_post = e == OK;
+    if (e == OK)
+        e = controller_open(&s->controller, &options, why);
+    s->admin.on_api = controller_on_request;
+    s->admin.api = s->controller;
+    return e;
+}
+
 static enum err serve_open(struct serve *s, const struct cli_args *args, char why[256])
 {
     const struct config *config = s->config;
@@ -210,6 +244,8 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     if (e == OK)
         e = world_open(&s->world);
     if (e == OK)
+        e = control_plane_open(s, args, why);
+    if (e == OK)
         e = admin_open(s, admin, why);
     if (e == OK)
         e = world_on_signal(s->world, SIGTERM, on_stop_signal, s);
@@ -220,14 +256,19 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     return e;
 }
 
+/* The admin's exchanges end before the controller that answers them, and it before the workers' feeds. */
 static void serve_close(struct serve *s)
 {
+    server_close(s->admin_server);
+    controller_close(s->controller);
+    if (s->can_post)
+        post_fini();
     for (size_t i = 0; s->workers && i < s->worker_count; i++) {
         timer_cancel(s->workers[i].stack.world, &s->workers[i].drain_poll);
         server_close(s->workers[i].server);
         stack_close(&s->workers[i].stack);
+        feed_close(s->workers[i].feed);
     }
-    server_close(s->admin_server);
     world_close(s->world);
     store_close(s->store);
     free(s->workers);

@@ -71,6 +71,8 @@ static bool send(struct smoke *s, str base, const char *path, str body, str key,
     struct post_request request = { .timeout = TIMEOUT, .body = body };
     struct post_answer answer;
 
+    if (body.len == 0)
+        request.method = STR("GET");
     request.url = arena_printf(&s->arena, "%.*s%s", STR_ARG(base), path);
     if (key.len > 0)
         request.headers[request.header_count++] =

@@ -4,24 +4,30 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/cli/cli.h"
+#include "app/cli/progress.h"
+#include "app/cli/train.h"
 #include "app/cli/train_rows.h"
+#include "core/calibration/confidence_table.h"
 #include "core/json/json.h"
 #include "edge/config/config.h"
 #include "edge/world/world.h"
 
-#define TRAIN_ARENA_MAX ((size_t)8 << 30)
-#define ROUNDS_DEFAULT 1000
 #define FOLDS_DEFAULT 5
 
 /* ---- progress ---- */
 
-static void on_progress(void *ctx, int done, int total)
+void train_on_progress(void *ctx, int done, int total)
 {
-    (void)ctx;
-    fprintf(stderr, "\rtraining: %d of %d models%s", done, total, done == total ? "\n" : "");
+    struct progress *p = ctx;
+
+    p->total = (uint64_t)total;
+    if (done < total)
+        progress_show(p, (uint64_t)done, STR(""), world_now_exact());
+    else
+        progress_end(p, (uint64_t)done, STR(""), world_now_exact());
 }
 
 /* ---- what was found ---- */
@@ -34,8 +40,8 @@ struct training {
     struct route_train_report report;
 };
 
-static void interval_write(struct buf *out, const char *name, const struct interval *interval,
-                           bool is_measured)
+void train_interval_write(struct buf *out, const char *name, const struct interval *interval,
+                          bool is_measured)
 {
     json_key(out, name);
     if (!is_measured) {
@@ -49,30 +55,91 @@ static void interval_write(struct buf *out, const char *name, const struct inter
     buf_add_char(out, '}');
 }
 
-static void contender_write(struct buf *out, const struct training *t, enum route_contender c)
-{
-    static const char *const cpt_names[ROUTE_CPT_LEVELS] = { "cpt_50", "cpt_80", "cpt_95" };
-    const struct router_metrics *m = &t->report.metrics[c];
-    const struct router_intervals *i = &t->report.intervals[c];
-
-    buf_add_char(out, '{');
-    json_member_str(out, "name", str_from(route_contender_name(c)));
-    interval_write(out, "auc", &i->auc, true);
-    interval_write(out, "apgr", &i->apgr, m->has_gap);
-    interval_write(out, "apgr_over_domain_table", &i->apgr_over_reference, m->has_gap);
-    for (int level = 0; level < ROUTE_CPT_LEVELS; level++)
-        interval_write(out, cpt_names[level], &i->cpt[level], m->has_gap);
-    interval_write(out, "aiq", &i->aiq, m->has_aiq);
-    buf_add_char(out, '}');
-}
-
-static void share_or_null(struct buf *out, const char *name, double value, bool is_measured)
+void train_share_write(struct buf *out, const char *name, double value, bool is_measured)
 {
     json_key(out, name);
     if (is_measured)
         json_write_double(out, value);
     else
         buf_add(out, STR("null"));
+}
+
+/* The APGR and its interval; the other figures as {estimate, lower, upper}. Null: not measurable. */
+static void contender_write(struct buf *out, const struct training *t, enum route_contender c)
+{
+    static const char *const cpt_names[ROUTE_CPT_LEVELS] = { "cpt_50", "cpt_80", "cpt_95" };
+    const struct router_metrics *m = &t->report.metrics[c];
+    const struct router_intervals *i = &t->report.intervals[c];
+
+    json_key(out, route_contender_name(c));
+    buf_add_char(out, '{');
+    train_share_write(out, "apgr", i->apgr.estimate, m->has_gap);
+    train_share_write(out, "lower", i->apgr.lower, m->has_gap);
+    train_share_write(out, "upper", i->apgr.upper, m->has_gap);
+    train_interval_write(out, "over_domain_table", &i->apgr_over_reference, m->has_gap);
+    train_interval_write(out, "auc", &i->auc, true);
+    for (int level = 0; level < ROUTE_CPT_LEVELS; level++)
+        train_interval_write(out, cpt_names[level], &i->cpt[level], m->has_gap);
+    train_interval_write(out, "aiq", &i->aiq, m->has_aiq);
+    buf_add_char(out, '}');
+}
+
+static void calibration_write(struct buf *out, const char *name,
+                              const struct calibration_metrics *m, const struct interval_pair *ece)
+{
+    json_key(out, name);
+    buf_add_char(out, '{');
+    json_member_double(out, "ece", m->ece);
+    if (ece) {
+        json_member_double(out, "ece_lower", ece->lower);
+        json_member_double(out, "ece_upper", ece->upper);
+    }
+    json_member_double(out, "brier", m->brier);
+    json_member_double(out, "auroc", m->auroc);
+    json_member_double(out, "accuracy", m->accuracy);
+    json_member_double(out, "mean_confidence", m->mean_confidence);
+    buf_add_char(out, '}');
+}
+
+/* What a threshold would accept of the held-out answers, and whether it may be trusted. */
+static void thresholds_write(struct buf *out, const struct confidence_table *table, size_t i)
+{
+    static const double thresholds[] = { 0.75, 0.80, 0.85, 0.90, 0.95 };
+    int64_t n = confidence_table_report(table, i)->after.n;
+
+    json_key(out, "thresholds");
+    buf_add_char(out, '[');
+    for (size_t k = 0; k < ARRAY_LEN(thresholds); k++) {
+        struct acceptance a = confidence_table_accept(table, i, thresholds[k]);
+        buf_add(out, k > 0 ? STR(",{") : STR("{"));
+        json_member_double(out, "threshold", thresholds[k]);
+        json_member_double(out, "coverage", n > 0 ? (double)a.accepted / (double)n : 0);
+        json_member_i64(out, "accepted", a.accepted);
+        json_member_i64(out, "right", a.right);
+        json_member_double(out, "accuracy_lower", a.lower);
+        json_member_bool(out, "met", a.is_met);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
+void train_confidence_write(struct buf *out, const struct confidence_table *table)
+{
+    json_key(out, "confidence");
+    buf_add_char(out, '[');
+    for (size_t i = 0; i < confidence_table_count(table); i++) {
+        const struct confidence_report *report = confidence_table_report(table, i);
+        buf_add(out, i > 0 ? STR(",{") : STR("{"));
+        json_member_str(out, "domain", report->key.domain);
+        json_member_str(out, "model", report->key.model);
+        json_member_str(out, "strategy", report->key.strategy);
+        json_member_i64(out, "n", report->after.n);
+        calibration_write(out, "before", &report->before, NULL);
+        calibration_write(out, "after", &report->after, &report->after_ece);
+        thresholds_write(out, table, i);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
 }
 
 static void print_json(const struct training *t, str path)
@@ -84,10 +151,10 @@ static void print_json(const struct training *t, str path)
     buf_add_char(&out, '{');
     json_member_str(&out, "model_file", path);
     json_member_i64(&out, "n", facts->n);
-    json_member_double(&out, "auc", facts->auc);
-    share_or_null(&out, "apgr", facts->apgr, facts->has_apgr);
-    json_member_double(&out, "ece", facts->ece);
-    json_member_double(&out, "ece_before", t->report.gain_before.ece);
+    train_share_write(&out, "auc", facts->auc, facts->n > 0);
+    train_share_write(&out, "apgr", facts->apgr, facts->has_apgr);
+    train_share_write(&out, "ece", facts->ece, facts->n > 0);
+    train_share_write(&out, "ece_before", t->report.gain_before.ece, facts->n > 0);
     json_member_i64(&out, "holdout", facts->holdout);
     json_member_i64(&out, "folds", facts->folds);
     json_member_i64(&out, "seed", (int64_t)facts->seed);
@@ -101,13 +168,12 @@ static void print_json(const struct training *t, str path)
     json_member_i64(&out, "faulted", (int64_t)t->rows.faulted);
     json_member_bool(&out, "simulated", t->rows.simulated > 0);
     json_key(&out, "scorers");
-    buf_add_char(&out, '[');
-    for (int c = 0; c < ROUTE_CONTENDER_COUNT; c++) {
-        if (c > 0)
-            buf_add_char(&out, ',');
+    buf_add_char(&out, '{');
+    for (int c = 0; facts->n > 0 && c < ROUTE_CONTENDER_COUNT; c++)
         contender_write(&out, t, (enum route_contender)c);
-    }
-    buf_add(&out, STR("]}\n"));
+    buf_add_char(&out, '}');
+    train_confidence_write(&out, route_model_confidence(t->model));
+    buf_add(&out, STR("}\n"));
     fwrite(out.ptr, 1, out.len, stdout);
     buf_fini(&out);
 }
@@ -136,7 +202,7 @@ static void print_contenders(const struct training *t)
     }
 }
 
-static void print_people(const struct training *t, str path)
+static void print_router(const struct training *t)
 {
     const struct route_facts *facts = route_model_facts(t->model);
     const struct router_metrics *any = &t->report.metrics[ROUTE_BY_LEARNED];
@@ -146,6 +212,35 @@ static void print_people(const struct training *t, str path)
     printf("strong          %.*s, right %.1f %%\n", STR_ARG(facts->strong_model),
            any->strong * 100);
     printf("a perfect router would be right %.1f %%\n", any->oracle * 100);
+    printf("AUC of gain     %.3f\n", facts->auc);
+    printf("ECE of gain     %.4f, calibrated %.4f\n", t->report.gain_before.ece, facts->ece);
+    print_contenders(t);
+    printf("\nchosen: %s\n", facts->is_domain_table
+                                 ? "the table of rates by domain; the features did no better"
+                                 : "learned");
+}
+
+void train_confidence_print(const struct confidence_table *table)
+{
+    if (confidence_table_count(table) == 0)
+        return;
+    printf("\n%-40s  %6s  %-10s  %s\n", "confidence of", "n", "ECE before", "after, held out");
+    for (size_t i = 0; i < confidence_table_count(table); i++) {
+        const struct confidence_report *r = confidence_table_report(table, i);
+        char name[128];
+        snprintf(name, sizeof(name), "%.*s %.*s %.*s", STR_ARG(r->key.strategy),
+                 STR_ARG(r->key.model), STR_ARG(r->key.domain));
+        printf("%-40s  %6" PRId64 "  %10.3f  %.3f [%.3f, %.3f]\n", i == 0 ? "everything" : name,
+               r->after.n, r->before.ece, r->after.ece, r->after_ece.lower, r->after_ece.upper);
+    }
+}
+
+static void print_people(const struct training *t, str path)
+{
+    if (route_model_facts(t->model)->n > 0)
+        print_router(t);
+    else
+        printf("no question was answered by both models: arms and confidence only\n");
     if (t->rows.skipped > 0)
         printf("skipped         %zu questions that only one of them answered\n", t->rows.skipped);
     if (t->rows.faulted > 0)
@@ -154,36 +249,53 @@ static void print_people(const struct training *t, str path)
         printf("SIMULATED       %zu of the runs are of a simulated model: this says nothing about "
                "real ones\n",
                t->rows.simulated);
-    printf("AUC of gain     %.3f\n", facts->auc);
-    printf("ECE of gain     %.4f, calibrated %.4f\n", t->report.gain_before.ece, facts->ece);
-    print_contenders(t);
-    printf("\nchosen: %s\n", facts->is_domain_table
-                                 ? "the table of rates by domain; the features did no better"
-                                 : "learned");
-    printf("written: %.*s\n", STR_ARG(path));
+    train_confidence_print(route_model_confidence(t->model));
+    printf("\nwritten: %.*s\n", STR_ARG(path));
 }
 
 /* ---- the model's file ---- */
 
-/* Beside the file first, so that a model that is there is replaced whole or not at all. */
-static int model_save(const struct training *t, str path)
+static bool text_write(const char *path, str text)
 {
-    struct buf text = { 0 }, draft = { 0 };
-    int status = EXIT_DONE;
-
-    route_model_write(t->model, &text);
-    buf_printf(&draft, "%.*s.draft", STR_ARG(path));
-    FILE *file = text.failed ? NULL : fopen(buf_cstr(&draft), "wbe");
+    FILE *file = fopen(path, "wbe");
     bool is_written = file && fwrite(text.ptr, 1, text.len, file) == text.len;
-    if (file && (fclose(file) != 0 || !is_written || rename(buf_cstr(&draft), path.ptr) != 0))
-        is_written = false;
-    if (!is_written) {
-        fprintf(stderr, "weir train: %.*s: %s\n", STR_ARG(path), strerror(errno));
-        status = EXIT_UNREACHABLE;
-    }
-    buf_fini(&text);
+
+    return file && fclose(file) == 0 && is_written;
+}
+
+/* A file is written beside itself first, so that a model that is there is replaced whole or not at all. What is no file,
+ * like /dev/null, is written to: it must not be replaced. */
+static bool text_save(str path, str text)
+{
+    struct buf draft = { 0 };
+    struct stat status;
+
+    if (stat(path.ptr, &status) == 0 && !S_ISREG(status.st_mode))
+        return text_write(path.ptr, text);
+    buf_printf(&draft, "%.*s.draft", STR_ARG(path));
+    bool is_saved = !draft.failed && text_write(buf_cstr(&draft), text) &&
+                    rename(buf_cstr(&draft), path.ptr) == 0;
     buf_fini(&draft);
-    return status;
+    return is_saved;
+}
+
+int train_model_save(const struct route_model *model, str path)
+{
+    struct buf text = { 0 };
+
+    route_model_write(model, &text);
+    bool is_saved = !text.failed && text_save(path, buf_str(&text));
+    buf_fini(&text);
+    if (is_saved)
+        return EXIT_DONE;
+    fprintf(stderr, "weir train: %.*s: %s\n", STR_ARG(path), strerror(errno));
+    return EXIT_UNREACHABLE;
+}
+
+int train_failed(enum err e)
+{
+    fprintf(stderr, "weir train: %s\n", err_info(e)->text);
+    return e == WEIR_NO_MEMORY ? EXIT_UNREACHABLE : EXIT_USAGE;
 }
 
 /* ---- the command ---- */
@@ -209,22 +321,25 @@ static int train(const struct cli_args *args, struct training *t)
 {
     size_t n = t->rows.training.row_count;
     str path = cli_value(args, "out");
+    struct progress progress;
 
-    if (n < ROUTE_TRAIN_ROWS_MIN || n > ROUTE_TRAIN_ROWS_MAX)
+    bool is_runs_only = n == 0 && t->rows.training.run_count > 0;
+
+    if (!is_runs_only && (n < ROUTE_TRAIN_ROWS_MIN || n > ROUTE_TRAIN_ROWS_MAX))
         return cli_usage_error("train",
                                "%zu questions were answered by both models; %d to %d are needed", n,
                                ROUTE_TRAIN_ROWS_MIN, ROUTE_TRAIN_ROWS_MAX);
     t->options.weak_model = t->rows.weak_model;
     t->options.strong_model = t->rows.strong_model;
-    t->options.rounds = ROUNDS_DEFAULT;
+    t->options.rounds = TRAIN_ROUNDS;
+    progress_init(&progress, stderr, "models", 1, 0, world_now_exact());
+    t->options.ctx = &progress;
     if (isatty(STDERR_FILENO))
-        t->options.on_progress = on_progress;
+        t->options.on_progress = train_on_progress;
     enum err e = route_train(&t->arena, &t->rows.training, &t->options, &t->model, &t->report);
-    if (e != OK) {
-        fprintf(stderr, "weir train: %s\n", err_info(e)->text);
-        return e == WEIR_NO_MEMORY ? EXIT_UNREACHABLE : EXIT_USAGE;
-    }
-    int status = model_save(t, path);
+    if (e != OK)
+        return train_failed(e);
+    int status = train_model_save(t->model, path);
     if (status != EXIT_DONE)
         return status;
     if (cli_has(args, "json"))
@@ -241,14 +356,15 @@ static int run(const struct cli_args *args)
 
     if (!cli_has(args, "from") || !cli_has(args, "out"))
         return cli_usage_error("train", "--from and --out are needed; see 'weir train --help'");
-    if (str_eq(cli_value(args, "from"), STR("ledger")))
-        return cli_usage_error("train", "--from ledger is not supported yet; name a file or the "
-                                        "directory of 'weir eval --out'");
     if (!cli_integer(args, "train", "seed", 0, INT64_MAX, &seed) ||
         !cli_integer(args, "train", "folds", ROUTE_FOLDS_MIN, ROUTE_FOLDS_MAX, &folds))
         return EXIT_USAGE;
     t.options.seed = (uint64_t)seed;
     t.options.folds = (int)folds;
+    if (str_eq(cli_value(args, "from"), STR("ledger")))
+        return train_from_ledger(args, &t.options);
+    if (cli_has(args, "ledger") || cli_has(args, "since"))
+        return cli_usage_error("train", "--ledger and --since go with --from ledger");
     arena_init(&t.arena, TRAIN_ARENA_MAX);
     int status = rows_read(args, &t);
     if (status == EXIT_DONE)
@@ -259,13 +375,16 @@ static int run(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    { "from", "FILE|DIR", "rows of JSON Lines, or what 'weir eval --out' wrote" },
-    { "out", "MODEL", "the model's file, replaced when it is there" },
-    { "weak", "M", "the cheaper model; needed for a directory" },
-    { "strong", "M", "the dearer model; needed for a directory" },
+    { "from", "ledger|FILE|DIR",
+      "the labelled queries of the ledger, rows of JSON Lines, or what 'weir eval --out' wrote" },
+    { "out", "FILE", "the model's file, replaced when it is there" },
+    { "weak", "M", "the cheaper model; needed for a directory and for the ledger's router" },
+    { "strong", "M", "the dearer model; likewise" },
+    { "ledger", "DIR", "the ledger's directory instead of the configuration's" },
+    { "since", "T", "of the ledger: YYYY-MM-DD, or 7d, 12h, 30m ago; else all that is there" },
     { "seed", "N", "of the folds and the intervals (1)" },
     { "folds", "N", "of the cross-validation (5)" },
-    { "config", "FILE", "configuration whose price table counts" },
+    { "config", "FILE", "configuration that names the ledger and whose price table counts" },
     { "json", NULL, "one JSON value on stdout" },
     { NULL, NULL, NULL },
 };
@@ -273,7 +392,7 @@ static const struct cli_option options[] = {
 const struct cli_command command_train = {
     "train",
     "",
-    "makes a router's model from questions that two models have answered",
+    "makes a router's model from what two models have answered",
     "weir train --from results/ --weak gpt-4o-mini --strong gpt-4o --out router.json",
     options,
     run

@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "app/cli/cli.h"
+#include "edge/world/file.h"
 
-#define FILE_BYTES_MAX ((size_t)1 << 30)
 #define LINE_ARENA_MAX ((size_t)64 << 20)
-#define READ_BYTES ((size_t)64 << 10)
 
 bool train_lines_complain(const struct train_lines *lines, const char *what)
 {
@@ -24,32 +23,25 @@ int train_unreadable(str path)
     return EXIT_UNREACHABLE;
 }
 
-/* The path is a text of the arena's or of the command line's, with a NUL behind it. */
-static int file_read(struct arena *arena, str path, str *out)
+/* The whole file as text in the arena. */
+static int text_load(struct arena *arena, str path, str *out)
 {
-    struct buf text = { .max = FILE_BYTES_MAX };
-    FILE *file = fopen(path.ptr, "rbe");
-    size_t got = 1;
+    struct buf text = { 0 };
+    char why[256] = "";
+    enum err e = file_load(path, &text, why);
 
-    if (!file)
-        return train_unreadable(path);
-    while (got > 0) {
-        char *room = buf_reserve(&text, READ_BYTES);
-        got = room ? fread(room, 1, READ_BYTES, file) : 0;
-        text.len += got;
-    }
-    bool is_broken = ferror(file) != 0;
-    IGNORE(fclose(file));
-    if (!is_broken)
+    if (e == OK) {
         *out = arena_str(arena, buf_str(&text));
-    bool is_whole = !text.failed && !arena_failed(arena);
+        if (arena_failed(arena)) {
+            e = WEIR_NO_MEMORY;
+            snprintf(why, sizeof(why), "out of memory for the files' texts");
+        }
+    }
     buf_fini(&text);
-    if (is_broken)
-        return train_unreadable(path);
-    if (is_whole)
+    if (e == OK)
         return EXIT_DONE;
-    fprintf(stderr, "weir train: %.*s is too large\n", STR_ARG(path));
-    return EXIT_USAGE;
+    fprintf(stderr, "weir train: %s\n", why);
+    return e == WEIR_IO ? EXIT_UNREACHABLE : EXIT_USAGE;
 }
 
 static bool line_read(struct train_lines *lines, str text, train_line_reader read)
@@ -74,7 +66,7 @@ static bool line_read(struct train_lines *lines, str text, train_line_reader rea
 int train_lines_read(struct train_lines *lines, str path, train_line_reader read)
 {
     str rest, text;
-    int status = file_read(lines->arena, path, &rest);
+    int status = text_load(lines->arena, path, &rest);
 
     lines->file = path;
     lines->number = 0;

@@ -231,7 +231,7 @@ static enum err answer_read(struct query_call *c)
 static void call_record(struct query_call *c, enum err fault)
 {
     struct query *q = c->query;
-    const struct config *config = q->engine->config;
+    const struct config *config = q->profile->config;
     struct ledger_call_end row = { .query = q->id,
                                    .number = c->trace->number,
                                    .fault = fault,

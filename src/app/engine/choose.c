@@ -204,20 +204,25 @@ static bool learned_choose(struct choice *c)
 
     if (!c->known->features)
         return false;
-    route_score_learned(config->route.model, c->known->features, c->known->question,
-                        c->known->domain, &score);
+    bool has_score = route_model_has_scorer(config->route.model);
+    if (has_score)
+        route_score_learned(config->route.model, c->known->features, c->known->question,
+                            c->known->domain, &score);
     size_t n = candidates_find(config, candidates);
     rng_init(&rng, c->known->seed ^ EXPLORE_SALT);
-    route_decide(config->route.model,
-                 &(struct route_question){ .domain = c->known->domain, .score = &score },
-                 candidates, n, &options, &rng, &made);
-    c->decision->score = score.gain;
+    route_decide(
+        config->route.model,
+        &(struct route_question){ .domain = c->known->domain, .score = has_score ? &score : NULL },
+        candidates, n, &options, &rng, &made);
+    if (has_score)
+        c->decision->score = score.gain;
     c->decision->epsilon = config->route.epsilon;
     arms_keep(c, candidates, &made);
     route_decision_explain(&made, candidates, &options, &why);
     reason_add(c, "%.*s", STR_ARG(buf_str(&why)));
     buf_fini(&why);
-    learned_explain(c, &score);
+    if (has_score)
+        learned_explain(c, &score);
     bool is_known = reason_strategy_find(candidates[made.chosen].strategy, &c->route->strategy);
     assert(is_known);
     c->route->profile = config;

@@ -33,7 +33,7 @@ static void route_take(struct query *q, const struct route_known *known)
 
     /* A model that the request names leaves nothing to decide. */
     if (q->route.is_auto && q->model_override.len == 0 &&
-        route_choose(q->engine->config, known, q->arena, &q->route, d))
+        route_choose(q->profile->config, known, q->arena, &q->route, d))
         return;
     *d = DECISION_NONE;
     d->scorer = STR("named");

@@ -67,25 +67,6 @@ static void on_turn_end(struct turn_end *hook)
         timer_start(e->world, &e->retry, COMMIT_RETRY, on_retry);
 }
 
-static enum err endpoints_open(struct engine *e)
-{
-    const struct config *config = e->config;
-
-    e->endpoints = ARENA_ARRAY(&e->arena, config->provider_count, struct endpoint);
-    if (!e->endpoints)
-        return WEIR_NO_MEMORY;
-    for (size_t i = 0; i < config->provider_count; i++) {
-        const struct config_provider *provider = &config->providers[i];
-        e->endpoints[i].provider = provider;
-        e->endpoints[i].url =
-            arena_printf(&e->arena, "%.*s/chat/completions", STR_ARG(provider->base_url));
-        if (provider->api_key.len > 0)
-            e->endpoints[i].authorization =
-                arena_printf(&e->arena, "Bearer %.*s", STR_ARG(provider->api_key));
-    }
-    return arena_failed(&e->arena) ? WEIR_NO_MEMORY : OK;
-}
-
 enum err engine_open(struct engine **out, const struct engine_options *options)
 {
     struct engine *e = calloc(1, sizeof(*e));
@@ -98,20 +79,15 @@ enum err engine_open(struct engine **out, const struct engine_options *options)
     e->metrics = options->metrics;
     e->config = options->config;
     e->log = options->log;
+    e->arms = options->arms;
+    e->feed = options->feed;
     link_init(&e->queries);
     link_init(&e->staged);
     link_init(&e->ending);
     link_init(&e->feedback);
     link_init(&e->idle_calls);
-    arena_init(&e->arena, (size_t)1 << 20);
-    e->reason_config = config_reason(e->config);
-    if (e->config->route.fallback) {
-        e->reason_fallback = config_reason(e->config->route.fallback);
-        e->reason_fallback.confidences = e->reason_config.confidences;
-    }
-    enum err fault = endpoints_open(e);
+    enum err fault = engine_profile_open(&e->profile, e->config);
     if (fault != OK) {
-        arena_fini(&e->arena);
         free(e);
         return fault;
     }
@@ -129,7 +105,7 @@ void engine_close(struct engine *e)
     list_remove(&e->hook.link);
     for (struct link *l = list_pop(&e->idle_calls); l; l = list_pop(&e->idle_calls))
         call_free(CONTAINER_OF(l, struct query_call, link));
-    arena_fini(&e->arena);
+    engine_profile_close(e->profile);
     free(e);
 }
 

@@ -13,12 +13,13 @@
  *   - one ledger row a query, whatever happens to it; a failed query has no confidence;
  *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
- * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, edge/world, edge/config,
- * edge/store, edge/upstream, edge/telemetry.
+ * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, edge/world,
+ * edge/config, edge/store, edge/upstream, edge/telemetry.
  */
 #ifndef WEIR_APP_ENGINE_ENGINE_H
 #define WEIR_APP_ENGINE_ENGINE_H
 
+#include "app/engine/feed.h"
 #include "base/arena.h"
 #include "base/base.h"
 #include "base/list.h"
@@ -27,8 +28,10 @@
 #include "core/reason/reason.h"
 #include "core/route/route.h"
 
+struct arms_slot;
 struct config;
 struct engine;
+struct engine_profile;
 struct ledger;
 struct log;
 struct metrics;
@@ -43,6 +46,8 @@ struct engine_options {
     struct metrics *metrics;
     const struct config *config; /* must outlive the engine */
     const struct log *log;
+    const struct arms_slot *arms; /* who runs under what; NULL: the configuration is everybody's */
+    struct feed *feed; /* told how queries end; NULL: nobody is */
 };
 
 NODISCARD enum err engine_open(struct engine **out, const struct engine_options *options);
@@ -134,6 +139,8 @@ struct query {
     struct route route;
     str requested_model;
     str tenant;
+    str conversation; /* what a strategy's query is known by: whoever is in an arm stays there; */
+    str user; /*          either may be empty */
     str domain; /* empty: guessed from a strategy's question */
     const struct chat_request *chat; /* the client's request; its messages are the question */
     struct verifier verifier;
@@ -149,6 +156,7 @@ struct query {
     /* Readable in on_finish. */
     int64_t id;
     struct decision *decision; /* of a strategy; NULL: of a plain query */
+    str arm; /* of a rollout or an experiment, "gpt-4o-mini/canary"; empty: in none */
     enum err fault;
     str fault_message; /* for people; may be empty */
     nsec retry_after; /* that a rate-limiting provider asked for; negative: none */
@@ -165,6 +173,8 @@ struct query {
 
     /* private */
     struct engine *engine;
+    const struct engine_profile *profile; /* that it runs under, whatever is published meanwhile */
+    struct feed_assignment assignment;
     enum query_state state;
     struct link link; /* among those that wait for a commit */
     struct link all; /* among the engine's queries */

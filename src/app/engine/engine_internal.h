@@ -3,6 +3,7 @@
 #ifndef WEIR_APP_ENGINE_ENGINE_INTERNAL_H
 #define WEIR_APP_ENGINE_ENGINE_INTERNAL_H
 
+#include "app/engine/arms.h"
 #include "app/engine/engine.h"
 #include "core/http/sse.h"
 #include "edge/config/config.h"
@@ -18,6 +19,16 @@ struct endpoint {
     str authorization;
 };
 
+/* See arms.h. */
+struct engine_profile {
+    const struct config *config;
+    const struct endpoint *endpoints; /* one a provider, same order */
+    struct reason_config reason;
+    struct reason_config
+        reason_fallback; /* of route.fallback; its models are called as config has them */
+    struct arena arena;
+};
+
 struct engine {
     struct world *world;
     struct upstream *upstream;
@@ -25,10 +36,9 @@ struct engine {
     struct metrics *metrics;
     const struct config *config;
     const struct log *log;
-    struct endpoint *endpoints; /* one a provider, same order */
-    struct arena arena;
-    struct reason_config reason_config;
-    struct reason_config reason_fallback; /* of route.fallback */
+    struct engine_profile *profile; /* of config */
+    const struct arms_slot *arms;
+    struct feed *feed;
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */
     struct link staged; /* query_calls whose start waits for a commit */
@@ -85,12 +95,21 @@ void query_finished(struct query *q); /* its outcome is committed */
 /* ---- route.c ---- */
 enum reason_strategy strategy_configured(const struct config *profile); /* that weir/auto runs */
 
+/* ---- arm.c ---- */
+/* The profile that the query runs under, and the arms that it counts for. */
+void query_assign(struct query *q);
+/* Its outcome, to the feed. */
+void query_report_end(const struct query *q);
+
 /* ---- decide.c ---- */
 /* Strategy, model and domain of a query that is not plain. */
 NODISCARD enum err query_decide(struct query *q);
 void query_record_route(const struct query *q);
 
 /* ---- label.c ---- */
+/* What its verifier says of its answer: 1 right, 0 wrong; -1: nothing. */
+double label_verdict_of(const struct query *q);
+bool label_is_noisy(const struct query *q, double verdict);
 void label_verdict(
     struct query *q); /* what its verifier says of its answer; no-op without either */
 void feedback_finish(struct engine *e, enum err committed);

@@ -24,18 +24,30 @@ static bool verifier_is_sure(enum verifier_kind kind)
     return false;
 }
 
-void label_verdict(struct query *q)
+double label_verdict_of(const struct query *q)
 {
     double verdict = q->best.signals.verifier;
-    bool is_right = verdict > 0.5;
 
     if (!q->best.has_answer || verdict < 0)
+        return -1;
+    return verdict > 0.5 ? 1 : 0;
+}
+
+bool label_is_noisy(const struct query *q, double verdict)
+{
+    return verdict > 0 && !verifier_is_sure(q->verifier.kind); /* what fails a condition is wrong */
+}
+
+void label_verdict(struct query *q)
+{
+    double verdict = label_verdict_of(q);
+
+    if (verdict < 0)
         return;
-    /* What fails a condition is wrong, whatever else it may be. */
     struct ledger_label label = { .query = q->id,
                                   .source = LABEL_VERIFIER,
-                                  .value = is_right ? 1 : 0,
-                                  .is_noisy = is_right && !verifier_is_sure(q->verifier.kind),
+                                  .value = verdict,
+                                  .is_noisy = label_is_noisy(q, verdict),
                                   .labelled = world_wall() };
     ledger_label(q->engine->ledger, &label);
 }

@@ -53,24 +53,27 @@ static const char *strategy_name(const struct query *q)
     return q->route.is_plain ? "plain" : reason_strategy_name(q->route.strategy);
 }
 
-static const struct endpoint *endpoint_of(struct engine *e, const struct config_model *model)
+static const struct endpoint *endpoint_of(const struct engine_profile *profile,
+                                          const struct config_model *model)
 {
-    const struct config_provider *provider = config_provider_find(e->config, model->provider);
+    const struct config *config = profile->config;
+    const struct config_provider *provider = config_provider_find(config, model->provider);
 
-    return provider ? &e->endpoints[provider - e->config->providers] : NULL;
+    return provider ? &profile->endpoints[provider - config->providers] : NULL;
 }
 
 /* The call's model, endpoint and price; false when the model is not configured. */
 static bool call_aim(struct query_call *c, str model)
 {
-    struct engine *e = c->query->engine;
+    const struct engine_profile *profile = c->query->profile;
+    const struct config *config = profile->config;
 
-    c->model = config_model_find(e->config, model);
+    c->model = config_model_find(config, model);
     if (!c->model)
         return false;
-    c->endpoint = endpoint_of(e, c->model);
-    if (e->config->monitoring.track_cost)
-        c->price = price_find(&e->config->prices, c->model->name, c->query->started_wall);
+    c->endpoint = endpoint_of(profile, c->model);
+    if (config->monitoring.track_cost)
+        c->price = price_find(&config->prices, c->model->name, c->query->started_wall);
     return c->endpoint != NULL;
 }
 
@@ -114,12 +117,12 @@ static enum err strategy_open(struct query *q)
     struct reason_question question = {
         .messages = messages, .message_count = n, .domain = q->domain, .verifier = q->verifier
     };
-    struct engine *e = q->engine;
+    const struct engine_profile *profile = q->profile;
     struct reason_config config =
-        q->route.profile == e->config ? e->reason_config : e->reason_fallback;
-    const struct config_model *model = config_model_find(e->config, q->model);
+        q->route.profile == profile->config ? profile->reason : profile->reason_fallback;
+    const struct config_model *model = config_model_find(profile->config, q->model);
     const struct config_provider *provider =
-        model ? config_provider_find(e->config, model->provider) : NULL;
+        model ? config_provider_find(profile->config, model->provider) : NULL;
     if (!provider)
         return CALLER_UNKNOWN_MODEL;
     config.use_json_schema = provider->has_json_schema;
@@ -140,7 +143,7 @@ static void record_begin(struct query *q)
                                 .domain = q->domain,
                                 .requested_model = q->requested_model,
                                 .strategy = str_from(strategy_name(q)),
-                                .arm = STR(""),
+                                .arm = q->arm,
                                 .is_stream = q->chat->stream,
                                 .reserved = q->cost_reserved };
 
@@ -169,7 +172,7 @@ static enum query_state step_admit(struct query *q)
 
 static struct reason_budget budget_left(const struct query *q)
 {
-    const struct config *config = q->engine->config;
+    const struct config *config = q->profile->config;
     int64_t used = q->usage.input + q->usage.output + q->tokens_reserved;
     nano_usd spent = (q->cost == COST_UNPRICED ? 0 : q->cost) + q->cost_reserved;
 
@@ -337,7 +340,7 @@ static struct reason_best no_answer(enum err fault)
 /* Where confidences are calibrated, the raw ones of the stages are not known, only the answer's. */
 static struct ledger_raw raw_of(const struct query *q)
 {
-    bool is_raw = q->engine->reason_config.confidences == NULL;
+    bool is_raw = q->profile->reason.confidences == NULL;
 
     return (struct ledger_raw){ is_raw ? q->best.hrm_confidence : -1,
                                 is_raw ? q->best.trm_confidence : -1, q->best.raw_confidence };
@@ -353,7 +356,7 @@ static uint64_t answer_hash(const struct query *q)
 
 static void record_end(struct query *q)
 {
-    bool tracks = q->engine->config->monitoring.track_confidence;
+    bool tracks = q->profile->config->monitoring.track_confidence;
     struct ledger_raw raw = raw_of(q);
     struct ledger_end row = { .id = q->id,
                               .fault = q->fault,
@@ -410,6 +413,7 @@ void query_finished(struct query *q)
     metrics_query_add(e->metrics, &row);
     if (q->fault != OK)
         q->best = no_answer(q->fault);
+    query_report_end(q);
     audit_draw(q);
     struct link calls;
     link_init(&calls);
@@ -431,7 +435,8 @@ void query_start(struct engine *e, struct query *q)
     q->id = ledger_query_id(e->ledger);
     q->started = world_now(e->world);
     q->started_wall = world_wall();
-    q->deadline = q->started + e->config->timeout;
+    query_assign(q);
+    q->deadline = q->started + q->profile->config->timeout;
     q->model = q->model_override.len > 0 ? q->model_override : q->route.model;
     if (q->route.is_plain && q->domain.len == 0)
         q->domain = STR("generic"); /* of what is only relayed nothing is guessed */

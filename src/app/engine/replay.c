@@ -50,17 +50,12 @@ static double arm_success(const struct replay_arm *arm, double overall)
     return (sum + PRIOR_LABELS * overall) / (n + PRIOR_LABELS);
 }
 
-/* How right the answer was: the surest source that says so. Negative: nobody did. */
+/* How right the answer was. Negative: nobody said. */
 static double reward_of(const struct ledger_sample *s)
 {
-    static const enum ledger_source order[] = { LABEL_FEEDBACK, LABEL_VERIFIER, LABEL_AUDIT };
+    const struct ledger_label *label = ledger_sample_label(s);
 
-    for (int noisy = 0; noisy < 2; noisy++)
-        for (size_t i = 0; i < ARRAY_LEN(order); i++)
-            for (size_t n = 0; n < s->label_count; n++)
-                if (s->labels[n].source == order[i] && s->labels[n].is_noisy == (noisy == 1))
-                    return s->labels[n].value;
-    return -1;
+    return label ? label->value : -1;
 }
 
 /* ---- first pass: what the log knows of arms ---- */

@@ -82,7 +82,10 @@ str query_report(const struct query *q, struct arena *arena)
     json_member_str(&out, "domain", q->domain);
     add_domain_guess(&out, q);
     add_route(&out, q);
-    buf_add(&out, STR(",\"arm\":null"));
+    if (q->arm.len > 0)
+        json_member_str(&out, "arm", q->arm);
+    else
+        buf_add(&out, STR(",\"arm\":null"));
     add_share(&out, "hrm_confidence", q->best.hrm_confidence);
     add_share(&out, "trm_confidence", q->best.trm_confidence);
     json_key(&out, "confidence");

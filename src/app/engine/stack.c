@@ -39,7 +39,7 @@ static struct upstream_options upstream_options_of(const struct config *config, 
 }
 
 enum err stack_open(struct stack *out, struct store *store, const struct config *config,
-                    const struct log *log, unsigned worker)
+                    const struct log *log, unsigned worker, const struct stack_seams *seams)
 {
     struct stack s = { 0 };
     struct upstream_options options = upstream_options_of(config, worker);
@@ -57,7 +57,9 @@ enum err stack_open(struct stack *out, struct store *store, const struct config 
                                                              .ledger = s.ledger,
                                                              .metrics = s.metrics,
                                                              .config = config,
-                                                             .log = log });
+                                                             .log = log,
+                                                             .arms = seams ? seams->arms : NULL,
+                                                             .feed = seams ? seams->feed : NULL });
     if (e != OK) {
         stack_close(&s);
         return e;

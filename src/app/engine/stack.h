@@ -10,14 +10,22 @@
 
 #include "base/base.h"
 
+struct arms_slot;
 struct config;
 struct engine;
+struct feed;
 struct ledger;
 struct log;
 struct metrics;
 struct store;
 struct upstream;
 struct world;
+
+/* What the engine of a worker is given beside its stack; all may be zero. */
+struct stack_seams {
+    const struct arms_slot *arms;
+    struct feed *feed;
+};
 
 struct stack {
     struct world *world;
@@ -31,7 +39,8 @@ struct stack {
 NODISCARD enum err stack_store_open(struct store **out, const struct config *config, str directory,
                                     char out_why[256]);
 NODISCARD enum err stack_open(struct stack *out, struct store *store, const struct config *config,
-                              const struct log *log, unsigned worker);
+                              const struct log *log, unsigned worker,
+                              const struct stack_seams *seams); /* seams may be NULL */
 void stack_close(struct stack *s); /* half-opened ones too */
 
 #endif

@@ -159,7 +159,7 @@ static enum err stack_start(struct configured *c, const struct eval_options *opt
     }
     enum err e = stack_store_open(&c->store, options->config, place, why);
     if (e == OK)
-        e = stack_open(&c->stack, c->store, options->config, options->log, 0);
+        e = stack_open(&c->stack, c->store, options->config, options->log, 0, NULL);
     if (e != OK)
         eval_problem(problems,
                      "%s%s%s (a running gateway holds its ledger: keep this one elsewhere with "

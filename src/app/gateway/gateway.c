@@ -231,6 +231,18 @@ static void on_gone(void *ctx)
 
 /* ---- POST /v1/chat/completions ---- */
 
+/* What a strategy's query is known by, so that who is in an arm of a rollout stays there. */
+static void unit_read(struct chat *c)
+{
+    struct query *q = &c->query;
+
+    q->conversation = exchange_header(c->exchange, STR("x-weir-conversation"));
+    if (q->conversation.len == 0)
+        IGNORE(json_str(json_get(c->request.metadata, STR("conversation")), q->arena,
+                        &q->conversation));
+    IGNORE(json_str(json_get(c->request.root, STR("user")), q->arena, &q->user));
+}
+
 /* {"weir": {"domain": …, "model": …, "verifier": {"kind": …, "spec": …}}}; all optional. */
 static enum err extension_read(struct chat *c, struct chat_error *error)
 {
@@ -241,6 +253,8 @@ static enum err extension_read(struct chat *c, struct chat_error *error)
     if (!json_str(json_get(c->request.metadata, STR("domain")), q->arena, &q->domain) &&
         header.len > 0)
         q->domain = header;
+    if (!q->route.is_plain)
+        unit_read(c);
     if (!json_exists(weir))
         return OK;
     IGNORE(json_str(json_get(weir, STR("domain")), q->arena, &q->domain));

@@ -3,7 +3,8 @@
  * confidence_json: the table as a member of a model file. A file comes from outside: whatever a table that was made
  * could not hold (order, ranges, counts that grow with the threshold) is refused with a sentence.
  *
- *     {"maps": [{"domain", "model", "strategy", "fit", "accepted": [101], "right": [101], "before", "after"}, …]}
+ *     {"maps": [{"domain", "model", "strategy", "fit", "accepted": [101], "right": [101], "before", "after",
+ *       "after_ece": [lower, upper]}, …]}
  */
 #include "core/calibration/confidence_internal.h"
 #include "core/calibration/fit_json.h"
@@ -62,6 +63,12 @@ void confidence_table_write(const struct confidence_table *table, struct buf *ou
         counts_write(out, "right", map->counts.right);
         metrics_write(out, "before", &map->report.before);
         metrics_write(out, "after", &map->report.after);
+        json_key(out, "after_ece");
+        buf_add_char(out, '[');
+        json_write_double(out, map->report.after_ece.lower);
+        buf_add_char(out, ',');
+        json_write_double(out, map->report.after_ece.upper);
+        buf_add_char(out, ']');
         buf_add_char(out, '}');
     }
     buf_add(out, STR("]}"));
@@ -136,6 +143,12 @@ static bool metrics_read(struct json value, struct calibration_metrics *out)
            bins_read(json_get(value, STR("bins")), out);
 }
 
+static bool interval_read(struct json value, struct interval_pair *out)
+{
+    return json_count(value) == 2 && share_read(json_at(value, 0), &out->lower) &&
+           share_read(json_at(value, 1), &out->upper) && out->lower <= out->upper;
+}
+
 /* NULL, or what is wrong with it. */
 static const char *map_read(struct arena *arena, struct json value, struct confidence_map *out)
 {
@@ -153,6 +166,8 @@ static const char *map_read(struct arena *arena, struct json value, struct confi
         !metrics_read(json_get(value, STR("after")), &out->report.after))
         return "before and after must hold n, ece, brier, auroc, accuracy, mean_confidence and "
                "bins";
+    if (!interval_read(json_get(value, STR("after_ece")), &out->report.after_ece))
+        return "after_ece must be two shares, the lower first";
     return NULL;
 }
 

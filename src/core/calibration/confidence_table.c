@@ -98,6 +98,24 @@ struct confidence confidence_calibrate(const struct confidence_table *table,
     return (struct confidence){ value, own != NULL };
 }
 
+/* The threshold, in [0, 1], in hundredths: .85 is a little more or less than 85/100 in binary, and only what is clearly between
+ * hundredths is rounded up. */
+static int hundredths_of(double threshold)
+{
+    return (int)ceil(threshold * 100 - 1e-9);
+}
+
+/* Met: the one-sided 95 % lower bound of the accuracy among the accepted reaches the threshold. */
+static struct acceptance counts_accept(const struct accepted_counts *counts, int hundredths)
+{
+    struct acceptance a = { .accepted = counts->accepted[hundredths],
+                            .right = counts->right[hundredths] };
+
+    a.lower = a.accepted > 0 ? stats_rate_lower(a.right, a.accepted, 0.05) : 0;
+    a.is_met = a.accepted > 0 && a.lower >= hundredths / 100.0;
+    return a;
+}
+
 bool confidence_meets(const struct confidence_table *table, const struct confidence_key *key,
                       struct confidence c, double threshold)
 {
@@ -105,12 +123,16 @@ bool confidence_meets(const struct confidence_table *table, const struct confide
 
     if (!c.is_calibrated || !own || !(threshold >= 0 && threshold <= 1))
         return false;
-    /* .85 is a little more or less than 85/100 in binary; only what is clearly between hundredths is rounded up. */
-    int hundredths = (int)ceil(threshold * 100 - 1e-9);
-    double rounded_up = hundredths / 100.0;
-    int64_t accepted = own->counts.accepted[hundredths], right = own->counts.right[hundredths];
-    return c.value >= rounded_up && accepted > 0 &&
-           stats_rate_lower(right, accepted, 0.05) >= rounded_up;
+    int hundredths = hundredths_of(threshold);
+    return c.value >= hundredths / 100.0 && counts_accept(&own->counts, hundredths).is_met;
+}
+
+struct acceptance confidence_table_accept(const struct confidence_table *table, size_t i,
+                                          double threshold)
+{
+    assert(i < confidence_table_count(table));
+    assert(threshold >= 0 && threshold <= 1);
+    return counts_accept(&table->maps[i].counts, hundredths_of(threshold));
 }
 
 /* ---- making ---- */
@@ -121,6 +143,8 @@ struct sorted_row {
     uint8_t fold;
 };
 
+#define ECE_ROUNDS 500 /* of the bootstrap of each map's ECE */
+
 struct making {
     struct arena *arena;
     struct sorted_row *rows; /* sorted by key */
@@ -130,6 +154,7 @@ struct making {
     double *held; /* by row: the value that the level done last gives it, held out */
     double *held_of_parent;
     int64_t labels_min;
+    uint64_t seed;
     struct confidence_table *table;
 };
 
@@ -164,7 +189,9 @@ static void rows_shuffle(struct sorted_row *rows, size_t n, uint64_t seed)
 static enum err making_init(struct making *m, struct arena *arena,
                             const struct confidence_row *rows, size_t n, uint64_t seed)
 {
-    *m = (struct making){ .arena = arena, .n = n, .labels_min = CONFIDENCE_LABELS_MIN };
+    *m = (struct making){
+        .arena = arena, .n = n, .labels_min = CONFIDENCE_LABELS_MIN, .seed = seed
+    };
     m->rows = ARENA_ARRAY(arena, n, struct sorted_row);
     m->items = ARENA_ARRAY(arena, n, struct labelled);
     m->held_items = ARENA_ARRAY(arena, n, struct labelled);
@@ -257,6 +284,15 @@ static void metrics_round(struct calibration_metrics *metrics)
     }
 }
 
+static enum err ece_interval_set(struct making *m, size_t n, struct interval_pair *out)
+{
+    enum err e = calibration_ece_interval(out, m->held_items, n, ECE_ROUNDS, m->seed, m->arena);
+
+    if (e == OK)
+        *out = (struct interval_pair){ rounded(out->lower), rounded(out->upper) };
+    return e;
+}
+
 static enum err map_measure(struct making *m, struct range range, struct confidence_map *map)
 {
     for (size_t i = 0; i < range.n; i++)
@@ -267,6 +303,8 @@ static enum err map_measure(struct making *m, struct range range, struct confide
     if (e == OK)
         e = calibration_measure(&map->report.before, m->items, items_collect(m, range, -1),
                                 m->arena);
+    if (e == OK)
+        e = ece_interval_set(m, range.n, &map->report.after_ece);
     metrics_round(&map->report.before);
     metrics_round(&map->report.after);
     return e;

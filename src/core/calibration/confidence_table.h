@@ -67,11 +67,17 @@ struct confidence_report {
     struct confidence_key key; /* all empty: the global map */
     struct calibration_metrics before; /* of the raw values */
     struct calibration_metrics after; /* held out */
+    struct interval_pair after_ece; /* 95 % bootstrap interval of after.ece */
 };
 /* The global map is the first; NULL counts as a table without maps. */
 size_t confidence_table_count(const struct confidence_table *table);
 const struct confidence_report *confidence_table_report(const struct confidence_table *table,
                                                         size_t i);
+
+/* Of the i-th map's held-out answers, those whose calibrated value reaches a threshold (rounded up to hundredths): their number
+ * over report.after.n is the coverage. */
+struct acceptance confidence_table_accept(const struct confidence_table *table, size_t i,
+                                          double threshold);
 
 /* JSON both ways: the "confidence" member of a router's model file. CALLER_BAD_REQUEST with a sentence in *out_what. */
 void confidence_table_write(const struct confidence_table *table, struct buf *out);

@@ -59,6 +59,14 @@ static struct confidence ask(const struct world *w, struct confidence_key key, d
     return confidence_calibrate(w->table, &key, raw);
 }
 
+static void check_report(const struct confidence_report *report)
+{
+    CHECK(report->after.ece < 0.06);
+    CHECK(report->after_ece.lower <= report->after.ece);
+    CHECK(report->after_ece.upper >= report->after.ece);
+    CHECK(report->after_ece.upper - report->after_ece.lower < 0.12);
+}
+
 static void each_key_gets_its_own_accuracy(void)
 {
     struct world w;
@@ -77,7 +85,7 @@ static void each_key_gets_its_own_accuracy(void)
         CHECK_INT(all->after.n, 4500);
         CHECK(all->key.model.len == 0);
         for (size_t i = 0; i < confidence_table_count(w.table); i++)
-            CHECK(confidence_table_report(w.table, i)->after.ece < 0.06);
+            check_report(confidence_table_report(w.table, i));
     }
     world_close(&w);
 }
@@ -244,6 +252,13 @@ static void the_bound_decides_to_the_hundredth(void)
     c.value = 0.88;
     CHECK(!confidence_meets(w.table, &key, c, 0.89));
     CHECK(confidence_meets(w.table, &key, c, 0.88));
+    /* The same numbers as coverage: all sixty are accepted, also at a threshold that is not met, and none above their value. */
+    struct acceptance a = confidence_table_accept(w.table, 0, 0.89);
+    CHECK(a.accepted == 60 && a.right == 58 && a.is_met);
+    a = confidence_table_accept(w.table, 0, 0.90);
+    CHECK(a.accepted == 60 && !a.is_met);
+    a = confidence_table_accept(w.table, 0, 1.0);
+    CHECK(a.accepted == 0 && a.right == 0 && !a.is_met);
     world_close(&w);
 }
 
@@ -369,6 +384,8 @@ static void what_no_table_could_be_is_refused(void)
         { "\"n\":40,\"ece\"", "\"n\":-1,\"ece\"", "before" },
         { "\"ece\":", "\"ece\":1", "before" },
         { "\"bins\":[[", "\"bins\":[[0.5,", "before" },
+        { "\"after_ece\":[", "\"after_ece\":[1,", "after_ece" },
+        { "\"after_ece\":[", "\"after_ece\":[1],\"x\":[", "after_ece" },
         { "\"bins\":[[", "\"bins\":[[1,0,0],[1,0,0],[1,0,0],[1,0,0],[1,0,0],[1,0,0],[1,0,0],[",
           "before" },
         { "\"right\":[40,", "\"right\":[41,", "right" }, /* more right than accepted */

@@ -145,6 +145,40 @@ static void peeking_costs_nothing(void)
     CHECK(wrong <= 5);
 }
 
+/* Six metrics are six chances to be wrong: a p of .03 in one of them is nothing. */
+static void many_comparisons_are_adjusted(void)
+{
+    struct experiment e = make(2, 500000);
+    struct experiment_results r;
+    bool is_tried = false;
+
+    for (int extra = 0; extra < 200 && !is_tried; extra++) {
+        struct experiment_sums sums = { .arms = { { .exposures = 0 } } };
+        for (int i = 0; i < 2000; i++) {
+            for (int arm = 0; arm < 2; arm++) {
+                double confidence = i % 2 ? 0.8 : 0.9;
+                struct outcome o = { .is_success = i % 10 != 0 &&
+                                                   (arm == 0 || i % 10 != 1 || i / 10 >= extra),
+                                     .is_error = i % 20 == 0,
+                                     .hrm_confidence = confidence,
+                                     .trm_confidence = confidence,
+                                     .cost = i % 2 ? 1000 : 2000,
+                                     .latency = i % 20 ? 1 : 3 * NSEC_PER_SEC };
+                see(&sums, arm, &o);
+            }
+        }
+        experiment_results(&e, &sums, 0.05, &r);
+        const struct experiment_comparison *c = &r.cells[1][CHANGE_SUCCESS_RATE].against_control;
+        if (c->p > 0.04 || c->p < 0.01)
+            continue;
+        is_tried = true;
+        CHECK_NEAR(c->p_adjusted, 6 * c->p, 1e-12);
+        CHECK_INT(c->verdict, STATS_INCONCLUSIVE);
+        CHECK(c->diff.upper < 0); /* by itself it would be called inferior */
+    }
+    CHECK(is_tried);
+}
+
 static void a_wrong_split_is_not_believed(void)
 {
     struct experiment e = make(2, 100000);
@@ -267,5 +301,6 @@ static void sums_come_back(void)
 }
 
 TESTS(TEST(sums_are_of_the_metrics_values), TEST(verdicts_are_for_people),
-      TEST(peeking_costs_nothing), TEST(a_wrong_split_is_not_believed),
-      TEST(shares_go_where_they_tell_most), TEST(sums_come_back))
+      TEST(peeking_costs_nothing), TEST(many_comparisons_are_adjusted),
+      TEST(a_wrong_split_is_not_believed), TEST(shares_go_where_they_tell_most),
+      TEST(sums_come_back))

@@ -42,84 +42,85 @@ static str unit_name(char out[32], size_t i)
 
 #define TWO_ARMS "\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"b\",\"share\":0.1}]"
 
+static const struct {
+    const char *text;
+    const char *where; /* NULL: valid */
+    const char *what; /* a part */
+} wrong[] = {
+    { "{\"id\":\"x\"," TWO_ARMS "}", NULL, NULL },
+    { "{\"id\":\"x\",\"seed\":7,\"scheme\":\"weir\",\"layer\":\"l\",\"inclusion\":[\"0%\",0.5]"
+      "," TWO_ARMS "}",
+      NULL, NULL },
+    { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.95,\"start\":0},{\"name\":\"b\","
+      "\"share\":0.05,"
+      "\"start\":0.95}]}",
+      NULL, NULL },
+    { "{\"id\":\"x\"", "", "not JSON" },
+    { "[1]", "", "is an object" },
+    { "{" TWO_ARMS "}", "id", "must be a text" },
+    { "{\"id\":\"a b\"," TWO_ARMS "}", "id", "is no name" },
+    { "{\"id\":\"x\",\"seed\":true," TWO_ARMS "}", "seed", "must be a text" },
+    { "{\"id\":\"x\",\"seed\":\"a/b\"," TWO_ARMS "}", "seed", "is no name" },
+    { "{\"id\":\"x\",\"layer\":\"a/b\"," TWO_ARMS "}", "layer", "is no name" },
+    { "{\"id\":\"x\",\"sed\":\"1\"," TWO_ARMS "}", "sed", "did you mean 'seed'?" },
+    { "{\"id\":\"x\",\"scheme\":\"md5\"," TWO_ARMS "}", "scheme", "growthbook_v2" },
+    { "{\"id\":\"x\",\"inclusion\":[0.5]," TWO_ARMS "}", "inclusion", "two shares" },
+    { "{\"id\":\"x\",\"inclusion\":[0,2]," TWO_ARMS "}", "inclusion.1", "six decimals" },
+    { "{\"id\":\"x\",\"inclusion\":[0.5,0.5]," TWO_ARMS "}", "inclusion", "not empty" },
+    { "{\"id\":\"x\",\"scheme\":\"growthbook_v2\",\"layer\":\"l\"," TWO_ARMS "}", "scheme",
+      "neither layer" },
+    { "{\"id\":\"x\",\"scheme\":\"growthbook_v2\",\"inclusion\":[0,0.5]," TWO_ARMS "}", "scheme",
+      "inclusion" },
+    { "{\"id\":\"x\"}", "arms", "2 to 8 arms" },
+    { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1}]}", "arms", "2 to 8 arms" },
+    { "{\"id\":\"x\",\"arms\":[1,2]}", "arms.0", "is an object" },
+    { "{\"id\":\"x\",\"arms\":[{\"share\":0.1},{\"name\":\"b\",\"share\":0.1}]}", "arms.0.name",
+      "a text" },
+    { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"b\"}]}", "arms.1.share",
+      "six decimals" },
+    { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"b\",\"share\":1e-1}]"
+      "}",
+      "arms.1.share", "six decimals" },
+    { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"b\",\"share\":0.1,"
+      "\"weight\":1}]}",
+      "arms.1.weight", "unknown key" },
+    { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"a\",\"share\":0.1}]}",
+      "arms.1.name", "two arms" },
+    { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"b\",\"share\":0}]}",
+      "arms.1.share", "gets nobody" },
+    { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"b\",\"share\":0.6}]}",
+      "arms.1.share", "over 100%" },
+    { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.500001},{\"name\":\"b\",\"share\":0."
+      "5}]}",
+      "arms.1.start", "overlap" },
+    { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.5},{\"name\":\"b\",\"share\":0.5}]}",
+      NULL, NULL },
+    { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1,\"overlay\":[]},{\"name\":\"b\","
+      "\"share\":0.1}]}",
+      "arms.0.overlay", "object" },
+};
+
 static void what_is_wrong_is_named(void)
 {
-    static const struct {
-        const char *text;
-        const char *where; /* NULL: valid */
-        const char *what; /* a part */
-    } rows[] = {
-        { "{\"id\":\"x\"," TWO_ARMS "}", NULL, NULL },
-        { "{\"id\":\"x\",\"seed\":7,\"scheme\":\"weir\",\"layer\":\"l\",\"inclusion\":[\"0%\",0.5]"
-          "," TWO_ARMS "}",
-          NULL, NULL },
-        { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.95,\"start\":0},{\"name\":\"b\","
-          "\"share\":0.05,"
-          "\"start\":0.95}]}",
-          NULL, NULL },
-        { "{\"id\":\"x\"", "", "not JSON" },
-        { "[1]", "", "is an object" },
-        { "{" TWO_ARMS "}", "id", "must be a text" },
-        { "{\"id\":\"a b\"," TWO_ARMS "}", "id", "is no name" },
-        { "{\"id\":\"x\",\"seed\":true," TWO_ARMS "}", "seed", "must be a text" },
-        { "{\"id\":\"x\",\"seed\":\"a/b\"," TWO_ARMS "}", "seed", "is no name" },
-        { "{\"id\":\"x\",\"layer\":\"a/b\"," TWO_ARMS "}", "layer", "is no name" },
-        { "{\"id\":\"x\",\"sed\":\"1\"," TWO_ARMS "}", "sed", "did you mean 'seed'?" },
-        { "{\"id\":\"x\",\"scheme\":\"md5\"," TWO_ARMS "}", "scheme", "growthbook_v2" },
-        { "{\"id\":\"x\",\"inclusion\":[0.5]," TWO_ARMS "}", "inclusion", "two shares" },
-        { "{\"id\":\"x\",\"inclusion\":[0,2]," TWO_ARMS "}", "inclusion.1", "six decimals" },
-        { "{\"id\":\"x\",\"inclusion\":[0.5,0.5]," TWO_ARMS "}", "inclusion", "not empty" },
-        { "{\"id\":\"x\",\"scheme\":\"growthbook_v2\",\"layer\":\"l\"," TWO_ARMS "}", "scheme",
-          "neither layer" },
-        { "{\"id\":\"x\",\"scheme\":\"growthbook_v2\",\"inclusion\":[0,0.5]," TWO_ARMS "}",
-          "scheme", "inclusion" },
-        { "{\"id\":\"x\"}", "arms", "2 to 8 arms" },
-        { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1}]}", "arms", "2 to 8 arms" },
-        { "{\"id\":\"x\",\"arms\":[1,2]}", "arms.0", "is an object" },
-        { "{\"id\":\"x\",\"arms\":[{\"share\":0.1},{\"name\":\"b\",\"share\":0.1}]}", "arms.0.name",
-          "a text" },
-        { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"b\"}]}",
-          "arms.1.share", "six decimals" },
-        { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"b\",\"share\":1e-1}]"
-          "}",
-          "arms.1.share", "six decimals" },
-        { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"b\",\"share\":0.1,"
-          "\"weight\":1}]}",
-          "arms.1.weight", "unknown key" },
-        { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"a\",\"share\":0.1}]}",
-          "arms.1.name", "two arms" },
-        { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"b\",\"share\":0}]}",
-          "arms.1.share", "gets nobody" },
-        { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1},{\"name\":\"b\",\"share\":0.6}]}",
-          "arms.1.share", "over 100%" },
-        { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.500001},{\"name\":\"b\",\"share\":0."
-          "5}]}",
-          "arms.1.start", "overlap" },
-        { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.5},{\"name\":\"b\",\"share\":0.5}]}",
-          NULL, NULL },
-        { "{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.1,\"overlay\":[]},{\"name\":\"b\","
-          "\"share\":0.1}]}",
-          "arms.0.overlay", "object" },
-    };
     struct reader r;
 
     reader_open(&r);
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         struct experiment e = { .arm_count = 77 };
-        enum err result = reader_read(&r, &e, str_from(rows[i].text));
+        enum err result = reader_read(&r, &e, str_from(wrong[i].text));
         const struct change_issue *first = &r.issues.items[0];
-        CHECK_ERR(result, rows[i].where ? CALLER_BAD_REQUEST : OK);
-        CHECK(rows[i].where != NULL || r.issues.count == 0);
-        if (!rows[i].where)
+        CHECK_ERR(result, wrong[i].where ? CALLER_BAD_REQUEST : OK);
+        CHECK(wrong[i].where != NULL || r.issues.count == 0);
+        if (!wrong[i].where)
             continue;
         CHECK_INT(e.arm_count, 77);
         REQUIRE(r.issues.count > 0);
-        if (!str_eq(first->where, str_from(rows[i].where)) ||
-            str_find(first->what, str_from(rows[i].what)) == STR_NPOS)
-            fprintf(stderr, "%s\n  %.*s: %.*s\n", rows[i].text, STR_ARG(first->where),
+        if (!str_eq(first->where, str_from(wrong[i].where)) ||
+            str_find(first->what, str_from(wrong[i].what)) == STR_NPOS)
+            fprintf(stderr, "%s\n  %.*s: %.*s\n", wrong[i].text, STR_ARG(first->where),
                     STR_ARG(first->what));
-        CHECK_STR(first->where, str_from(rows[i].where));
-        CHECK(str_find(first->what, str_from(rows[i].what)) != STR_NPOS);
+        CHECK_STR(first->where, str_from(wrong[i].where));
+        CHECK(str_find(first->what, str_from(wrong[i].what)) != STR_NPOS);
     }
     arena_fini(&r.arena);
 }
@@ -139,6 +140,23 @@ static void issues_know_their_place(void)
     CHECK_INT(r.issues.items[0].offset, str_find(text, STR("{\"name\":\"b\"")));
     CHECK_ERR(reader_read(&r, &e, STR("{\"id\"; 1}")), CALLER_BAD_REQUEST);
     CHECK_INT(r.issues.items[0].offset, 5);
+    arena_fini(&r.arena);
+}
+
+static void shares_over_the_whole_are_said_to_be(void)
+{
+    struct experiment e;
+    struct reader r;
+    bool is_said = false;
+
+    reader_open(&r);
+    CHECK_ERR(reader_read(&r, &e,
+                          STR("{\"id\":\"x\",\"arms\":[{\"name\":\"a\",\"share\":0.9},{\"name\":"
+                              "\"b\",\"share\":0.2}]}")),
+              CALLER_BAD_REQUEST);
+    for (size_t i = 0; i < r.issues.count; i++)
+        is_said = is_said || str_eq(r.issues.items[i].what, STR("the shares sum to over 100%"));
+    CHECK(is_said);
     arena_fini(&r.arena);
 }
 
@@ -340,7 +358,8 @@ static void memory_ends(void)
     }
 }
 
-TESTS(TEST(what_is_wrong_is_named), TEST(issues_know_their_place), TEST(a_full_list_counts_on),
+TESTS(TEST(what_is_wrong_is_named), TEST(issues_know_their_place),
+      TEST(shares_over_the_whole_are_said_to_be), TEST(a_full_list_counts_on),
       TEST(arms_get_their_shares), TEST(ramps_move_nobody), TEST(layers_exclude_one_another),
       TEST(seeds_deal_anew), TEST(growthbook_hashes_with_seed_or_id),
       TEST(the_explanation_says_why), TEST(memory_ends))

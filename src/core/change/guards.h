@@ -73,7 +73,7 @@ struct guard_spec {
     double
         margin; /* the harm by which the canary may exceed the control: a share or confidence; of costs a part (0.1: 10 %) */
 };
-/* Warn and trip as in docs/rollouts.md: success .95/.95, errors .05/.10, HRM .80/.75, TRM .75/.70, cost $.005/$.010,
+/* Warn and trip: success .95/.95, errors .05/.10, HRM .80/.75, TRM .75/.70, cost $.005/$.010,
  * p95 2 s/5 s. No comparisons. */
 extern const struct guard_spec guard_defaults[CHANGE_METRIC_COUNT];
 

@@ -56,40 +56,30 @@ void judge_open(struct judge *j, const struct change_sums *sums, const struct gu
     };
 }
 
+/* ln of a (a + 1) ... (a + n - 1). */
+static double log_rising(double a, int64_t n)
+{
+    int sign;
+
+    return lgamma_r(a + (double)n, &sign) - lgamma_r(a, &sign);
+}
+
 /* ln of the chance of these outcomes in this order under a share of bad ones with the prior Beta(bad, fine). */
 static double log_chance(struct judge_counts seen, double bad, double fine)
 {
-    double sum = 0;
-
-    for (int64_t i = 0; i < seen.over; i++)
-        sum += log(bad + (double)i);
-    for (int64_t i = 0; i < seen.n - seen.over; i++)
-        sum += log(fine + (double)i);
-    for (int64_t i = 0; i < seen.n; i++)
-        sum -= log(bad + fine + (double)i);
-    return sum;
-}
-
-/* The share of bad outcomes that keeps the limit: of continuous metrics any may. */
-static double share_within(const struct guard_plan *plan, enum change_metric metric)
-{
-    for (size_t i = 0; i < plan->count; i++) {
-        if (plan->specs[i].metric == metric && change_metric_info(metric)->kind == METRIC_BINARY)
-            return plan->trip[i].mean;
-    }
-    return 1;
+    return log_rising(bad, seen.over) + log_rising(fine, seen.n - seen.over) -
+           log_rising(bad + fine, seen.n);
 }
 
 /* The log Bayes factor of the control's outcomes since the trip: as bad as the canary has been since, against as bad as the
- * control was before, but within the limit: what was worse than that had gone bad already. Where little is known the prior is
- * flat for the former and Beta(1, 9) for the latter. 0 when the canary is no longer worse than the control was. */
+ * control was before. Where little is known the prior is flat for the former and Beta(1, 9) for the latter. 0 when the canary
+ * is no longer worse than the control was. */
 static double as_bad_as_canary(struct judge_counts canary, struct judge_counts control,
-                               struct judge_counts before, double share_max)
+                               struct judge_counts before)
 {
     double bad = (double)(canary.over + 1), fine = (double)(canary.n - canary.over + 1);
-    double all_before = (double)(before.n + 10);
-    double bad_before = fmin((double)(before.over + 1), share_max * all_before);
-    double fine_before = all_before - bad_before;
+    double bad_before = (double)(before.over + 1),
+           fine_before = (double)(before.n - before.over + 9);
 
     if (bad * fine_before <= bad_before * fine)
         return 0;
@@ -102,8 +92,7 @@ void judge_read(struct judge *j, const struct guard_plan *plan, const struct cha
     struct judge_counts canary = since(counts_of(sums, SIDE_CANARY, e->metric), j->canary);
     struct judge_counts control = since(counts_of(sums, SIDE_CONTROL, e->metric), j->control);
     /* The control's own evidence that it is beyond its limit speaks for a common cause as well. */
-    double lean = as_bad_as_canary(canary, control, j->control, share_within(plan, e->metric)) +
-                  fmax(e->control_log_e, 0);
+    double lean = as_bad_as_canary(canary, control, j->control) + fmax(e->control_log_e, 0);
     bool control_trips = e->control_log_e >= -log(plan->options.alpha_trip / plan->options.phases);
     bool is_over = control.n >= CONTROL_N_MAX || now - j->since >= wait_us;
 

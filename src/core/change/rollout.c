@@ -240,7 +240,7 @@ static bool side_of(enum rollout_arm arm, enum change_side *out)
 
 void rollout_expose(struct rollout *r, const struct rollout_assignment *a)
 {
-    if (a->phase == r->phase)
+    if (a->phase == r->phase && a->unit.kind != UNIT_NONE)
         r->exposures[a->arm]++;
 }
 

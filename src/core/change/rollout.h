@@ -178,7 +178,8 @@ struct rollout_assignment rollout_assign(const struct rollout_snapshot *s,
                                          const struct unit_ids *ids);
 
 /* ---- what was seen ---- */
-/* Once per unit, when it first meets its arm: the sample ratio is counted on these. */
+/* Once per unit, when it first meets its arm: the sample ratio is counted on these. A request without any id was not dealt by
+ * its bucket, and does not count. */
 void rollout_expose(struct rollout *r, const struct rollout_assignment *a);
 void rollout_observe(struct rollout *r, const struct rollout_assignment *a, usec_utc now,
                      const struct outcome *outcome);

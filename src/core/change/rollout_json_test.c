@@ -229,6 +229,7 @@ static void a_restart_does_not_advance_on_old_data(void)
     CHECK_INT(rig_tick(&rig), HOLD_NONE);
     CHECK_INT(rig.rollout.place.step, 1);
     CHECK(!rig.rollout.is_restored); /* the next step knows nothing of it */
+    CHECK_INT(rig.rollout.n_before[SIDE_CANARY] + rig.rollout.n_before[SIDE_CONTROL], 0);
     rig_close(&rig);
 }
 
@@ -276,6 +277,39 @@ static void a_long_downtime_does_not_count(void)
     rig_close(&rig);
 }
 
+static void names_lead_back(void)
+{
+    enum rollout_state state = ROLLOUT_PAUSED;
+    enum rollout_reason reason = ROLLOUT_FOR_GUARD;
+    enum rollout_operation operation = ROLLOUT_RETRY;
+    enum rollout_refusal refusal = ROLLOUT_NOT_ALLOWED;
+
+    CHECK(!rollout_state_find(STR("idle"), &state) && state == ROLLOUT_PAUSED);
+    CHECK(!rollout_reason_find(STR(""), &reason) && reason == ROLLOUT_FOR_GUARD);
+    CHECK(!rollout_operation_find(STR("Start"), &operation) && operation == ROLLOUT_RETRY);
+    CHECK(!rollout_refusal_find(STR("stale"), &refusal) && refusal == ROLLOUT_NOT_ALLOWED);
+    for (size_t i = 0; i < ROLLOUT_STATE_COUNT; i++)
+        CHECK(rollout_state_find(str_from(rollout_state_name((enum rollout_state)i)), &state) &&
+              state == i);
+    for (size_t i = 0; i < ROLLOUT_REASON_COUNT; i++) {
+        CHECK(rollout_reason_find(str_from(rollout_reason_name((enum rollout_reason)i)), &reason) &&
+              reason == i);
+        CHECK(rollout_reason_text((enum rollout_reason)i)[0] != '\0');
+    }
+    for (size_t i = 0; i < ROLLOUT_OPERATION_COUNT; i++)
+        CHECK(rollout_operation_find(str_from(rollout_operation_name((enum rollout_operation)i)),
+                                     &operation) &&
+              operation == i);
+    for (size_t i = 0; i < ROLLOUT_REFUSAL_COUNT; i++)
+        CHECK(rollout_refusal_find(str_from(rollout_refusal_name((enum rollout_refusal)i)),
+                                   &refusal) &&
+              refusal == i);
+    for (size_t i = 0; i < ROLLOUT_ARM_COUNT; i++)
+        CHECK(rollout_arm_name((enum rollout_arm)i)[0] != '\0');
+    for (size_t i = 0; i < HOLD_COUNT; i++)
+        CHECK(rollout_hold_name((enum rollout_hold)i)[0] != '\0');
+}
+
 /* ---- damage ---- */
 
 static void replaced(struct buf *out, str text, const char *from, const char *to)
@@ -321,6 +355,7 @@ static void damaged_checkpoints_are_refused(void)
         { "\"canary\":[5,5]", "\"canary\":[6,5]", "counts" },
         { "\"canary\":[5,5]", "\"canary\":[5,6]", "counts" },
         { "\"canary\":[5,5]", "\"canary\":[5,4]", "counts" },
+        { "\"canary\":[5,5]", "\"canary\":[4,5]", "counts" },
         { "\"canary\":[5,5]", "\"canary\":[5]", "counts" },
         { "\"control\":[0,0]", "\"control\":[1,0]", "counts" },
         { "\"blocks\":0", "\"blocks\":-1", "counts" },
@@ -353,6 +388,29 @@ static void damaged_checkpoints_are_refused(void)
     }
     buf_fini(&text);
     buf_fini(&bad);
+    rig_close(&rig);
+}
+
+static void a_checkpoint_belongs_to_its_specification(void)
+{
+    struct rollout out;
+    struct arena arena;
+    struct buf text = { 0 };
+    const char *what = "";
+    struct rig rig;
+
+    rig_open(&rig, NULL);
+    rig_operate(&rig, ROLLOUT_START);
+    arena_init(&arena, 1 << 20);
+    rollout_checkpoint(&rig.rollout, &text);
+    rig.spec.holdback++;
+    CHECK_ERR(rollout_restore(&out, &rig.spec, parsed(&arena, &text), NULL, 0, &what),
+              CALLER_BAD_REQUEST);
+    CHECK(strstr(what, "another specification") != NULL);
+    rig.spec.holdback--;
+    CHECK_ERR(rollout_restore(&out, &rig.spec, parsed(&arena, &text), NULL, 0, &what), OK);
+    arena_fini(&arena);
+    buf_fini(&text);
     rig_close(&rig);
 }
 
@@ -424,7 +482,8 @@ static void damaged_rows_are_refused(void)
     rig_close(&rig);
 }
 
-TESTS(TEST(rows_come_back), TEST(every_move_is_legal), TEST(a_rollout_restores_at_any_moment),
-      TEST(a_restart_does_not_advance_on_old_data), TEST(a_restart_forgets_no_harm),
-      TEST(a_long_downtime_does_not_count), TEST(damaged_checkpoints_are_refused),
+TESTS(TEST(rows_come_back), TEST(names_lead_back), TEST(every_move_is_legal),
+      TEST(a_rollout_restores_at_any_moment), TEST(a_restart_does_not_advance_on_old_data),
+      TEST(a_restart_forgets_no_harm), TEST(a_long_downtime_does_not_count),
+      TEST(damaged_checkpoints_are_refused), TEST(a_checkpoint_belongs_to_its_specification),
       TEST(rows_that_do_not_follow_are_refused), TEST(damaged_rows_are_refused))

@@ -182,4 +182,26 @@ __attribute__((unused)) static void rig_reach(struct rig *rig, size_t step)
     }
 }
 
+/* Brings a fresh rollout to a state by operations. */
+__attribute__((unused)) static void rig_bring(struct rig *rig, enum rollout_state state)
+{
+    static const enum rollout_operation paths[ROLLOUT_STATE_COUNT][3] = {
+        [ROLLOUT_DRAFT] = { ROLLOUT_TICK },
+        [ROLLOUT_RUNNING] = { ROLLOUT_START },
+        [ROLLOUT_PAUSED] = { ROLLOUT_START, ROLLOUT_PAUSE },
+        [ROLLOUT_BAKING] = { ROLLOUT_START, ROLLOUT_PROMOTE_FULL },
+        [ROLLOUT_COMPLETED] = { ROLLOUT_START, ROLLOUT_PROMOTE_FULL, ROLLOUT_PROMOTE },
+        [ROLLOUT_ABORTED] = { ROLLOUT_START, ROLLOUT_ABORT },
+        [ROLLOUT_SUPERSEDED] = { ROLLOUT_SUPERSEDE },
+    };
+
+    for (size_t i = 0; i < 3 && paths[state][i] != ROLLOUT_TICK; i++)
+        rig_operate(rig, paths[state][i]);
+    CHECK_INT(rig->rollout.place.state, state);
+}
+
+static const struct outcome rig_broken = {
+    .is_success = false, .is_error = true, .hrm_confidence = -1, .trm_confidence = -1, .cost = 1
+};
+
 #endif

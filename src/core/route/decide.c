@@ -77,7 +77,7 @@ static void question_apply(const struct route_model *model, const struct route_q
 {
     const struct learned_score *score = question->score;
 
-    if (!model || !score || !str_eq(c->strategy, STR("direct")))
+    if (!model || model->facts.n == 0 || !score || !str_eq(c->strategy, STR("direct")))
         return;
     bool is_weak = str_eq(c->model, model->facts.weak_model);
     if (!is_weak && !str_eq(c->model, model->facts.strong_model))

@@ -18,6 +18,11 @@ struct pair {
     double rho; /* 1 / step·change */
 };
 
+struct problem {
+    const struct logistic_task *task;
+    const struct logistic_cases *cases;
+};
+
 struct logistic_solver {
     double gradient[LOGISTIC_WEIGHTS];
     double direction[LOGISTIC_WEIGHTS];
@@ -82,9 +87,32 @@ static void row_add(const struct logistic_rows *rows, size_t row, double by, dou
         out[LOGISTIC_GRAMS + rows->grams[i]] += gram_by;
 }
 
-/* The objective; its gradient into `gradient`. */
-static double objective(const struct logistic_task *t, const double *weights, double *gradient)
+static double weight_of(const struct logistic_cases *cases, size_t row)
 {
+    return cases->weight ? cases->weight[row] : 1;
+}
+
+static double target_of(const struct problem *p, size_t row)
+{
+    if (p->cases->target)
+        return p->cases->target[row];
+    return p->task->is_positive[row] ? 1 : 0;
+}
+
+static double loss_of(const struct problem *p, size_t row, double log_odds)
+{
+    const double *target = p->cases->target;
+
+    if (!target)
+        return logistic_loss(log_odds, p->task->is_positive[row]);
+    return target[row] * logistic_loss(log_odds, true) +
+           (1 - target[row]) * logistic_loss(log_odds, false);
+}
+
+/* The objective; its gradient into `gradient`. */
+static double objective(const struct problem *p, const double *weights, double *gradient)
+{
+    const struct logistic_task *t = p->task;
     double loss = 0;
 
     gradient[0] = 0;
@@ -96,15 +124,17 @@ static double objective(const struct logistic_task *t, const double *weights, do
         size_t row = t->subset[k];
         double log_odds = t->offset[row] + logistic_sum(t->rows, row, weights);
         double probability = 1 / (1 + exp(-log_odds));
-        loss += logistic_loss(log_odds, t->is_positive[row]);
-        row_add(t->rows, row, probability - (t->is_positive[row] ? 1 : 0), gradient);
+        double weight = weight_of(p->cases, row);
+        loss += weight * loss_of(p, row, log_odds);
+        row_add(t->rows, row, weight * (probability - target_of(p, row)), gradient);
     }
     return loss;
 }
 
 /* The Hessian's diagonal at the offsets alone, where p(1 − p) is known without weights. */
-static void curvature_set(struct logistic_solver *s, const struct logistic_task *t)
+static void curvature_set(struct logistic_solver *s, const struct problem *problem)
 {
+    const struct logistic_task *t = problem->task;
     double *out = s->curvature;
 
     for (size_t j = 0; j < LOGISTIC_WEIGHTS; j++)
@@ -112,7 +142,8 @@ static void curvature_set(struct logistic_solver *s, const struct logistic_task 
     for (size_t k = 0; k < t->n; k++) {
         size_t row = t->subset[k];
         const float *dense = &t->rows->dense[row * ROUTE_DENSE];
-        double p = 1 / (1 + exp(-t->offset[row])), by = p * (1 - p);
+        double p = 1 / (1 + exp(-t->offset[row])),
+               by = weight_of(problem->cases, row) * p * (1 - p);
         double value = (double)t->rows->gram_value[row];
         out[0] += by;
         for (size_t i = 0; i < ROUTE_DENSE; i++)
@@ -147,15 +178,15 @@ static void direction_set(struct logistic_solver *s)
 }
 
 /* Halves the step until the objective falls enough (Armijo); false when it does not any more. */
-static bool line_search(struct logistic_solver *s, const struct logistic_task *t,
-                        const double *weights, double *value)
+static bool line_search(struct logistic_solver *s, const struct problem *p, const double *weights,
+                        double *value)
 {
     double slope = dot(s->gradient, s->direction), step = 1;
 
     for (int i = 0; slope < 0 && i < HALVINGS_MAX; i++, step /= 2) {
         for (size_t j = 0; j < LOGISTIC_WEIGHTS; j++)
             s->trial[j] = weights[j] + step * s->direction[j];
-        double trial = objective(t, s->trial, s->trial_gradient);
+        double trial = objective(p, s->trial, s->trial_gradient);
         if (trial <= *value + ARMIJO * step * slope) {
             *value = trial;
             return true;
@@ -187,16 +218,23 @@ static void trial_accept(struct logistic_solver *s, double *weights)
 int logistic_fit(struct logistic_solver *solver, const struct logistic_task *task,
                  double weights[LOGISTIC_WEIGHTS])
 {
-    double value = objective(task, weights, solver->gradient);
+    return logistic_fit_cases(solver, task, &(struct logistic_cases){ NULL, NULL }, weights);
+}
+
+int logistic_fit_cases(struct logistic_solver *solver, const struct logistic_task *task,
+                       const struct logistic_cases *cases, double weights[LOGISTIC_WEIGHTS])
+{
+    const struct problem problem = { task, cases };
+    double value = objective(&problem, weights, solver->gradient);
     int iterations = 0;
 
     solver->pair_count = 0;
     solver->next_pair = 0;
-    curvature_set(solver, task);
+    curvature_set(solver, &problem);
     while (iterations < ITERATIONS_MAX) {
         double before = value;
         direction_set(solver);
-        if (!line_search(solver, task, weights, &value))
+        if (!line_search(solver, &problem, weights, &value))
             break;
         trial_accept(solver, weights);
         iterations++;

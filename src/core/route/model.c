@@ -37,6 +37,11 @@ const struct route_facts *route_model_facts(const struct route_model *model)
     return &model->facts;
 }
 
+bool route_model_has_scorer(const struct route_model *model)
+{
+    return model->facts.n > 0;
+}
+
 size_t route_model_arms(const struct route_model *model, struct route_candidate *out, size_t max)
 {
     size_t n = 0;

@@ -107,6 +107,24 @@ static bool apgr_read(struct json facts, struct route_facts *out)
     return true;
 }
 
+/* Null where gain was never seen. */
+static bool gain_figure_read(const struct route_facts *facts, struct json value, double *out)
+{
+    if (facts->basis != ROUTE_FROM_PAIRS)
+        return json_is(value, JSON_NULL);
+    return finite_get(value, out);
+}
+
+static bool basis_read(struct reader *r, struct json value, enum route_basis *out)
+{
+    str name;
+
+    *out = json_exists(value) ? ROUTE_FROM_SIDES : ROUTE_FROM_PAIRS;
+    if (!json_exists(value) || (json_str(value, r->arena, &name) && str_eq(name, STR("sides"))))
+        return true;
+    return complain(r, "facts.basis must be \"sides\", or absent");
+}
+
 static bool facts_read(struct reader *r, struct json facts)
 {
     struct route_facts *out = &r->model->facts;
@@ -119,8 +137,10 @@ static bool facts_read(struct reader *r, struct json facts)
         !hash_get(facts, STR("data_hash"), &out->data_hash))
         return complain(r, "facts must hold n, holdout, folds, seed and data_hash");
     out->folds = (int)folds;
-    if (!finite_get(json_get(facts, STR("auc")), &out->auc) ||
-        !finite_get(json_get(facts, STR("ece")), &out->ece) || !apgr_read(facts, out))
+    if (!basis_read(r, json_get(facts, STR("basis")), &out->basis))
+        return false;
+    if (!gain_figure_read(out, json_get(facts, STR("auc")), &out->auc) ||
+        !gain_figure_read(out, json_get(facts, STR("ece")), &out->ece) || !apgr_read(facts, out))
         return complain(r, "facts must hold auc, ece, apgr, apgr_learned and apgr_domain_table");
     if (!text_get(r, facts, STR("scorer"), &scorer) ||
         !text_get(r, facts, STR("weak_model"), &out->weak_model) ||

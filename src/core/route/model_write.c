@@ -4,7 +4,7 @@
  *
  *     {"version": 1, "features_hash": "…",
  *      "facts": {"n", "holdout", "folds", "seed", "data_hash", "auc", "ece", "apgr", "apgr_learned", "apgr_domain_table",
- *                "scorer": "learned" | "domain_table", "weak_model", "strong_model"},
+ *                "scorer": "learned" | "domain_table", "weak_model", "strong_model", "basis": "sides"; absent: pairs},
  *      "intercept": [gain, weak],
  *      "dense": [{"name", "mean", "scale", "gain", "weak"}, …],
  *      "grams": {"gain": [4096 integers], "weak": [4096 integers]},
@@ -13,7 +13,8 @@
  *      "arms": [{"strategy", "model", "domain", "n", "right", "cost_n", "cost_mean_nano_usd", "latency_n", "latency_ms_mean"}],
  *      "confidence": the confidence table, or null}
  *
- * Weights are integers of 10^-5. An APGR that could not be measured is null, then all three are.
+ * Weights are integers of 10^-5. An APGR that could not be measured is null, then all three are. But from pairs, auc and ece
+ * are null.
  */
 #include "core/calibration/fit_json.h"
 #include "core/route/model.h"
@@ -49,14 +50,17 @@ static void facts_write(struct buf *out, const struct route_facts *facts)
     json_member_i64(out, "folds", facts->folds);
     hash_write(out, "seed", facts->seed);
     hash_write(out, "data_hash", facts->data_hash);
-    json_member_double(out, "auc", facts->auc);
-    json_member_double(out, "ece", facts->ece);
+    bool is_of_pairs = facts->basis == ROUTE_FROM_PAIRS;
+    figure_write(out, "auc", facts->auc, is_of_pairs);
+    figure_write(out, "ece", facts->ece, is_of_pairs);
     figure_write(out, "apgr", facts->apgr, facts->has_apgr);
     figure_write(out, "apgr_learned", facts->apgr_learned, facts->has_apgr);
     figure_write(out, "apgr_domain_table", facts->apgr_domain_table, facts->has_apgr);
     json_member_str(out, "scorer", facts->is_domain_table ? STR("domain_table") : STR("learned"));
     json_member_str(out, "weak_model", facts->weak_model);
     json_member_str(out, "strong_model", facts->strong_model);
+    if (!is_of_pairs)
+        json_member_str(out, "basis", STR("sides"));
     buf_add_char(out, '}');
 }
 

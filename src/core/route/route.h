@@ -88,16 +88,23 @@ NODISCARD enum err route_model_read(struct arena *arena, str text, const struct 
 /* The "confidence" member; NULL when the model has none. */
 const struct confidence_table *route_model_confidence(const struct route_model *model);
 
+/* What it was made from. */
+enum route_basis {
+    ROUTE_FROM_PAIRS, /* questions that both models answered */
+    ROUTE_FROM_SIDES /* questions that one of them answered: gain was never seen */
+};
 /* How it was trained and what it reached on held-out rows. */
 struct route_facts {
-    int64_t n; /* rows */
+    enum route_basis basis;
+    int64_t n; /* rows; 0: arms and confidences are all that there is */
     int64_t
         holdout; /* rows that were held out from what judged them: all of them, in turn, when cross-validated */
     int folds;
     uint64_t seed;
     uint64_t data_hash; /* of the rows in their order */
-    double auc; /* of the chosen score for gain; .5 without a gain or without its opposite */
-    double ece; /* of the calibrated gain */
+    double
+        auc; /* of the chosen score for gain; .5 without a gain or without its opposite; 0 but from pairs */
+    double ece; /* of the calibrated gain; 0 but from pairs */
     bool
         has_apgr; /* the strong model was right more often, so that there is something to recover; else 0, 0, 0 */
     double apgr; /* of the scorer that was chosen: the larger of the two, so a little optimistic */
@@ -109,6 +116,8 @@ struct route_facts {
     str strong_model;
 };
 const struct route_facts *route_model_facts(const struct route_model *model);
+/* Without one, arms are all that it knows: its score says nothing, and decisions do without. */
+bool route_model_has_scorer(const struct route_model *model);
 
 /* ---- the learned scorer ---- */
 enum route_reason_kind {

@@ -11,6 +11,9 @@
  * the choice of the L2 weight, and calibration. Only the choice between the two is made on the figures that are reported,
  * so that the chosen one's is a little optimistic; both are there to be compared. Rows of one id are in one fold.
  *
+ * A log has questions that only one of the two answered; route_train_sides() learns from those, with what it must assume
+ * written there.
+ *
  * May include: base, core/json, core/stats, core/calibration.
  */
 #ifndef WEIR_CORE_ROUTE_ROUTE_TRAIN_H
@@ -24,7 +27,25 @@
 #define ROUTE_FOLDS_MIN 2
 #define ROUTE_FOLDS_MAX 20
 
-/* One question, answered by both. */
+/* Who answered a question. */
+enum route_side { ROUTE_SIDE_WEAK, ROUTE_SIDE_STRONG, ROUTE_SIDE_BOTH };
+#define ROUTE_SIDES 2
+
+/* A question's features as a log keeps them; its text is gone. */
+struct route_kept {
+    float dense[ROUTE_DENSE];
+    uint16_t gram_count; /* <= ROUTE_GRAMS_MAX */
+    const uint16_t *grams; /* buckets, < ROUTE_GRAMS, none twice */
+};
+/* What only a log knows of a row. */
+struct route_log {
+    struct route_kept kept; /* instead of the prompt */
+    enum route_side side; /* that answered: what the other would have said is not known */
+    double propensity; /* with which this side was chosen, (0, 1]; not above 0: not known */
+    bool is_audited; /* the strong model was asked as well, afterwards */
+    bool is_same; /* and gave the same answer */
+};
+/* One question, answered by both, or in a log by one. */
 struct route_row {
     str id; /* rows of one question have one id */
     str domain; /* may be empty */
@@ -33,6 +54,8 @@ struct route_row {
     bool strong_right;
     nano_usd weak_cost; /* COST_UNPRICED: not known */
     nano_usd strong_cost;
+    const struct route_log
+        *log; /* for route_train_sides() only; then of the two above, that of its side counts */
 };
 /* One answer of any strategy on any model: what the arms and the calibration of confidence are made of. */
 struct route_run {
@@ -45,7 +68,8 @@ struct route_run {
     double raw_confidence; /* [0, 1]; negative: none */
 };
 struct route_training {
-    const struct route_row *rows; /* ROUTE_TRAIN_ROWS_MIN..ROUTE_TRAIN_ROWS_MAX */
+    const struct route_row
+        *rows; /* ROUTE_TRAIN_ROWS_MIN..ROUTE_TRAIN_ROWS_MAX, or none when there are runs */
     size_t row_count;
     const struct route_run *runs; /* may be none */
     size_t run_count;
@@ -84,10 +108,58 @@ struct route_train_report {
     double lambda_weak;
 };
 
-/* Model and report; everything lives in the arena (about 4 KiB a row and 20 MiB besides). CALLER_BAD_REQUEST for too few or
- * too many rows, or folds out of range; rows in another order are other folds. */
+/* Model and report; everything lives in the arena (about 4 KiB a row and 1 MiB besides). Without rows the model knows arms
+ * and confidences only: its facts.n is 0, and the report is empty. CALLER_BAD_REQUEST for too few or too many rows, or folds
+ * out of range. */
 NODISCARD enum err route_train(struct arena *arena, const struct route_training *training,
                                const struct route_train_options *options,
                                const struct route_model **out, struct route_train_report *report);
+
+/* ---- from a log ---- */
+
+/* A choice that was less likely counts as if it had been made with this probability: no row weighs more than its inverse. */
+#define ROUTE_PROPENSITY_MIN 0.02
+
+struct route_side_report {
+    int64_t n; /* rows */
+    int64_t right;
+    double effective_n; /* (Σ w)² / Σ w² of their weights */
+    double rate; /* P(right) over the whole traffic: weighted */
+    double auroc; /* of P(right | question), held out, on the rows as they were logged */
+    double ece;
+};
+struct route_sides_report {
+    struct route_side_report sides[ROUTE_SIDES];
+    int64_t propensities_known; /* rows */
+    int64_t propensities_clipped; /* of them: below ROUTE_PROPENSITY_MIN */
+    int64_t agreement_n; /* audited right answers of the weak model */
+    bool has_agreement; /* they are enough, and gain is made from their agreement */
+    double agreement; /* P(the strong model says the same | the weak one is right); else 0 */
+    int64_t apgr_rows[ROUTE_SIDES]; /* that were chosen with a known probability below 1 */
+    bool has_apgr; /* they are enough, and the strong model was right more often in them */
+    struct interval apgr_learned; /* held out, by inverse propensity; a point without rounds */
+    struct interval apgr_domain_table;
+    struct interval apgr_over_domain_table;
+    double lambda[ROUTE_SIDES];
+};
+/*
+ * From rows with a log, at least ROUTE_TRAIN_ROWS_MIN of each side: a logistic regression for each side, P(weak right | x)
+ * and P(strong right | x), each row weighted by the inverse of its propensity (Horvitz and Thompson 1952), 1 where that is
+ * not known, so that a choice made by what the features do not show does not distort them. Gain was never seen:
+ *
+ *     P(gain | x) = P(strong right | x) · (1 − P(weak right | x))        weak and strong independent given x; or, with
+ *     P(gain | x) = P(strong right | x) − P(weak right | x) · a          a = P(same answer | weak right) from audits,
+ *
+ * taken as one number for all questions: equal right answers are right together, so that what both get right is known. The
+ * heads of the model are fitted to these two functions, and its table of domains holds their expected counts.
+ *
+ * AUC and calibration error of gain cannot be measured; APGR can, where there was exploration: the chosen side's answers,
+ * weighted, are what a policy would have got that chooses so. CALLER_BAD_REQUEST as above. Arms and confidences are
+ * made as by route_train(), which also makes a model of them alone.
+ */
+NODISCARD enum err route_train_sides(struct arena *arena, const struct route_training *training,
+                                     const struct route_train_options *options,
+                                     const struct route_model **out,
+                                     struct route_sides_report *report);
 
 #endif

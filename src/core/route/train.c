@@ -157,10 +157,10 @@ static void facts_set(struct train *t, const struct route_train_report *report,
                                  .strong_model = arena_str(t->arena, t->options->strong_model) };
 }
 
-static enum err confidence_make(struct train *t, struct route_model *model)
+enum err train_confidence(struct arena *arena, const struct route_training *data, uint64_t seed,
+                          struct route_model *model)
 {
-    const struct route_training *data = t->data;
-    struct confidence_row *rows = ARENA_ARRAY(t->arena, data->run_count, struct confidence_row);
+    struct confidence_row *rows = ARENA_ARRAY(arena, data->run_count, struct confidence_row);
     size_t n = 0;
 
     if (!rows)
@@ -174,7 +174,7 @@ static enum err confidence_make(struct train *t, struct route_model *model)
     }
     if (n < CONFIDENCE_LABELS_MIN)
         return OK;
-    return confidence_table_make(t->arena, rows, n, t->options->seed, &model->confidence);
+    return confidence_table_make(arena, rows, n, seed, &model->confidence);
 }
 
 static enum err heads_make(struct train *t, const struct cross *gain,
@@ -220,7 +220,40 @@ static enum err model_make(struct train *t, struct route_train_report *report,
         e = heads_make(t, &gain, report, model);
     if (e == OK)
         e = train_arms(t->arena, t->data, model);
-    return e == OK ? confidence_make(t, model) : e;
+    return e == OK ? train_confidence(t->arena, t->data, t->options->seed, model) : e;
+}
+
+/* Nothing to route between: the model knows arms and confidences, and of questions nothing. */
+static enum err runs_only_make(struct train *t, struct route_model *model)
+{
+    struct domain_row *root = ARENA_NEW(t->arena, struct domain_row);
+
+    if (!root)
+        return WEIR_NO_MEMORY;
+    for (size_t i = 0; i < ROUTE_DENSE; i++)
+        model->feature_scale[i] = 1;
+    model->domains = (struct domain_table){ root, 1 };
+    domain_rates_set(&model->domains);
+    model->facts =
+        (struct route_facts){ .seed = t->options->seed,
+                              .folds = (int)t->folds,
+                              .data_hash = data_hash(t->data),
+                              .auc = 0.5,
+                              .is_domain_table = true,
+                              .weak_model = arena_str(t->arena, t->options->weak_model),
+                              .strong_model = arena_str(t->arena, t->options->strong_model) };
+    enum err e = train_arms(t->arena, t->data, model);
+    return e == OK ? train_confidence(t->arena, t->data, t->options->seed, model) : e;
+}
+
+static bool is_trainable(const struct route_training *training,
+                         const struct route_train_options *options)
+{
+    size_t n = training->row_count;
+    bool has_rows = n >= ROUTE_TRAIN_ROWS_MIN && n <= ROUTE_TRAIN_ROWS_MAX;
+
+    return options->folds >= ROUTE_FOLDS_MIN && options->folds <= ROUTE_FOLDS_MAX &&
+           (has_rows || (n == 0 && training->run_count > 0));
 }
 
 enum err route_train(struct arena *arena, const struct route_training *training,
@@ -231,18 +264,19 @@ enum err route_train(struct arena *arena, const struct route_training *training,
     struct train t = {
         .arena = arena, .data = training, .options = options, .n = n, .folds = folds
     };
-    struct route_train_report found = { .lambda = INFINITY };
+    struct route_train_report found = { .lambda = INFINITY, .lambda_weak = INFINITY };
+    enum err e = OK;
 
-    if (n < ROUTE_TRAIN_ROWS_MIN || n > ROUTE_TRAIN_ROWS_MAX || options->folds < ROUTE_FOLDS_MIN ||
-        options->folds > ROUTE_FOLDS_MAX)
+    if (!is_trainable(training, options))
         return CALLER_BAD_REQUEST;
     struct route_model *model = ARENA_NEW(arena, struct route_model);
     if (!model)
         return WEIR_NO_MEMORY;
     t.total = (int)(folds * (folds + 1) / 2 + folds + 2);
-    enum err e = train_data_read(&t);
+    if (n > 0)
+        e = train_data_read(&t);
     if (e == OK)
-        e = model_make(&t, &found, model);
+        e = n > 0 ? model_make(&t, &found, model) : runs_only_make(&t, model);
     if (e == OK && arena_failed(arena))
         e = WEIR_NO_MEMORY;
     if (e != OK)

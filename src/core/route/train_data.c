@@ -119,6 +119,18 @@ static int dealt_cmp(const void *a, const void *b)
     return order != 0 ? order : str_cmp(left->id, right->id);
 }
 
+static bool logged_right(const struct route_row *row)
+{
+    return row->log->side == ROUTE_SIDE_STRONG ? row->strong_right : row->weak_right;
+}
+
+static int outcome_of(const struct route_row *row)
+{
+    if (row->log)
+        return (int)row->log->side * 2 + logged_right(row);
+    return row->weak_right * 2 + row->strong_right;
+}
+
 /* Rows of one id become one card; every row gets the number of its question. */
 static size_t questions_number(struct train *t, struct dealt *cards)
 {
@@ -127,7 +139,7 @@ static size_t questions_number(struct train *t, struct dealt *cards)
     for (size_t i = 0; i < t->n; i++) {
         const struct route_row *row = &t->data->rows[i];
         cards[i] = (struct dealt){ .domain = row->domain,
-                                   .outcome = row->weak_right * 2 + row->strong_right,
+                                   .outcome = outcome_of(row),
                                    .order = rng_mix(t->options->seed ^ str_hash(row->id)),
                                    .id = row->id,
                                    .row = (uint32_t)i };
@@ -183,10 +195,27 @@ static size_t grams_at_most(const struct train *t)
 
     /* A word takes at least two bytes, the last one. */
     for (size_t i = 0; i < t->n; i++) {
-        size_t len = t->data->rows[i].prompt.len + 1;
+        const struct route_log *log = t->data->rows[i].log;
+        size_t len = log ? log->kept.gram_count : t->data->rows[i].prompt.len + 1;
         total += len < ROUTE_GRAMS_MAX ? len : ROUTE_GRAMS_MAX;
     }
     return total;
+}
+
+static void row_features(const struct route_row *row, struct route_features *out)
+{
+    const struct route_context context = { .turns = 0 };
+
+    if (!row->log) {
+        route_features_read(out, row->prompt, &context);
+        return;
+    }
+    const struct route_kept *kept = &row->log->kept;
+    assert(kept->gram_count <= ROUTE_GRAMS_MAX);
+    memcpy(out->dense, kept->dense, sizeof(out->dense));
+    out->gram_count = kept->gram_count;
+    for (size_t k = 0; k < kept->gram_count; k++)
+        out->grams[k] = (struct route_gram){ .bucket = kept->grams[k] };
 }
 
 static enum err features_read(struct train *t)
@@ -197,13 +226,12 @@ static enum err features_read(struct train *t)
     uint16_t *grams = ARENA_ARRAY(t->arena, grams_at_most(t) + 1, uint16_t);
     float *values = ARENA_ARRAY(t->arena, t->n, float);
     struct route_features *f = ARENA_NEW(t->arena, struct route_features);
-    const struct route_context context = { .turns = 0 };
     uint32_t end = 0;
 
     if (arena_failed(t->arena))
         return WEIR_NO_MEMORY;
     for (size_t i = 0; i < t->n; i++) {
-        route_features_read(f, t->data->rows[i].prompt, &context);
+        row_features(&t->data->rows[i], f);
         memcpy(&dense[i * ROUTE_DENSE], f->dense, sizeof(f->dense));
         for (size_t k = 0; k < f->gram_count; k++)
             grams[end++] = f->grams[k].bucket;
@@ -247,6 +275,7 @@ static enum err domains_collect(struct train *t)
     t->part = (struct domain_table){ ARENA_ARRAY(t->arena, count, struct domain_row), count };
     t->domain = ARENA_ARRAY(t->arena, t->n, uint32_t);
     t->domain_above = ARENA_ARRAY(t->arena, count, uint32_t);
+    t->sums = ARENA_ARRAY(t->arena, count, struct domain_sums);
     if (arena_failed(t->arena))
         return WEIR_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
@@ -289,8 +318,39 @@ static void domains_count(const struct train *t, size_t subset_count, struct dom
     domain_rates_set(out);
 }
 
+/* domain_rates_set() for weights: the same half a label each way at the root, the same pull to the domain above. */
+static void logged_offsets(struct train *t, size_t subset_count)
+{
+    for (size_t i = 0; i < t->domains.count; i++)
+        t->sums[i] = (struct domain_sums){ 0 };
+    for (size_t k = 0; k < subset_count; k++) {
+        size_t row = t->subset[k];
+        struct domain_sums *sums = &t->sums[t->domain[row]];
+        sums->weight += t->weight[row];
+        sums->right += t->labels[HEAD_WEAK][row] ? t->weight[row] : 0;
+    }
+    for (size_t i = t->domains.count; i-- > 1;) {
+        t->sums[t->domain_above[i]].weight += t->sums[i].weight;
+        t->sums[t->domain_above[i]].right += t->sums[i].right;
+    }
+    for (size_t i = 0; i < t->domains.count; i++) {
+        struct domain_sums *s = &t->sums[i];
+        double above = i > 0 ? t->sums[t->domain_above[i]].rate : 0.5;
+        double pull = i > 0 ? SHRINK_LABELS : 1;
+        s->rate = (s->right + pull * above) / (s->weight + pull);
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        double rate = t->sums[t->domain[i]].rate;
+        t->offset[i] = log(rate / (1 - rate));
+    }
+}
+
 void train_offsets(struct train *t, size_t subset_count, enum head head)
 {
+    if (t->weight) {
+        logged_offsets(t, subset_count);
+        return;
+    }
     domains_count(t, subset_count, &t->part);
     for (size_t i = 0; i < t->n; i++)
         t->offset[i] = t->part.rows[t->domain[i]].log_odds[head];
@@ -301,7 +361,7 @@ size_t train_subset(struct train *t, size_t a, size_t b)
     size_t count = 0;
 
     for (size_t i = 0; i < t->n; i++)
-        if (t->fold[i] != a && t->fold[i] != b)
+        if (t->fold[i] != a && t->fold[i] != b && (!t->weight || t->weight[i] > 0))
             t->subset[count++] = (uint32_t)i;
     return count;
 }
@@ -333,8 +393,9 @@ enum err train_data_read(struct train *t)
         return e;
     for (size_t i = 0; i < t->n; i++) {
         const struct route_row *row = &t->data->rows[i];
-        t->labels[HEAD_GAIN][i] = row->strong_right && !row->weak_right;
-        t->labels[HEAD_WEAK][i] = row->weak_right;
+        t->labels[HEAD_GAIN][i] =
+            row->log ? logged_right(row) : row->strong_right && !row->weak_right;
+        t->labels[HEAD_WEAK][i] = row->log ? logged_right(row) : row->weak_right;
     }
     domains_count(t, train_subset(t, t->folds, t->folds), &t->domains);
     return OK;

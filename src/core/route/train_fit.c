@@ -24,7 +24,7 @@ double cross_at(const struct train *t, const struct cross *c, size_t lambda, siz
     return c->out_of_fold[cross_index(t, lambda, row, other)];
 }
 
-static void progress(struct train *t)
+void train_progress(struct train *t)
 {
     t->done++;
     if (t->options->on_progress)
@@ -42,11 +42,18 @@ static void path_step(struct train *t, enum head head, size_t subset_count, size
                                         .lambda = train_lambdas[lambda] };
 
     if (lambda > 0) {
-        logistic_fit(t->solver, &task, t->weights);
+        logistic_fit_cases(t->solver, &task, &(struct logistic_cases){ .weight = t->weight },
+                           t->weights);
         return;
     }
     for (size_t j = 0; j < LOGISTIC_WEIGHTS; j++)
         t->weights[j] = 0;
+}
+
+void train_path(struct train *t, enum head head, size_t subset_count, size_t lambda)
+{
+    for (size_t step = 0; step <= lambda; step++)
+        path_step(t, head, subset_count, step);
 }
 
 /* All lambdas without the folds a and b, judged on both. */
@@ -65,7 +72,7 @@ static void path_run(struct train *t, enum head head, size_t a, size_t b, struct
                 t->offset[i] + logistic_sum(&t->features, i, t->weights);
         }
     }
-    progress(t);
+    train_progress(t);
 }
 
 /* The lambda of the least loss on rows outside `fold`, by models that have not seen it; `folds`: on all rows. Ties go to
@@ -81,7 +88,8 @@ static size_t lambda_choose(const struct train *t, const struct cross *c, enum h
         for (size_t i = 0; i < t->n; i++) {
             size_t other = fold == t->folds ? t->fold[i] : fold;
             if (t->fold[i] != fold)
-                loss += logistic_loss(cross_at(t, c, lambda, i, other), t->labels[head][i]);
+                loss += (t->weight ? t->weight[i] : 1) *
+                        logistic_loss(cross_at(t, c, lambda, i, other), t->labels[head][i]);
         }
         if (loss < least) {
             least = loss;
@@ -234,19 +242,23 @@ static double kept(double weight)
     return weight_rounded(weight) * WEIGHT_UNIT;
 }
 
+void train_keep(const struct train *t, enum head head, struct route_model *model)
+{
+    model->intercept[head] = kept(t->weights[0]);
+    for (size_t i = 0; i < ROUTE_DENSE; i++)
+        model->dense[head][i] = kept(t->weights[LOGISTIC_DENSE + i]);
+    for (size_t i = 0; i < ROUTE_GRAMS; i++)
+        model->grams[i][head] = (float)kept(t->weights[LOGISTIC_GRAMS + i]);
+}
+
 enum err train_head(struct train *t, enum head head, const struct cross *c, size_t lambda,
                     struct route_model *model)
 {
     size_t subset_count = train_subset(t, t->folds, t->folds);
 
     train_offsets(t, subset_count, head);
-    for (size_t step = 0; step <= lambda; step++)
-        path_step(t, head, subset_count, step);
-    model->intercept[head] = kept(t->weights[0]);
-    for (size_t i = 0; i < ROUTE_DENSE; i++)
-        model->dense[head][i] = kept(t->weights[LOGISTIC_DENSE + i]);
-    for (size_t i = 0; i < ROUTE_GRAMS; i++)
-        model->grams[i][head] = (float)kept(t->weights[LOGISTIC_GRAMS + i]);
-    progress(t);
+    train_path(t, head, subset_count, lambda);
+    train_keep(t, head, model);
+    train_progress(t);
     return calibration_fit(t, c, head, lambda, t->folds, &model->calibration[head]);
 }

@@ -411,6 +411,34 @@ static void runs_become_arms_and_a_calibration(void)
     arena_fini(&w.arena);
 }
 
+static void runs_alone_make_arms_and_confidence(void)
+{
+    world_open(84);
+    for (size_t i = 0; i < 100; i++)
+        w.runs[w.run_count++] =
+            (struct route_run){ STR("d"), STR("cascade"), STR("mini"), i % 4 > 0, 50, -1, 0.9 };
+    REQUIRE(train_now() == OK);
+    CHECK_INT(route_model_facts(w.model)->n, 0);
+    CHECK_INT(w.model->arm_count, 2);
+    CHECK_INT(confidence_table_count(route_model_confidence(w.model)), 3);
+    const struct learned_score score = { .gain = 0.9, .weak_success = 0.01 };
+    const struct route_candidate candidate = { STR("direct"), STR("mini"), 10 };
+    struct route_decision d;
+    route_decide(w.model, &(struct route_question){ STR("d"), &score }, &candidate, 1,
+                 &(struct route_options){ .value_nano_usd = 1 }, NULL, &d);
+    CHECK_INT(d.estimates[0].ground,
+              ROUTE_GROUND_PRIOR); /* a score that nobody trained says nothing */
+    struct buf text = { 0 };
+    const struct route_model *again = NULL;
+    str what = STR("");
+    route_model_write(w.model, &text);
+    CHECK_ERR(route_model_read(&w.arena, buf_str(&text), &again, &what), OK);
+    buf_fini(&text);
+    w.run_count = 0;
+    CHECK_ERR(train_now(), CALLER_BAD_REQUEST);
+    arena_fini(&w.arena);
+}
+
 /* Hundreds of domains: the rare ones count for what is above them. */
 static void rare_domains_give_way(void)
 {
@@ -513,5 +541,5 @@ TESTS(TEST(a_signal_in_the_words_is_found), TEST(a_signal_in_the_domain_needs_no
       TEST(folds_have_their_share_of_every_outcome),
       TEST(without_gains_there_is_a_model_all_the_same), TEST(a_table_has_no_weights),
       TEST(the_same_seed_makes_the_same_file), TEST(the_file_scores_as_the_trained_model),
-      TEST(runs_become_arms_and_a_calibration), TEST(rare_domains_give_way),
-      TEST(many_arms_keep_their_totals), TEST(limits))
+      TEST(runs_become_arms_and_a_calibration), TEST(runs_alone_make_arms_and_confidence),
+      TEST(rare_domains_give_way), TEST(many_arms_keep_their_totals), TEST(limits))

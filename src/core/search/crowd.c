@@ -43,7 +43,7 @@ struct crowd {
     uint32_t piece[PIECES]; /* offsets into the pool */
     uint32_t
         end[CELLS + 1]; /* positions behind each cell, which begins where the one before ends */
-    float scale[OCTAVES]; /* student: the largest seen in the octave since it was empty */
+    uint8_t scale[CELLS]; /* student: code of the largest seen in the cell since it was empty */
     uint64_t generated_sum, generated_square;
     uint32_t
         octave; /* of the last draw's winner: it is looked at first, to have a good draw early */
@@ -102,8 +102,24 @@ static void bounds_make(struct crowds *all, const struct search_config *c)
         }
 }
 
-static struct posterior bound_of(const struct search_tree *t, const struct crowd *c,
-                                 uint32_t octave, uint32_t cell)
+/* A scale in eight bits, an eighth of a power of two apart, rounded up: 2^-24 to 2^8, below which the limits
+ * of the prior keep it. */
+static uint8_t scale_code(double scale)
+{
+    int exponent, code;
+    double part = frexp(scale, &exponent); /* in [1/2, 1) */
+
+    code = 8 * (exponent + 23) + (int)ceil((part - 0.5) * 16);
+    return (uint8_t)(code < 0 ? 0 : code > 255 ? 255 : code);
+}
+
+static double scale_of(uint8_t code)
+{
+    return ldexp(0.5 + code % 8 / 16.0, code / 8 - 23);
+}
+
+/* The bound of a cell's members, given the code of their scales'. */
+static struct posterior bound_of(const struct search_tree *t, uint32_t cell, uint8_t scale)
 {
     const struct bound *b = &t->crowds->bounds[cell];
 
@@ -113,9 +129,21 @@ static struct posterior bound_of(const struct search_tree *t, const struct crowd
         };
     return (struct posterior){ .kind = POSTERIOR_STUDENT,
                                .location = b->first,
-                               .scale = (double)c->scale[octave],
+                               .scale = scale_of(scale),
                                .freedom = b->second,
                                .log_beta = b->log_beta };
+}
+
+/* The bound of a cell and of all after it in its octave. */
+static struct posterior rest_bound(const struct search_tree *t, const struct crowd *c,
+                                   uint32_t octave, uint32_t cell)
+{
+    uint32_t end = octaves[octave].first + octaves[octave].levels;
+    uint8_t scale = 0;
+
+    for (uint32_t i = cell; t->square && i < end; i++)
+        scale = c->scale[i] > scale ? c->scale[i] : scale;
+    return bound_of(t, cell, scale);
 }
 
 /* The chance that a belief below the bound beats x, at most. Of two t, that of the larger scale and the lesser freedom
@@ -252,14 +280,14 @@ static void member_move(struct search_tree *t, struct crowd *c, uint32_t child, 
     }
 }
 
-/* The scale's bound grows with the octave's members and starts anew with the first one. */
-static void scale_stretch(const struct search_tree *t, struct crowd *c, uint32_t child)
+/* The scale's bound grows with the cell's members and starts anew with the first one. */
+static void scale_stretch(const struct search_tree *t, struct crowd *c, uint32_t cell,
+                          uint32_t child)
 {
-    uint32_t octave = octave_of(t->visits[child]), start;
-    float scale = (float)(node_posterior(t, child).scale * (1 + 1e-6));
+    uint8_t code = scale_code(node_posterior(t, child).scale);
 
-    if (octave_size(c, octave, &start) == 1 || scale > c->scale[octave])
-        c->scale[octave] = scale;
+    if (c->end[cell] - cell_start(c, cell) == 1 || code > c->scale[cell])
+        c->scale[cell] = code;
 }
 
 void crowd_update(struct search_tree *t, uint32_t state, uint32_t child)
@@ -269,7 +297,7 @@ void crowd_update(struct search_tree *t, uint32_t state, uint32_t child)
 
     member_move(t, c, child, cell_at(c, t->next[child]), cell);
     if (cell != CELL_DEAD && t->square)
-        scale_stretch(t, c, child);
+        scale_stretch(t, c, cell, child);
 }
 
 void crowd_add(struct search_tree *t, uint32_t state, uint32_t child)
@@ -344,7 +372,7 @@ static double tail_of(double log_u)
 /* What an octave's cells have in common while they are drawn from. */
 struct drawing {
     uint32_t octave;
-    struct posterior bound; /* of the cell at hand and those below */
+    struct posterior bound;
     double chance; /* of the bound, to beat the best */
 };
 
@@ -354,6 +382,10 @@ static void draw_cell(struct search_tree *t, const struct crowd *c, struct drawi
 {
     uint32_t start = cell_start(c, cell), size = c->end[cell] - start;
 
+    if (t->square) { /* the cell's own scale may be smaller than the rest's */
+        d->bound = bound_of(t, cell, c->scale[cell]);
+        d->chance = chance_max(&d->bound, d->octave, best->draw);
+    }
     for (uint32_t k = 0; k < size; k++) {
         double tail = tail_of(log_u);
         if (tail >= d->chance)
@@ -384,7 +416,7 @@ static void draw_octave(struct search_tree *t, const struct crowd *c, uint32_t o
         if (size == 0)
             continue;
         double tail = tail_of(log_u);
-        d.bound = bound_of(t, c, octave, cell);
+        d.bound = rest_bound(t, c, octave, cell);
         if (posterior_tail_chernoff(&d.bound, best->draw) <= tail)
             return;
         d.chance = chance_max(&d.bound, octave, best->draw);
@@ -396,6 +428,15 @@ static void draw_octave(struct search_tree *t, const struct crowd *c, uint32_t o
         if (is_here && left > 0)
             log_u = log_greatest(&t->rng, log_u, left);
     }
+}
+
+double crowd_chance_max(const struct search_tree *t, uint32_t state, uint32_t child, double x)
+{
+    const struct crowd *c = crowd_of(t, state);
+    uint32_t octave = octave_of(t->visits[child]), cell = cell_at(c, t->next[child]);
+    const struct posterior bound = rest_bound(t, c, octave, cell);
+
+    return chance_max(&bound, octave, x);
 }
 
 uint32_t adaptive_child_crowd(struct search_tree *t, uint32_t state)

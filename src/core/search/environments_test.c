@@ -441,6 +441,29 @@ static void the_synthetic_optimum_is_found(void)
     CHECK(regret < early_regret / 2);
 }
 
+/* When nodes run out, leaves are rolled out again and again. */
+static void a_full_tree_goes_on_rolling_out(void)
+{
+    struct search_config c = search_config_default();
+    uint32_t rolled_out = 0;
+    struct synthetic s;
+    struct arena arena;
+
+    c.nodes_max = 12; /* the root and two expansions of five, not three */
+    struct search_tree *t = tree_open(&arena, &c);
+    REQUIRE(t && synthetic_init(&s, &(struct synthetic_options){ 5, 6, 1 }) == OK);
+    CHECK_ERR(search_run(t, &s.env, &s.root, 2000), OK);
+    CHECK_INT(search_node_count(t), 11);
+    CHECK_INT(search_node_at(t, SEARCH_ROOT).visits, 2000);
+    for (uint32_t n = 0; n < 11; n++) {
+        const struct search_node x = search_node_at(t, n);
+        CHECK(!x.is_closed || x.child_count == 5);
+        rolled_out += x.child_count == 0 && x.visits > 20 && fabs(x.mean - x.own_value) > 1e-6;
+    }
+    CHECK_INT(rolled_out, 9);
+    arena_fini(&arena);
+}
+
 /* Adaptive branching over the same environments: every action once, values from rollouts. */
 static void adaptive_runs_exhaust_a_small_tree(void)
 {
@@ -462,9 +485,20 @@ static void adaptive_runs_exhaust_a_small_tree(void)
     }
 }
 
-static void the_synthetic_tree_refuses(void)
+static void the_synthetic_tree_scales_and_refuses(void)
 {
     struct synthetic s;
+    double value = -1;
+
+    REQUIRE(synthetic_init(&s, &(struct synthetic_options){ 2, 3, 1 }) == OK);
+    struct synthetic_state x = s.root;
+    for (int i = 0; i < 3; i++) {
+        CHECK(!s.env.terminal(&s.env, &x, &value));
+        s.env.apply(&s.env, &x, 1);
+    }
+    CHECK(s.env.terminal(&s.env, &x, &value));
+    CHECK_NEAR(value, x.sum / 3, 1e-15);
+    CHECK(x.sum > 0 && x.sum < 3);
 
     CHECK_ERR(synthetic_init(&s, &(struct synthetic_options){ 0, 3, 1 }), CALLER_BAD_REQUEST);
     CHECK_ERR(synthetic_init(&s, &(struct synthetic_options){ 2, 0, 1 }), CALLER_BAD_REQUEST);
@@ -497,5 +531,6 @@ TESTS(TEST(game24_is_exact), TEST(game24_refuses_and_prints), TEST(game24_is_sol
       TEST(game24_duplicates_are_merged), TEST(jobshop_finds_the_shortest_schedule),
       TEST(jobshop_scales_and_refuses), TEST(tictactoe_never_loses),
       TEST(tictactoe_takes_a_win_and_stops_one), TEST(tictactoe_scores_for_the_roots_mover),
-      TEST(the_synthetic_optimum_is_found), TEST(adaptive_runs_exhaust_a_small_tree),
-      TEST(the_synthetic_tree_refuses), TEST(an_end_as_the_root_is_just_valued))
+      TEST(the_synthetic_optimum_is_found), TEST(a_full_tree_goes_on_rolling_out),
+      TEST(adaptive_runs_exhaust_a_small_tree), TEST(the_synthetic_tree_scales_and_refuses),
+      TEST(an_end_as_the_root_is_just_valued))

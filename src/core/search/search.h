@@ -73,7 +73,7 @@ struct search_config {
     struct {
         double beta_a, beta_b; /* > 0; ½, ½ is Jeffreys' */
         double mean, mean_weight; /* [0, 1], > 0 */
-        double variance, variance_weight; /* > 0, >= 1 */
+        double variance, variance_weight; /* > 0 and <= 100, >= 1 */
     } prior;
     /* NULL, or where every ask, tell and drop is recorded for search_replay(); the caller's. */
     struct buf *log;
@@ -221,8 +221,8 @@ struct search_env {
 /* Runs whole simulations from the root, whose state must be the same in every call; goes on where the
  * last call stopped. The tree's tags are the actions. A leaf is rolled out when first reached and gets
  * its children when reached again; ab adds the next action's child and rolls that out. May run while
- * tickets are open. Fewer simulations only when nothing is left (ab). CALLER_BAD_REQUEST for a state size
- * or a value out of range. */
+ * tickets are open. Fewer simulations only when nothing is left, or nothing but what open tickets hold
+ * (ab). CALLER_BAD_REQUEST for a state size or a value out of range. */
 NODISCARD enum err search_run(struct search_tree *t, const struct search_env *env, const void *root,
                               uint64_t simulations);
 

@@ -37,17 +37,16 @@ static void tell(struct world *w, uint32_t at, enum act act, unsigned amount)
     CHECK(world_tell(w, at, &result));
 }
 
-static void act(struct world *w, uint8_t byte)
+/* False when nothing is left to do. */
+static bool act(struct world *w, uint8_t byte)
 {
     const struct search_result wrong = { .value = 1.5 };
     uint32_t at = w->open_count > 0 ? (byte >> 4) % w->open_count : 0;
     enum act what = (enum act)(byte & 7);
     uint64_t hash;
 
-    if (what == ACT_ASK || what > ACT_WRONG || w->open_count == 0) {
-        world_ask(w);
-        return;
-    }
+    if (what == ACT_ASK || what > ACT_WRONG || w->open_count == 0)
+        return world_ask(w) || w->open_count > 0;
     switch (what) {
     case ACT_TELL_VALUE:
     case ACT_TELL_CHILDREN:
@@ -66,6 +65,7 @@ static void act(struct world *w, uint8_t byte)
         CHECK(search_hash(w->tree) == hash);
         break;
     }
+    return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -86,8 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_failures = 0;
     if (!world_open(&w, &c, seed))
         abort();
-    for (size_t i = 8; i < size && i < 250; i++)
-        act(&w, data[i]);
+    for (size_t i = 8; i < size && i < 200 && act(&w, data[i]); i++) {
+    }
     world_check(&w);
     CHECK_ERR(search_replay(&again, &arena, buf_str(&log)), OK);
     CHECK(search_hash(again) == search_hash(w.tree));

@@ -226,6 +226,75 @@ static void two_players_want_opposite_things(void)
     setup_close(&s);
 }
 
+/* A child that nobody looked at is never the best, by whichever rule and for whichever player. */
+static void an_unvisited_child_is_not_the_best(void)
+{
+    for (int choice = 0; choice < SEARCH_CHOICE_COUNT; choice++) {
+        struct search_config c = search_config_default();
+        const double first[] = { SEARCH_NO_VALUE, 0.5 }, second[] = { SEARCH_NO_VALUE, 0.4 };
+        struct search_ticket tickets[2];
+        uint32_t line[3];
+        struct setup s;
+        c.choice = (enum search_choice)choice;
+        c.has_two_players = true;
+        REQUIRE(setup_open(&s, &c));
+        look(s.tree, 0.5, first, 2, 0);
+        REQUIRE(search_ask(s.tree, &tickets[0]) && search_ask(s.tree, &tickets[1]));
+        CHECK_INT(tickets[0].node, 1);
+        CHECK_INT(tickets[1].node, 2);
+        const struct search_child children[] = { { .value = second[0] }, { .value = second[1] } };
+        REQUIRE(search_tell(s.tree, tickets[1].id,
+                            &(struct search_result){ .value = SEARCH_NO_VALUE,
+                                                     .children = children,
+                                                     .child_count = 2 }) == OK);
+        CHECK_INT(search_best_line(s.tree, line, 3), 2);
+        CHECK_INT(line[0], 2);
+        CHECK_INT(line[1], 4);
+        setup_close(&s);
+    }
+}
+
+static void the_first_of_equal_values_is_kept(void)
+{
+    const struct search_config c = search_config_default();
+    struct search_child children[] = { { .value = 0.7, .is_terminal = true },
+                                       { .value = 0.7, .is_terminal = true } };
+    struct search_ticket ticket;
+    struct setup s;
+
+    REQUIRE(setup_open(&s, &c));
+    REQUIRE(search_ask(s.tree, &ticket));
+    CHECK_ERR(search_tell(s.tree, ticket.id,
+                          &(struct search_result){
+                              .value = SEARCH_NO_VALUE, .children = children, .child_count = 2 }),
+              OK);
+    CHECK_INT(search_best_valued(s.tree), 1);
+    CHECK_INT(search_best_terminal(s.tree), 1);
+    CHECK_INT(search_best(s.tree).node, 1);
+    setup_close(&s);
+}
+
+/* Children told before any value: puct begins with the likeliest. */
+static void puct_follows_the_prior_before_any_value(void)
+{
+    struct search_config c = search_config_default();
+    struct search_child children[] = { { .value = SEARCH_NO_VALUE, .prior = 1 },
+                                       { .value = SEARCH_NO_VALUE, .prior = 2 } };
+    struct search_ticket ticket;
+    struct setup s;
+
+    c.policy = SEARCH_PUCT;
+    REQUIRE(setup_open(&s, &c));
+    REQUIRE(search_ask(s.tree, &ticket));
+    CHECK_ERR(search_tell(s.tree, ticket.id,
+                          &(struct search_result){
+                              .value = SEARCH_NO_VALUE, .children = children, .child_count = 2 }),
+              OK);
+    REQUIRE(search_ask(s.tree, &ticket));
+    CHECK_INT(ticket.node, 2);
+    setup_close(&s);
+}
+
 /* ---- a bandit: depth 1, every visit a new draw ---- */
 
 struct bandit {
@@ -350,12 +419,25 @@ static void a_run_refuses_a_bad_environment(void)
 
 /* ---- logs that are none ---- */
 
-static void refuses_what_is_no_log(void)
+/* A log with nothing but its header, then so many bytes. */
+static enum err replay_after_header(struct setup *s, str header, str bytes)
+{
+    struct search_tree *again;
+    struct buf bent = { 0 };
+
+    buf_add(&bent, header);
+    buf_add(&bent, bytes);
+    enum err e = search_replay(&again, &s->arena, buf_str(&bent));
+    buf_fini(&bent);
+    return e;
+}
+
+static void refuses_a_log_that_was_cut_or_is_none(void)
 {
     struct search_config c = search_config_default();
     const double two[] = { 0.5, SEARCH_NO_VALUE };
     struct search_tree *again = NULL;
-    struct buf log = { 0 }, bent = { 0 };
+    struct buf log = { 0 };
     size_t boundaries = 0;
     struct setup s;
 
@@ -364,7 +446,7 @@ static void refuses_what_is_no_log(void)
     size_t header = log.len;
     look(s.tree, 0.5, two, 2, 300);
     look(s.tree, 0.25, NULL, 0, 0);
-    CHECK_ERR(search_replay(&again, &s.arena, buf_str(&log)), OK);
+    REQUIRE(search_replay(&again, &s.arena, buf_str(&log)) == OK);
     CHECK(search_hash(again) == search_hash(s.tree));
     for (size_t n = 0; n < log.len; n++) {
         enum err e = search_replay(&again, &s.arena, str_slice(buf_str(&log), 0, n));
@@ -373,24 +455,60 @@ static void refuses_what_is_no_log(void)
     }
     CHECK_INT(boundaries, 4); /* the header, and three records of four */
     for (size_t n = 0; n < 9; n++) { /* magic and version */
-        buf_reset(&bent);
-        buf_add(&bent, buf_str(&log));
-        bent.ptr[n] ^= 1;
-        CHECK_ERR(search_replay(&again, &s.arena, buf_str(&bent)), CALLER_BAD_REQUEST);
+        log.ptr[n] ^= 1;
+        CHECK_ERR(search_replay(&again, &s.arena, buf_str(&log)), CALLER_BAD_REQUEST);
+        log.ptr[n] ^= 1;
     }
-    buf_reset(&bent);
-    buf_add(&bent, str_slice(buf_str(&log), 0, header));
-    buf_add(&bent, (str){ "A\0\2\0", 4 }); /* an ask that came to node 1: there is only the root */
-    CHECK_ERR(search_replay(&again, &s.arena, buf_str(&bent)), CALLER_BAD_REQUEST);
     buf_fini(&log);
-    buf_fini(&bent);
+    setup_close(&s);
+}
+
+static void refuses_records_that_cannot_be(void)
+{
+    static const struct {
+        const char *what;
+        char bytes[8];
+        size_t count;
+    } records[] = {
+        { "an ask that came to node 1: there is only the root", { 'A', 0, 2, 0 }, 4 },
+        { "an ask that visited an end again", { 'A', 1, 1, 0 }, 4 },
+        { "an ask for children of what has no value", { 'A', 0, 1, 1 }, 4 },
+        { "an ask that found nothing", { 'A', 0, 0, 0 }, 4 },
+        { "a tell of no ticket", { 'T', 1, 0, 0 }, 4 },
+        { "a drop of no ticket", { 'D', 1 }, 2 },
+        { "a tag of no node", { 'G', 1, 1 }, 3 },
+        { "a run that visited an end again", { 'R', 0, 0 }, 3 },
+        { "no record", { 'x' }, 1 },
+    };
+    struct search_config c = search_config_default();
+    struct buf header = { 0 };
+    char many[4010] =
+        "A\0\1\0T\x80\x20\0\xd0\x0f"; /* of ticket 4096: 2,000 children, of a flag and a tag each */
+    struct setup s;
+
+    c.log = &header;
+    REQUIRE(setup_open(&s, &c));
+    CHECK_ERR(replay_after_header(&s, buf_str(&header), STR("")), OK);
+    CHECK_ERR(replay_after_header(&s, buf_str(&header), STR("A\0\1\0")), OK);
+    for (size_t i = 0; i < ARRAY_LEN(records); i++) {
+        str bytes = { records[i].bytes, records[i].count };
+        enum err e = replay_after_header(&s, buf_str(&header), bytes);
+        CHECK_ERR(e, CALLER_BAD_REQUEST);
+        if (e == OK)
+            fprintf(stderr, "    %s\n", records[i].what);
+    }
+    CHECK_ERR(replay_after_header(&s, buf_str(&header), (str){ many, sizeof(many) }),
+              CALLER_BAD_REQUEST);
+    buf_fini(&header);
     setup_close(&s);
 }
 
 TESTS(TEST(equal_states_share_what_is_below_them),
       TEST(a_ticket_through_a_transposition_counts_for_its_own_edge),
       TEST(widening_follows_its_formula), TEST(puct_priors_stay_a_distribution),
-      TEST(each_rule_has_its_own_best), TEST(shows_lines_and_paths),
-      TEST(two_players_want_opposite_things), TEST(regret_stays_within_the_bound),
-      TEST(every_policy_finds_the_best_arm), TEST(a_run_refuses_a_bad_environment),
-      TEST(refuses_what_is_no_log))
+      TEST(each_rule_has_its_own_best), TEST(an_unvisited_child_is_not_the_best),
+      TEST(the_first_of_equal_values_is_kept), TEST(puct_follows_the_prior_before_any_value),
+      TEST(shows_lines_and_paths), TEST(two_players_want_opposite_things),
+      TEST(regret_stays_within_the_bound), TEST(every_policy_finds_the_best_arm),
+      TEST(a_run_refuses_a_bad_environment), TEST(refuses_a_log_that_was_cut_or_is_none),
+      TEST(refuses_records_that_cannot_be))

@@ -2,8 +2,8 @@
 /*
  * search_internal: the tree behind search.h, shared by its files.
  *
- * A node is an index into arrays. It is an edge (from its parent to it) and usually also the state that the edge leads to;
- * a transposed edge instead points at the node that was that state first (state_of). What belongs to the state is
+ * A node is an index into arrays. It is an edge (from its parent to it) and usually also the state that the edge
+ * leads to; a transposed edge instead points at the node that was that state first (state_of). What belongs to the state is
  * indexed by the state: visits, sum, children, own value. What belongs to the edge by the edge: edge_visits and
  * edge_unobserved, which are the same arrays as visits and unobserved when there are no transpositions.
  *
@@ -167,6 +167,9 @@ void crowd_update(struct search_tree *t, uint32_t state,
 struct tally crowd_generated(const struct search_tree *t,
                              uint32_t state); /* own values of the children */
 uint32_t crowd_child_at(const struct search_tree *t, uint32_t state, uint32_t position);
+/* What the draw assumes: no living child of the same number of observations (in octaves) from this one's cell on
+ * beats x with a greater chance. */
+double crowd_chance_max(const struct search_tree *t, uint32_t state, uint32_t child, double x);
 /* The same draw as adaptive_child_each(), in distribution, looking at few of the children. */
 uint32_t adaptive_child_crowd(struct search_tree *t, uint32_t state);
 uint64_t crowds_hash(const struct search_tree *t, uint64_t hash);

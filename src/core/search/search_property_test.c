@@ -247,7 +247,7 @@ static void a_log_replays_to_the_same_tree_and_goes_on(void)
         for (int i = 0; i < STEPS && world_step(&w); i++) {
         }
         search_tag_set(w.tree, search_node_count(w.tree) - 1, 77);
-        CHECK_ERR(search_replay(&again, &arena, buf_str(&log)), OK);
+        REQUIRE(search_replay(&again, &arena, buf_str(&log)) == OK);
         CHECK(search_hash(again) == search_hash(w.tree));
         CHECK_INT(search_open_tickets(again), w.open_count);
         if (world_ask(&w)) {
@@ -276,7 +276,7 @@ static void a_run_is_logged_and_replayed_too(void)
         c.depth_max = (uint32_t)(2 + seed % 9);
         REQUIRE(search_open(&tree, &arena, &c) == OK);
         CHECK_ERR(search_run(tree, &game.env, &game.root, 700), OK);
-        CHECK_ERR(search_replay(&again, &arena, buf_str(&log)), OK);
+        REQUIRE(search_replay(&again, &arena, buf_str(&log)) == OK);
         CHECK(search_hash(again) == search_hash(tree));
         arena_fini(&arena);
         buf_fini(&log);

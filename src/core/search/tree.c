@@ -64,7 +64,7 @@ static bool config_is_valid(const struct search_config *c)
            is_within(c->widening_factor, 0, 1000) && is_within(c->widening_exponent, 0, 1) &&
            is_within(c->prior.beta_a, tiny, large) && is_within(c->prior.beta_b, tiny, large) &&
            is_within(c->prior.mean, 0, 1) && is_within(c->prior.mean_weight, tiny, large) &&
-           is_within(c->prior.variance, tiny, large) &&
+           is_within(c->prior.variance, tiny, 100) &&
            is_within(c->prior.variance_weight, 1, large) &&
            !(is_adaptive && (c->has_transpositions || c->has_two_players));
 }

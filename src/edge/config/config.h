@@ -6,7 +6,7 @@
  * A caller may rely on: a snapshot never changes after config_load(); every key has its default when a file does not set it;
  * errors say file, line, column and the nearest known key; secrets come only as env:NAME or file:PATH and are never printed.
  *
- * May include: base, core/money, core/reason, core/route, core/alert.
+ * May include: base, core/money, core/reason, core/route, core/change, core/alert.
  */
 #ifndef WEIR_EDGE_CONFIG_CONFIG_H
 #define WEIR_EDGE_CONFIG_CONFIG_H

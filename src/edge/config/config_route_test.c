@@ -13,7 +13,7 @@ static bool model_write(struct buf *out, uint64_t seed)
 {
     struct route_row rows[ROWS];
     struct arena arena;
-    const struct route_model *model;
+    const struct route_model *model = NULL;
     struct route_train_report report;
     char ids[ROWS][8], prompts[ROWS][40];
     struct route_run runs[ROWS];

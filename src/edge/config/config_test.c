@@ -425,6 +425,7 @@ static void other_value(const struct config_key *key, char out[64])
     case KEY_FILE:
     case KEY_DAY:
     case KEY_PRICE:
+    case KEY_SHARE:
     case KEY_TYPE_COUNT:
         out[0] = '\0'; /* not at the root, or hashed through what the file holds */
         break;

@@ -22,6 +22,7 @@ static const char *const type_names[KEY_TYPE_COUNT] = {
     [KEY_FILE] = "path",
     [KEY_DAY] = "date",
     [KEY_PRICE] = "decimal number",
+    [KEY_SHARE] = "share",
 };
 
 static void choices_print(const char *choices, struct buf *out)
@@ -107,7 +108,9 @@ void config_document(struct buf *out)
             "Written by the program from its table of keys; do not edit.\n\n"
             "A configuration is a YAML file: ./weir.yaml, else /etc/weir/weir.yaml, else the "
             "defaults below. `*` stands for a name that you choose, `prices[]` for each entry "
-            "of the file that `prices` names. The provider `openai` (https://api.openai.com/v1, "
+            "of the file that `prices` names. `rollout-file` and `experiment-file` stand for whole "
+            "files, which `weir rollout start` and `weir experiment start` take. The provider "
+            "`openai` (https://api.openai.com/v1, "
             "env:OPENAI_API_KEY, json_schema) exists unless you define it yourself. "
             "Reload says which values a running weir will be able to take from a changed file; "
             "reloading is not supported yet, so restart it.\n"));

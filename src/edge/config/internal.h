@@ -88,6 +88,7 @@ enum key_type {
     KEY_FILE, /* a path beside the file that names it */
     KEY_DAY,
     KEY_PRICE,
+    KEY_SHARE, /* 7 % or 0.07, exactly; the field is a uint32_t of parts per million */
     KEY_TYPE_COUNT
 };
 
@@ -99,6 +100,14 @@ enum key_record {
     RECORD_PRICE,
     RECORD_CHANNEL,
     RECORD_RULE,
+    RECORD_ROLLOUT, /* files of their own: rollout.h */
+    RECORD_STEP,
+    RECORD_GUARD,
+    RECORD_EXPERIMENT,
+    RECORD_ARM,
+    RECORD_SCENARIO, /* scenario.h */
+    RECORD_SCENARIO_MODEL,
+    RECORD_SCENARIO_EVENT,
     RECORD_COUNT
 };
 
@@ -162,6 +171,56 @@ struct config_rule {
     nsec window, pending, keep_firing, short_window;
     int64_t n_min, bad_min;
     struct config_texts by;
+};
+
+/* A rollout's file and an experiment's as they are written; rollout.c and experiment.c make specifications of them. */
+struct plan_rollout {
+    str name, seed, canary, thin_data, common_cause;
+    uint32_t holdback;
+    nsec stale_after, tick_gap_max, judge;
+    double alpha_trip, alpha_warn, alpha_show, detector_run;
+};
+struct plan_step {
+    uint32_t share;
+    nsec time_min, time_max;
+    int64_t n_min;
+    bool needs_approval;
+};
+struct plan_guard {
+    bool is_enabled, is_dry_run, is_compared;
+    double warn, trip, margin;
+};
+struct plan_experiment {
+    str name, seed, layer;
+    uint32_t from, to;
+};
+struct plan_arm {
+    uint32_t start, share;
+    str profile;
+};
+
+/* A scenario's file as it is written; scenario.c makes a scenario of it. Negative, empty: not written. */
+struct plan_scenario {
+    str name, about, mode;
+    int64_t window;
+    nsec tick, alerts_every, approve_after;
+    double per_second, start_hour, conversation;
+    int64_t open, queries_max;
+    nsec duration;
+    struct config_texts hours;
+    double generic, tactical, cybersecurity, stem;
+    str outcome, guard, alert;
+    double share_min, false_rollback_max, detected_within;
+};
+struct plan_model {
+    double success, errors, cost_usd, cost_sd, latency_ms, latency_sigma, timeout_ms;
+    double hrm_confidence, hrm_sd, trm_confidence, trm_sd;
+    str confidence;
+};
+struct plan_event {
+    str what, arm, domain;
+    nsec start, length, ramp;
+    double size;
 };
 
 /* What config_load() allocates; the config is its public part. */

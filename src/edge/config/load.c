@@ -29,7 +29,19 @@ str path_join(struct arena *arena, str path, str name)
 static bool is_free_map(str pattern)
 {
     return str_eq(pattern, STR("providers")) || str_eq(pattern, STR("models")) ||
-           str_eq(pattern, STR("alerts.channels")) || str_eq(pattern, STR("alerts.rules"));
+           str_eq(pattern, STR("alerts.channels")) || str_eq(pattern, STR("alerts.rules")) ||
+           str_eq(pattern, STR("rollout-file.guards")) ||
+           str_eq(pattern, STR("experiment-file.arms"));
+}
+
+/* Lists and parts that are read by those who know them. */
+static bool is_list(str pattern)
+{
+    return str_eq(pattern, STR("rollout-file.steps")) ||
+           str_eq(pattern, STR("scenario-file.rollout")) ||
+           str_eq(pattern, STR("scenario-file.models")) ||
+           str_eq(pattern, STR("scenario-file.models.*.domains")) ||
+           str_eq(pattern, STR("scenario-file.events"));
 }
 
 /* The entries of one mapping; its own mappings follow by recursion, as deep as the table's paths are. */
@@ -42,6 +54,8 @@ static void entries_load(struct config_build *build, const struct record *record
         const struct config_key *key = key_find(path);
         struct config_place place = place_of(node);
 
+        if (is_list(path))
+            continue;
         if (key && key->record == record->kind) {
             key_apply(build, record, key, node, issue_text(&build->scratch, name));
         } else if (!key_is_section(path)) {

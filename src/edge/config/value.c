@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "core/change/bucket.h"
+
 /* What a setter says is wrong: "must be a whole number"; NULL when it wrote the field. */
 typedef const char *setter(const struct setting *s, void *field);
 typedef void printer(const void *field, struct buf *out);
@@ -143,6 +145,13 @@ static const char *duration_set(const struct setting *s, void *field)
     if (!why)
         *(nsec *)field = value;
     return why;
+}
+
+static const char *share_set(const struct setting *s, void *field)
+{
+    if (!share_parse(s->text, (uint32_t *)field))
+        return "must be a share of at most 100 %, as 7% or 0.07, exact to 0.0001 %";
+    return NULL;
 }
 
 static const char *price_set(const struct setting *s, void *field)
@@ -474,6 +483,11 @@ static void i32_print(const void *field, struct buf *out)
     buf_add_i64(out, *(const int32_t *)field);
 }
 
+static void u32_print(const void *field, struct buf *out)
+{
+    buf_add_i64(out, *(const uint32_t *)field);
+}
+
 static void double_print(const void *field, struct buf *out)
 {
     buf_printf(out, "%.17g", *(const double *)field);
@@ -537,6 +551,7 @@ static const struct {
     [KEY_FILE] = { .set = file_set, .print = nothing_print },
     [KEY_DAY] = { .set = day_set, .print = i32_print },
     [KEY_PRICE] = { .set = price_set, .print = i64_print },
+    [KEY_SHARE] = { .set = share_set, .print = u32_print },
 };
 
 static void effect_warn(const struct setting *s)

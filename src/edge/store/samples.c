@@ -37,6 +37,22 @@ static void sample_show(void *ctx, const struct row_query *q)
     reading->on_sample(reading->ctx, &sample);
 }
 
+const struct ledger_label *ledger_sample_label(const struct ledger_sample *s)
+{
+    static const enum ledger_source order[] = { LABEL_FEEDBACK, LABEL_VERIFIER, LABEL_AUDIT };
+
+    for (int noisy = 0; noisy < 2; noisy++)
+        for (size_t i = 0; i < ARRAY_LEN(order); i++)
+            for (size_t n = 0; n < s->label_count; n++) {
+                const struct ledger_label *label = &s->labels[n];
+                bool is_echo = label->source == LABEL_AUDIT && label->text.len > 0 &&
+                               str_eq(label->text, s->model);
+                if (label->source == order[i] && label->is_noisy == (noisy == 1) && !is_echo)
+                    return label;
+            }
+    return NULL;
+}
+
 enum err store_read_routes(str directory, usec_utc since,
                            void (*on_sample)(void *ctx, const struct ledger_sample *s), void *ctx,
                            char out_why[256])

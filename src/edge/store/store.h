@@ -218,6 +218,9 @@ struct ledger_sample {
     const struct ledger_label *labels; /* at most one of each source */
     size_t label_count;
 };
+/* The label that counts: what is not noisy before what is, then feedback before verifier before audit. That a model, asked again
+ * in an audit, repeats itself is none. NULL: nobody has said anything. */
+const struct ledger_label *ledger_sample_label(const struct ledger_sample *s);
 /* Imports left journals when no server runs; then each sample whose query started at `since` or later, oldest first. What a sample points
  * to is the reader's until on_sample returns. */
 NODISCARD enum err store_read_routes(str directory, usec_utc since,

@@ -161,6 +161,38 @@ static void samples_say_what_is_missing(void)
     world_fini(&w);
 }
 
+/* What is not noisy first, then by source; a model that repeats itself says nothing. */
+static void of_several_labels_one_counts(void)
+{
+    static const struct {
+        int count;
+        struct ledger_label labels[3];
+        int counts; /* index; -1: none */
+    } cases[] = {
+        { 0, { { 0 } }, -1 },
+        { 3,
+          { { .source = LABEL_AUDIT }, { .source = LABEL_VERIFIER }, { .source = LABEL_FEEDBACK } },
+          2 },
+        { 2, { { .source = LABEL_AUDIT }, { .source = LABEL_VERIFIER } }, 1 },
+        { 2, { { .source = LABEL_FEEDBACK, .is_noisy = true }, { .source = LABEL_VERIFIER } }, 1 },
+        { 2,
+          { { .source = LABEL_AUDIT, .is_noisy = true },
+            { .source = LABEL_FEEDBACK, .is_noisy = true } },
+          1 },
+        { 1, { { .source = LABEL_AUDIT, .is_noisy = true, .text = { "large", 5 } } }, 0 },
+        { 1, { { .source = LABEL_AUDIT, .is_noisy = true, .text = { "mini", 4 } } }, -1 },
+        { 1, { { .source = LABEL_FEEDBACK, .text = { "mini", 4 } } }, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct ledger_sample sample = { .model = STR("mini"),
+                                              .labels = cases[i].labels,
+                                              .label_count = (size_t)cases[i].count };
+        const struct ledger_label *label = ledger_sample_label(&sample);
+        CHECK_INT(label ? label - cases[i].labels : -1, cases[i].counts);
+    }
+}
+
 static void of_two_routes_the_first_counts(void)
 {
     struct world w;
@@ -455,8 +487,8 @@ static void tampering_is_found(void)
 /* ---- from before ---- */
 
 /* The schema of version 1 as it was released, and two rows. */
-static const char *const schema_1[] = {
-    "PRAGMA journal_mode = WAL",
+static const char schema_1[] =
+    "PRAGMA journal_mode = WAL;"
     "CREATE TABLE queries (id INTEGER PRIMARY KEY, started INTEGER NOT NULL, tenant TEXT NOT NULL,"
     " domain TEXT NOT NULL, requested_model TEXT NOT NULL, strategy TEXT NOT NULL, arm TEXT NOT "
     "NULL,"
@@ -464,7 +496,7 @@ static const char *const schema_1[] = {
     "NULL,"
     " is_truncated INTEGER NOT NULL, model TEXT NOT NULL, hrm_confidence REAL, trm_confidence REAL,"
     " confidence REAL, latency_us INTEGER NOT NULL, calls INTEGER NOT NULL,"
-    " input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_nano_usd INTEGER)",
+    " input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_nano_usd INTEGER);"
     "CREATE TABLE calls (query_id INTEGER NOT NULL, number INTEGER NOT NULL, role TEXT NOT NULL,"
     " model TEXT NOT NULL, provider TEXT NOT NULL, reserved_nano_usd INTEGER,"
     " is_interrupted INTEGER NOT NULL, fault TEXT, http_status INTEGER NOT NULL,"
@@ -474,17 +506,16 @@ static const char *const schema_1[] = {
     " is_usage_estimated INTEGER NOT NULL, cost_nano_usd INTEGER, price_input_nano_usd INTEGER,"
     " price_output_nano_usd INTEGER, price_cached_nano_usd INTEGER, latency_us INTEGER NOT NULL,"
     " first_byte_us INTEGER NOT NULL, is_simulated INTEGER NOT NULL,"
-    " PRIMARY KEY (query_id, number)) WITHOUT ROWID",
+    " PRIMARY KEY (query_id, number)) WITHOUT ROWID;"
     "INSERT INTO queries VALUES (1000, 5, 'acme', 'stem', 'weir/auto', 'hrm_trm', '', 0, 5000, "
     "NULL,"
-    " 200, 0, 'gpt-4o-mini', 0.75, 0.5, 0.5, 10, 1, 100, 20, 1600)",
+    " 200, 0, 'gpt-4o-mini', 0.75, 0.5, 0.5, 10, 1, 100, 20, 1600);"
     "INSERT INTO calls VALUES (1000, 1, 'plan', 'gpt-4o-mini', 'openai', 5000, 0, NULL, 200, 1, "
     "100, 20,"
-    " 40, 0, 0, 1, 0, 1600, 10, 40, 5, 9, 8, 0)",
-    ("INSERT INTO queries VALUES (1001, 6, 'acme', 'stem', 'gpt-4o-mini', 'plain', '', 0, 0,"
-     " 'PROVIDER_CUT', 502, 0, 'gpt-4o-mini', NULL, NULL, NULL, 10, 0, 0, 0, 0)"),
-    "PRAGMA user_version = 1",
-};
+    " 40, 0, 0, 1, 0, 1600, 10, 40, 5, 9, 8, 0);"
+    "INSERT INTO queries VALUES (1001, 6, 'acme', 'stem', 'gpt-4o-mini', 'plain', '', 0, 0,"
+    " 'PROVIDER_CUT', 502, 0, 'gpt-4o-mini', NULL, NULL, NULL, 10, 0, 0, 0, 0);"
+    "PRAGMA user_version = 1;";
 
 static void make_version_1(const struct world *w)
 {
@@ -494,8 +525,7 @@ static void make_version_1(const struct world *w)
     snprintf(path, sizeof(path), "%s/ledger.db", w->directory);
     CHECK_INT(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL),
               SQLITE_OK);
-    for (size_t i = 0; i < ARRAY_LEN(schema_1); i++)
-        CHECK_INT(sqlite3_exec(db, schema_1[i], NULL, NULL, NULL), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(db, schema_1, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
 }
 
@@ -588,7 +618,8 @@ static void journals_of_version_1_are_imported(void)
 }
 
 TESTS(TEST(a_route_and_its_label_come_back), TEST(samples_say_what_is_missing),
-      TEST(of_two_routes_the_first_counts), TEST(the_newest_label_of_a_source_holds),
+      TEST(of_several_labels_one_counts), TEST(of_two_routes_the_first_counts),
+      TEST(the_newest_label_of_a_source_holds),
       TEST(labels_of_one_instant_do_not_depend_on_their_order),
       TEST(labels_of_unknown_queries_are_kept_apart), TEST(labels_wait_for_a_locked_database),
       TEST(labels_do_not_crowd_out_ends), TEST(exports_show_routes_and_labels),

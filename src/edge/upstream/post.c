@@ -16,6 +16,7 @@ struct post {
     struct curl_slist *recipients;
     struct post_answer *answer;
     str rest; /* of an e-mail that is not sent yet */
+    size_t answer_bytes_max;
     bool failed;
 };
 
@@ -36,7 +37,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
     struct post *p = ctx;
 
     (void)size; /* always 1 */
-    size_t room = POST_ANSWER_BYTES_MAX - p->answer->body.len;
+    size_t room = p->answer_bytes_max - p->answer->body.len;
     buf_add(&p->answer->body, (str){ bytes, count < room ? count : room });
     return count; /* what is beyond the limit is read and dropped */
 }
@@ -110,12 +111,12 @@ static void configure_http(struct post *p, const struct post_request *request)
     for (size_t i = 0; i < request->header_count; i++)
         list_add(p, &p->headers, request->headers[i].name, ": ", request->headers[i].value);
     SET(CURLOPT_HTTPHEADER, p->headers);
-    if (request->body.len == 0) {
-        SET(CURLOPT_HTTPGET, 1L);
+    if (request->method.len > 0)
+        set_text(p, CURLOPT_CUSTOMREQUEST, request->method);
+    if (str_eq(request->method, STR("GET")))
         return;
-    }
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-    SET(CURLOPT_POSTFIELDS, request->body.ptr);
+    SET(CURLOPT_POSTFIELDS, request->body.len > 0 ? request->body.ptr : "");
 }
 
 static void configure_mail(struct post *p, const struct post_request *request)
@@ -189,7 +190,10 @@ static enum err perform(struct post *p)
 
 enum err post_send(const struct post_request *request, struct post_answer *out)
 {
-    struct post p = { .easy = curl_easy_init(), .answer = out };
+    struct post p = { .easy = curl_easy_init(),
+                      .answer = out,
+                      .answer_bytes_max = request->answer_bytes_max > 0 ? request->answer_bytes_max
+                                                                        : POST_ANSWER_BYTES_MAX };
     enum err e = WEIR_NO_MEMORY;
 
     *out = (struct post_answer){ .retry_after = -1 };

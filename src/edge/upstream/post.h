@@ -27,7 +27,9 @@ struct post_request {
     struct post_header
         headers[POST_HEADERS_MAX]; /* of a POST; Content-Type: application/json is added */
     size_t header_count;
-    str body; /* empty: a GET; of an e-mail: headers and text, CRLF line ends */
+    str method; /* empty: POST */
+    size_t answer_bytes_max; /* 0: POST_ANSWER_BYTES_MAX; what is beyond is dropped */
+    str body; /* of an e-mail: headers and text, CRLF line ends */
     /* E-mail only. */
     str from; /* "weir@example.org" */
     str to[POST_RECIPIENTS_MAX];
@@ -40,7 +42,7 @@ struct post_request {
 struct post_answer {
     int status; /* HTTP's or SMTP's; 0: there was no answer */
     nsec retry_after; /* negative: none */
-    struct buf body; /* at most POST_ANSWER_BYTES_MAX; the caller's to fini */
+    struct buf body; /* the caller's to fini */
     char error[160]; /* without secrets; empty when there is a status */
 };
 

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admin: see admin.h. */
+#include "app/cli/admin.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/config/config.h"
+#include "edge/upstream/post.h"
+
+#define ARENA_BYTES_MAX ((size_t)256 << 20)
+#define ANSWER_BYTES_MAX ((size_t)32 << 20)
+#define TIMEOUT (15 * NSEC_PER_SEC)
+
+/* ---- where it is ---- */
+
+/* What one listens on is not always what one connects to. */
+static str reachable(struct arena *arena, str listen)
+{
+    size_t colon = listen.len;
+
+    while (colon > 0 && listen.ptr[colon - 1] != ':')
+        colon--;
+    str host = str_slice(listen, 0, colon > 0 ? colon - 1 : 0);
+    str port = str_slice(listen, colon, listen.len);
+    if (host.len == 0 || str_eq(host, STR("0.0.0.0")))
+        host = STR("127.0.0.1");
+    else if (str_eq(host, STR("[::]")))
+        host = STR("[::1]");
+    return arena_printf(arena, "http://%.*s:%.*s", STR_ARG(host), STR_ARG(port));
+}
+
+int admin_client_open(struct admin_client *c, const char *command, const struct cli_args *args)
+{
+    struct config *config = NULL;
+    int status = EXIT_DONE;
+
+    *c = (struct admin_client){ .args = args, .command = command };
+    arena_init(&c->arena, ARENA_BYTES_MAX);
+    c->base = cli_value(args, "target");
+    if (!c->base.ptr) {
+        status = cli_config_load(args, false, &config);
+        if (status == EXIT_DONE)
+            c->base = reachable(&c->arena, config->server.admin);
+        config_close(config);
+    }
+    while (str_ends(c->base, STR("/")))
+        c->base.len--;
+    if (status == EXIT_DONE && post_init() != OK)
+        status = EXIT_DEFECT;
+    if (status != EXIT_DONE)
+        arena_fini(&c->arena);
+    return status;
+}
+
+void admin_client_close(struct admin_client *c)
+{
+    post_fini();
+    arena_fini(&c->arena);
+}
+
+int admin_file(struct admin_client *c, str path, str *out)
+{
+    char whole[PATH_MAX];
+    str copy = arena_str(&c->arena, path);
+
+    if (copy.len == 0 || !realpath(copy.ptr, whole))
+        return cli_usage_error(c->command, "%.*s: %s", STR_ARG(path), strerror(errno));
+    *out = arena_str(&c->arena, str_from(whole));
+    return EXIT_DONE;
+}
+
+/* ---- calls ---- */
+
+static str body_make(struct admin_client *c, const struct admin_call *call)
+{
+    const char *user = getenv("USER");
+    str actor = cli_value(c->args, "actor"), reason = cli_value(c->args, "reason");
+    struct buf body = { 0 };
+
+    if (actor.len == 0)
+        actor = user && user[0] ? str_from(user) : STR("cli");
+    buf_add_char(&body, '{');
+    json_member_str(&body, "actor", actor);
+    json_member_str(&body, "reason", reason);
+    if (call->members.len > 0) {
+        buf_add_char(&body, ',');
+        buf_add(&body, call->members);
+    }
+    buf_add_char(&body, '}');
+    str text = arena_str(&c->arena, buf_str(&body));
+    buf_fini(&body);
+    return text;
+}
+
+static void print_value(struct json value)
+{
+    str text = json_raw(value);
+
+    fwrite(text.ptr, 1, text.len, stdout);
+    putchar('\n');
+}
+
+bool admin_prints_json(const struct admin_client *c, struct json value)
+{
+    if (!cli_has(c->args, "json"))
+        return false;
+    print_value(value);
+    return true;
+}
+
+static int refused(struct admin_client *c, int status, struct json answer)
+{
+    struct json error = json_get(answer, STR("error")), errors = json_get(answer, STR("errors"));
+    struct json_iter it = json_iter(errors);
+
+    IGNORE(admin_prints_json(c, answer));
+    while (json_next(&it))
+        fprintf(stderr, "%.*s:%" PRId64 ":%" PRId64 ": %.*s\n",
+                STR_ARG(admin_text(c, it.value, "file")), admin_integer(it.value, "line"),
+                admin_integer(it.value, "column"), STR_ARG(admin_text(c, it.value, "message")));
+    if (!json_exists(errors))
+        fprintf(stderr, "weir %s: %.*s\n", c->command, STR_ARG(admin_text(c, error, "message")));
+    if (status >= 500)
+        return EXIT_UNREACHABLE;
+    return status == 409 ? EXIT_CHECK_FAILED : EXIT_USAGE;
+}
+
+int admin_call(struct admin_client *c, const struct admin_call *call, struct json *out)
+{
+    struct post_request request = { .method = str_from(call->method),
+                                    .timeout = TIMEOUT,
+                                    .answer_bytes_max = ANSWER_BYTES_MAX };
+    struct post_answer answer;
+    struct json value = { .node = NULL };
+
+    request.url = arena_printf(&c->arena, "%.*s%.*s", STR_ARG(c->base), STR_ARG(call->path));
+    if (strcmp(call->method, "GET") != 0)
+        request.body = body_make(c, call);
+    if (call->generation >= 0)
+        request.headers[request.header_count++] =
+            (struct post_header){ STR("If-Match"),
+                                  arena_printf(&c->arena, "\"%" PRId64 "\"", call->generation) };
+    enum err e = post_send(&request, &answer);
+    str text = arena_str(&c->arena, buf_str(&answer.body));
+    buf_fini(&answer.body);
+    if (e != OK) {
+        fprintf(stderr,
+                "weir %s: nobody answers at %.*s (%s); is weir serve running? --target names "
+                "another address\n",
+                c->command, STR_ARG(c->base), answer.error);
+        return EXIT_UNREACHABLE;
+    }
+    if (json_parse(&c->arena, text, &value, NULL) != OK) {
+        fprintf(stderr, "weir %s: %.*s answered with status %d and no JSON: it is no weir\n",
+                c->command, STR_ARG(c->base), answer.status);
+        return EXIT_UNREACHABLE;
+    }
+    if (answer.status != 200)
+        return refused(c, answer.status, value);
+    *out = value;
+    return EXIT_DONE;
+}
+
+/* ---- reading answers ---- */
+
+str admin_text(struct admin_client *c, struct json v, const char *name)
+{
+    str text = { 0 };
+
+    IGNORE(json_str(json_get(v, str_from(name)), &c->arena, &text));
+    return text;
+}
+
+int64_t admin_integer(struct json v, const char *name)
+{
+    int64_t value = 0;
+
+    IGNORE(json_i64(json_get(v, str_from(name)), &value));
+    return value;
+}
+
+double admin_number(struct json v, const char *name)
+{
+    double value = NAN;
+
+    IGNORE(json_double(json_get(v, str_from(name)), &value));
+    return value;
+}
+
+bool admin_flag(struct json v, const char *name)
+{
+    bool value = false;
+
+    IGNORE(json_bool(json_get(v, str_from(name)), &value));
+    return value;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir report: what a day cost, and what it did. */
+#include "app/cli/cli.h"
+#include "app/report/daily.h"
+#include "edge/config/config.h"
+#include "edge/world/world.h"
+
+#define BASELINE_DEFAULT "gpt-4o"
+#define MEMORY_MAX ((size_t)256 << 20) /* names and their sums; not what the ledger holds */
+
+static str value_or(const struct cli_args *args, const char *option, str fallback)
+{
+    return cli_has(args, option) ? cli_value(args, option) : fallback;
+}
+
+static int print(const struct daily *d, enum daily_format format)
+{
+    struct buf out = { 0 };
+
+    daily_write(d, format, &out);
+    bool is_written =
+        !out.failed && fwrite(out.ptr, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+    buf_fini(&out);
+    if (is_written)
+        return EXIT_DONE;
+    fprintf(stderr, "weir report: the report cannot be written to stdout\n");
+    return EXIT_UNREACHABLE;
+}
+
+static int report(const struct cli_args *args, const struct config *config, const struct day *day,
+                  enum daily_format format)
+{
+    const struct daily_options options = {
+        .day = *day,
+        .baseline = value_or(args, "baseline", STR(BASELINE_DEFAULT)),
+        .is_simulated = cli_has(args, "simulated"),
+        .prices = &config->prices,
+    };
+    const struct report_span span = { day->from, day->to, options.is_simulated };
+    struct ledger_report ledger;
+    struct daily d;
+    struct arena arena;
+    char why[256] = "";
+
+    arena_init(&arena, MEMORY_MAX);
+    enum err e = store_read_report(value_or(args, "ledger", config->ledger.directory), &span,
+                                   &arena, &ledger, why);
+    if (e == OK)
+        e = daily_make(&d, &options, &ledger, &arena);
+    int status = EXIT_UNREACHABLE;
+    if (e == OK)
+        status = print(&d, format);
+    else
+        fprintf(stderr, "weir report: %s: %s\n", err_info(e)->text, why);
+    arena_fini(&arena);
+    return status;
+}
+
+static int run(const struct cli_args *args)
+{
+    struct config *config = NULL;
+    struct day day;
+    enum daily_format format = cli_has(args, "json") ? DAILY_JSON : DAILY_TEXT;
+    char why[256] = "";
+
+    if (args->word_count > 0)
+        return cli_usage_error("report", "'%.*s' is no option; see 'weir report --help'",
+                               STR_ARG(args->words[0]));
+    if (cli_has(args, "format") && !daily_format_find(cli_value(args, "format"), &format))
+        return cli_usage_error("report", "--format must be text, json, csv or html, not '%.*s'",
+                               STR_ARG(cli_value(args, "format")));
+    if (cli_has(args, "date") && cli_value(args, "date").len == 0)
+        return cli_usage_error("report", "the date must be one of the calendar, as 2026-11-24");
+    if (day_find(cli_value(args, "date"), value_or(args, "tz", STR("UTC")), world_wall(), &day,
+                 why) != OK)
+        return cli_usage_error("report", "%s", why);
+    int status = cli_config_load(args, false, &config);
+    if (status != EXIT_DONE)
+        return status;
+    status = report(args, config, &day, format);
+    config_close(config);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    { "date", "D", "the day, as 2026-11-24 (default: today)" },
+    { "tz", "Z", "whose day: a name of the tz database (default: UTC)" },
+    { "format", "text|json|csv|html", "how it is written (default: text)" },
+    { "baseline", "MODEL", "whose price savings are held against (default: " BASELINE_DEFAULT ")" },
+    { "simulated", NULL, "of what simulated providers answered instead of what was paid for" },
+    { "ledger", "DIR", "the ledger's directory instead of the configuration's" },
+    { "config", "FILE", "configuration that names the ledger and the prices" },
+    { "json", NULL, "the same as --format json" },
+    { NULL, NULL, NULL },
+};
+
+const struct cli_command command_report = { "report",
+                                            "",
+                                            "what a day cost, saved and achieved, from the ledger",
+                                            "weir report --date 2026-11-24 --tz Europe/Berlin",
+                                            options,
+                                            run };

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * windows: what happened lately, for each arm and domain: rings of slots from a second to six hours wide, in which the
+ * metrics of alerts are sums, and latencies are exponential histograms (16 buckets an octave, so that a quantile is
+ * right to 4.4 % and, interpolated, mostly to less).
+ *
+ *     60 x 1 s      60 x 1 min      48 x 1 h      24 x 6 h        a reading takes the finest ring that is long enough
+ *
+ * A slot carries its epoch: an old one reads as empty and is cleared when it is written again. A window is its newest whole
+ * slots and the current one: of ten minutes the last nine to ten.
+ *
+ * A caller may rely on: memory is bounded by WINDOWS_ARMS_MAX arms times the closed set of domains, 250 KB each, taken
+ * when an arm first answers in a domain.
+ *
+ * May include: base, core/alert, core/stats, app/engine.
+ */
+#ifndef WEIR_APP_CONTROL_WINDOWS_H
+#define WEIR_APP_CONTROL_WINDOWS_H
+
+#include "app/engine/feed.h"
+#include "base/base.h"
+#include "core/alert/alert.h"
+
+#define WINDOWS_ARMS_MAX 24
+#define WINDOWS_LABEL_MAX ALERT_NAME_MAX
+/* Of what is in no arm. */
+#define WINDOWS_ARM_DEFAULT STR("default")
+
+struct windows;
+
+NODISCARD enum err windows_open(struct windows **out);
+void windows_close(struct windows *w); /* NULL is a no-op */
+
+/* How a query ended, under its arm's label (at most WINDOWS_LABEL_MAX - 1 bytes count). now: of a monotonic clock. What the
+ * client left is not judged. */
+void windows_add(struct windows *w, nsec now, str arm, const struct feed_fact *fact);
+
+/* As alert_source wants them. */
+size_t windows_series(const struct windows *w, nsec now, unsigned by, struct alert_labels *out,
+                      size_t max);
+/* False for a metric that is not kept here. */
+bool windows_read(const struct windows *w, nsec now, enum alert_metric metric,
+                  const struct alert_labels *labels, nsec window, struct alert_reading *out);
+/* Queries that could not be kept for want of memory. */
+uint64_t windows_lost(const struct windows *w);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* profile: a configuration made ready for queries: its providers' endpoints, and what strategies need of it. */
+#include "app/engine/engine_internal.h"
+
+#include <stdlib.h>
+
+#define ARENA_BYTES_MAX ((size_t)1 << 20)
+
+static bool endpoints_make(struct engine_profile *p)
+{
+    const struct config *config = p->config;
+    struct endpoint *endpoints = ARENA_ARRAY(&p->arena, config->provider_count, struct endpoint);
+
+    for (size_t i = 0; endpoints && i < config->provider_count; i++) {
+        const struct config_provider *provider = &config->providers[i];
+        endpoints[i].provider = provider;
+        endpoints[i].url =
+            arena_printf(&p->arena, "%.*s/chat/completions", STR_ARG(provider->base_url));
+        if (provider->api_key.len > 0)
+            endpoints[i].authorization =
+                arena_printf(&p->arena, "Bearer %.*s", STR_ARG(provider->api_key));
+    }
+    p->endpoints = endpoints;
+    return !arena_failed(&p->arena);
+}
+
+enum err engine_profile_open(struct engine_profile **out, const struct config *config)
+{
+    struct engine_profile *p = calloc(1, sizeof(*p));
+
+    if (!p)
+        return WEIR_NO_MEMORY;
+    p->config = config;
+    p->reason = config_reason(config);
+    if (config->route.fallback) {
+        p->reason_fallback = config_reason(config->route.fallback);
+        p->reason_fallback.confidences = p->reason.confidences;
+    }
+    arena_init(&p->arena, ARENA_BYTES_MAX);
+    if (!endpoints_make(p)) {
+        engine_profile_close(p);
+        return WEIR_NO_MEMORY;
+    }
+    *out = p;
+    return OK;
+}
+
+void engine_profile_close(struct engine_profile *p)
+{
+    if (!p)
+        return;
+    arena_fini(&p->arena);
+    free(p);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * daily: the cost report of one local day: what the ledger's sums say, in one struct that every format is written from.
+ *
+ *     day_find -> store_read_report -> daily_make -> daily_write
+ *
+ * A caller may rely on: money is integer nano-dollars and the parts of each list add up to the total; savings that are repriced
+ * (arithmetic on the same tokens) and savings that were measured (against a control) are never mixed; what is unpriced, simulated or
+ * left out is said; names are written so that no terminal, spreadsheet or browser acts on them.
+ *
+ * May include: base, core/json, core/money, core/stats, edge/store.
+ */
+#ifndef WEIR_APP_REPORT_DAILY_H
+#define WEIR_APP_REPORT_DAILY_H
+
+#include "base/arena.h"
+#include "core/money/money.h"
+#include "core/stats/stats.h"
+#include "edge/store/report.h"
+
+/* ---- days ---- */
+
+struct day {
+    char date[16]; /* "2026-11-24" */
+    char zone[64]; /* "Europe/Berlin" */
+    usec_utc from,
+        to; /* [from, to): 23 to 25 hours where clocks change; empty where the date was skipped */
+    bool is_over; /* at `now` */
+};
+/* The day of a date ("2026-11-24"; empty: the one that `now` is in) in a zone of the system's tz database ("UTC" needs none).
+ * CALLER_BAD_REQUEST with a sentence in out_why. Sets TZ while it runs and puts it back: for a process of one thread. */
+NODISCARD enum err day_find(str date, str zone, usec_utc now, struct day *out, char out_why[256]);
+
+/* ---- the report ---- */
+
+#define DAILY_ALPHA 0.05 /* every interval is one of 95 % */
+#define DAILY_SUCCESS_TARGET 0.95 /* below it, failures come before costs */
+
+struct daily_rate { /* k of n with Wilson's interval: a day is looked at once */
+    int64_t k, n;
+    struct interval interval;
+};
+struct daily_confidence {
+    int64_t n;
+    double mean, sd; /* sd: 0 below two */
+};
+
+/* An arm against the arms of the same rollout or experiment that kept the old configuration (control, baseline, holdback). */
+struct daily_measure {
+    str experiment; /* "" when the labels name none */
+    str arm;
+    struct daily_rate control, treated; /* success */
+    struct moments control_dollars, treated_dollars; /* cost of each fully priced query */
+    struct comparison saved; /* dollars a query; positive: the arm is cheaper */
+    double saved_percentage; /* of the control's mean; 0 without one */
+};
+
+struct daily_repriced {
+    bool is_priced; /* false: the baseline has no price, or nothing can be compared */
+    nano_usd baseline_cost; /* of the compared calls' tokens at the baseline's price of their day */
+    nano_usd cost; /* of the compared calls themselves */
+    nano_usd savings; /* baseline_cost - cost; may be negative */
+    double percentage; /* of baseline_cost; 0 when that is 0 */
+    int64_t compared; /* calls */
+    int64_t
+        left_out; /* calls: unpriced, or interrupted so that their tokens are not known, or on a day without a price */
+};
+
+/* From what the recommendation follows, the most pressing first. */
+enum daily_basis {
+    BASIS_NO_TRAFFIC,
+    BASIS_FAILURES,
+    BASIS_UNPRICED,
+    BASIS_MEASURED,
+    BASIS_REPRICED,
+    BASIS_NOTHING,
+};
+const char *daily_basis_name(enum daily_basis basis); /* "no_traffic", … */
+
+struct daily {
+    struct day day;
+    str baseline; /* model */
+    bool is_simulated; /* of simulated calls */
+    const struct ledger_report *ledger;
+    struct report_calls *models; /* summed over providers and days; dearest first */
+    size_t models_count;
+    struct report_calls calls; /* of all */
+    nano_usd average; /* of the fully priced queries, rounded; COST_UNPRICED: there is none */
+    struct daily_rate success;
+    struct daily_confidence hrm, trm;
+    struct daily_repriced repriced;
+    struct daily_measure *measures;
+    size_t measures_count;
+    enum daily_basis basis;
+    str recommendation; /* for people, names in it made safe for a terminal */
+};
+
+struct daily_options {
+    struct day day;
+    str baseline;
+    bool is_simulated;
+    const struct price_table *prices;
+};
+/* Everything in *out points into the options, the ledger's report and the arena. WEIR_NO_MEMORY. */
+NODISCARD enum err daily_make(struct daily *out, const struct daily_options *options,
+                              const struct ledger_report *ledger, struct arena *arena);
+
+struct daily_rate daily_rate_of(int64_t k, int64_t n);
+const char *
+daily_confidence_label(const struct daily *d); /* "calibrated", "raw", "partly calibrated" */
+/* Of the total, in percent; 0 when the total is 0. */
+double daily_share(nano_usd part, nano_usd total);
+
+/* ---- writing ---- */
+
+enum daily_format { DAILY_TEXT, DAILY_JSON, DAILY_CSV, DAILY_HTML, DAILY_FORMAT_COUNT };
+const char *daily_format_name(enum daily_format format); /* "text", … */
+bool daily_format_find(str name, enum daily_format *out);
+void daily_write(const struct daily *d, enum daily_format format, struct buf *out);
+
+#endif

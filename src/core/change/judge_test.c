@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of whose fault a trip is: in a rollout that ticks, and the judge by itself. */
+#include "core/change/rollout_rig_test.h"
+
+/* ---- whose fault it is ---- */
+
+static void a_broken_canary_is_rolled_back_at_once(void)
+{
+    struct rig rig;
+    int n = 0;
+
+    rig_open(&rig, NULL);
+    rig_bring(&rig, ROLLOUT_RUNNING);
+    while (rig.rollout.place.state == ROLLOUT_RUNNING && n < 100) {
+        rig_see(&rig, ARM_CONTROL, &rig_good);
+        rig_see(&rig, ARM_CANARY, &rig_broken);
+        rig.now += SECOND;
+        rig_tick(&rig);
+        n++;
+    }
+    CHECK_INT(rig.rollout.place.state, ROLLOUT_ABORTED);
+    CHECK_INT(rig.rollout.reason, ROLLOUT_FOR_GUARD);
+    CHECK_INT(rig.last.row.guards, 1u << CHANGE_SUCCESS_RATE | 1u << CHANGE_ERROR_RATE);
+    CHECK(n <= 8);
+    CHECK_INT(rig.last.row.evidence[0].verdict, GUARD_TRIPPED);
+    rig_close(&rig);
+}
+
+static void when_all_fails_it_pauses(void)
+{
+    struct rig rig;
+
+    for (int healthy = 0; healthy <= 2000; healthy += 500) { /* before the outage */
+        rig_open(&rig, NULL);
+        rig_bring(&rig, ROLLOUT_RUNNING);
+        rig_feed(&rig, &(struct rig_feed){ healthy, 0, 0 });
+        for (int i = 0; i < 1000 && rig.rollout.place.state == ROLLOUT_RUNNING; i++) {
+            rig_see(&rig, i % 3 == 0 ? ARM_CONTROL : ARM_CANARY,
+                    &rig_broken); /* the control's come more slowly */
+            rig.now += SECOND;
+            rig_tick(&rig);
+        }
+        CHECK_INT(rig.rollout.place.state, ROLLOUT_PAUSED);
+        CHECK_INT(rig.rollout.reason, ROLLOUT_FOR_COMMON_CAUSE);
+        CHECK(!rig_pass(&rig, 2 * HOUR)); /* nor later */
+        CHECK_INT(rig_operate(&rig, ROLLOUT_PROMOTE), ROLLOUT_GUARD_TRIPPED);
+        CHECK_INT(rig_operate(&rig, ROLLOUT_RESUME), ROLLOUT_ACCEPTED);
+        CHECK_INT(rig.rollout.sums.arms[SIDE_CANARY].outcomes,
+                  0); /* what failed everywhere is forgotten */
+        CHECK_INT(rig_tick(&rig), HOLD_NO_TRAFFIC);
+        rig_close(&rig);
+    }
+}
+
+static void policy_or_a_missing_control_decides_at_once(void)
+{
+    for (int row = 0; row < 2; row++) {
+        struct rollout_spec spec;
+        struct rig rig;
+        int n = 0;
+        rig_spec(&spec);
+        if (row == 0)
+            spec.common_cause = COMMON_ROLL_BACK;
+        else
+            spec.holdback = 0;
+        rig_open(&rig, &spec);
+        rig_bring(&rig, row == 0 ? ROLLOUT_RUNNING : ROLLOUT_BAKING);
+        while (rig.rollout.place.state != ROLLOUT_ABORTED && n < 100) {
+            rig_see(&rig, ARM_CANARY, &rig_broken);
+            if (row == 0)
+                rig_see(&rig, ARM_CONTROL, &rig_broken);
+            rig_tick(&rig);
+            n++;
+        }
+        CHECK(n <= 5);
+        CHECK_INT(rig.rollout.reason, ROLLOUT_FOR_GUARD);
+        rig_close(&rig);
+    }
+}
+
+/* With a silent control a trip waits, holding, and no longer than the specification says. */
+static void a_silent_control_delays_a_rollback_but_does_not_prevent_it(void)
+{
+    struct rig rig;
+
+    rig_open(&rig, NULL);
+    rig_bring(&rig, ROLLOUT_RUNNING);
+    for (int i = 0; i < 10; i++)
+        rig_see(&rig, ARM_CANARY, &rig_broken);
+    CHECK_INT(rig_tick(&rig), HOLD_JUDGING);
+    CHECK(rig.last.tripped != 0);
+    rig_pass(&rig, 15 * MINUTE - 1);
+    CHECK_INT(rig.last.hold, HOLD_JUDGING);
+    rig_pass(&rig, 1);
+    CHECK_INT(rig.rollout.place.state, ROLLOUT_ABORTED);
+    rig_close(&rig);
+}
+
+static void a_clock_that_goes_back_does_not_delay_a_verdict(void)
+{
+    struct rig rig;
+
+    rig_open(&rig, NULL);
+    rig_bring(&rig, ROLLOUT_RUNNING);
+    for (int i = 0; i < 10; i++)
+        rig_see(&rig, ARM_CANARY, &rig_broken);
+    CHECK_INT(rig_tick(&rig), HOLD_JUDGING);
+    rig.now -= 24 * HOUR;
+    CHECK_INT(rig_tick(&rig), HOLD_JUDGING);
+    rig_pass(&rig, 15 * MINUTE);
+    CHECK_INT(rig.rollout.place.state, ROLLOUT_ABORTED);
+    rig_close(&rig);
+}
+
+/* Worse than the control by more than the margin, though well within the limit: measured against the control, so nobody asks
+ * whose fault it is. */
+static void a_compared_guard_rolls_back_by_itself(void)
+{
+    struct rollout_spec spec;
+    struct rig rig;
+
+    rig_spec(&spec);
+    spec.guards[CHANGE_SUCCESS_RATE] = (struct guard_spec){
+        .metric = CHANGE_SUCCESS_RATE, .trip = 0.5, .is_compared = true, .margin = 0.02
+    };
+    rig_open(&rig, &spec);
+    rig_bring(&rig, ROLLOUT_RUNNING);
+    rig_feed(&rig, &(struct rig_feed){ 150, 50, 50 });
+    CHECK_INT(rig_tick(&rig), HOLD_TIME);
+    rig.rollout.watched_us = HOUR;
+    rig_feed(&rig, &(struct rig_feed){ 300, 0, 0 });
+    CHECK_INT(rig_tick(&rig), HOLD_EVIDENCE); /* too few to be sure that it is not inferior */
+    rig_feed(&rig, &(struct rig_feed){ 1000, 4, 50 });
+    CHECK_INT(rig_tick(&rig), HOLD_NONE);
+    CHECK_INT(rig.rollout.place.state, ROLLOUT_ABORTED);
+    CHECK_INT(rig.last.row.guards, 1u << CHANGE_SUCCESS_RATE);
+    CHECK_INT(rig.last.row.evidence[CHANGE_SUCCESS_RATE].tripped_by, GUARD_BY_CONTROL);
+    rig_close(&rig);
+}
+
+/* ---- judge, by itself ---- */
+
+static void the_judge_weighs_what_came_since(void)
+{
+    static const struct {
+        const char *name;
+        int control_fine_before,
+            control_bad_before; /* the canary had as many, fine ones, and tripped by eight bad ones */
+        int canary_bad, canary_fine, control_bad, control_fine; /* since */
+        bool is_late;
+        enum judge_verdict want;
+    } rows[] = {
+        { "nothing yet", 1000, 20, 0, 0, 0, 0, false, JUDGE_OPEN },
+        { "the canary fails, the control does not", 1000, 20, 12, 0, 0, 4, false, JUDGE_GUILTY },
+        { "one of the control's is not enough", 1000, 20, 12, 0, 0, 1, false, JUDGE_OPEN },
+        { "both fail", 1000, 20, 12, 0, 4, 0, false, JUDGE_COMMON },
+        { "both fail half of the time", 1000, 20, 10, 10, 10, 10, false, JUDGE_COMMON },
+        { "the canary is well again", 1000, 20, 0, 40, 0, 40, false, JUDGE_OPEN },
+        { "time is up, the canary is well again", 1000, 20, 0, 40, 0, 40, true, JUDGE_GUILTY },
+        { "enough was seen, and it does not tell", 1000, 20, 10, 246, 5, 251, false, JUDGE_GUILTY },
+        { "nearly enough was seen, and it does not tell", 1000, 20, 10, 246, 5, 250, false,
+          JUDGE_OPEN },
+        { "the control was beyond its limit before", 200, 30, 4, 4, 0, 4, true, JUDGE_COMMON },
+        { "the control has tripped, though fine since", 0, 5, 12, 0, 0, 2, false, JUDGE_COMMON },
+        { "nearly so, which still speaks for it", 251, 33, 13, 18, 1, 27, false, JUDGE_OPEN },
+        { "the canary is better than the control was", 970, 30, 0, 200, 0, 64, true, JUDGE_GUILTY },
+        { "time is up, the control was silent", 1000, 20, 30, 0, 0, 0, true, JUDGE_GUILTY },
+        { "time is up, the control's only one failed", 1000, 20, 30, 0, 1, 0, true, JUDGE_COMMON },
+        { "time is up, the control's only one did not", 1000, 20, 30, 0, 0, 1, true, JUDGE_GUILTY },
+        { "no history, both fail", 0, 0, 4, 0, 4, 0, false, JUDGE_COMMON },
+        { "no history, the control is fine", 0, 0, 12, 0, 0, 8, false, JUDGE_GUILTY },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct change_sums sums = { .is_promoted = false };
+        struct guard_sums *canary = &sums.arms[SIDE_CANARY].metrics[CHANGE_SUCCESS_RATE];
+        struct guard_sums *control = &sums.arms[SIDE_CONTROL].metrics[CHANGE_SUCCESS_RATE];
+        struct judge judge = { .verdict = JUDGE_NONE };
+        struct guard_evidence e;
+        struct rig rig;
+        rig_open(&rig, NULL);
+        control->n = rows[i].control_fine_before + rows[i].control_bad_before;
+        control->over_trip = rows[i].control_bad_before;
+        canary->n = control->n + 8;
+        canary->over_trip = 8;
+        guard_judge(&rig.rollout.plan, &sums, 0, &e);
+        judge_open(&judge, &sums, &e, 1000);
+        canary->n += rows[i].canary_bad + rows[i].canary_fine;
+        canary->over_trip += rows[i].canary_bad;
+        control->n += rows[i].control_bad + rows[i].control_fine;
+        control->over_trip += rows[i].control_bad;
+        guard_judge(&rig.rollout.plan, &sums, 0, &e);
+        judge_read(&judge, &rig.rollout.plan, &sums, &e, rows[i].is_late ? 2000 : 1999, 1000);
+        if (judge.verdict != rows[i].want)
+            fprintf(stderr, "row '%s': %s\n", rows[i].name, judge_verdict_name(judge.verdict));
+        CHECK_INT(judge.verdict, rows[i].want);
+        rig_close(&rig);
+    }
+}
+
+static void what_the_blocks_said_at_the_trip_counts(void)
+{
+    struct change_sums sums = { .is_promoted = false };
+    struct guard_sums *canary = &sums.arms[SIDE_CANARY].metrics[CHANGE_SUCCESS_RATE];
+    struct guard_sums *control = &sums.arms[SIDE_CONTROL].metrics[CHANGE_SUCCESS_RATE];
+    struct judge judge = { .verdict = JUDGE_NONE };
+    struct guard_evidence e;
+    struct rig rig;
+
+    rig_open(&rig, NULL);
+    canary->n = control->n = 1000;
+    canary->over_trip = control->over_trip = 20;
+    for (int bad = 0; bad <= 5; bad += 5) { /* blocks with a bad canary before the trip */
+        canary->n = control->n = 1000;
+        canary->over_trip = control->over_trip = 20;
+        sums.blocks[CHANGE_SUCCESS_RATE] = (struct blocks){ { { 10, 0 }, { bad, 0 } } };
+        guard_judge(&rig.rollout.plan, &sums, 0, &e);
+        judge_open(&judge, &sums, &e, 1000);
+        CHECK(bad == 0 ? e.blocks_log_e < 0 && judge.blocks <= 0 : judge.blocks >= e.blocks_log_e);
+        CHECK(judge.blocks >= 0);
+        canary->n += 12;
+        canary->over_trip += 12;
+        control->n += 2; /* two fine ones: evidence of some 100 to 1 */
+        guard_judge(&rig.rollout.plan, &sums, 0, &e);
+        judge_read(&judge, &rig.rollout.plan, &sums, &e, 1001, 1000);
+        CHECK_INT(judge.verdict, bad == 0 ? JUDGE_OPEN : JUDGE_GUILTY);
+    }
+    rig_close(&rig);
+}
+
+/* A trip is not undone by better luck afterwards: the wealth sinks again, the verdict is still due. */
+static void a_trip_stays_one(void)
+{
+    struct guard_evidence e[CHANGE_METRIC_COUNT];
+    struct rig rig;
+
+    rig_open(&rig, NULL);
+    rig_bring(&rig, ROLLOUT_RUNNING);
+    for (int i = 0; i < 5; i++)
+        rig_see(&rig, ARM_CANARY, &rig_broken);
+    CHECK_INT(rig_tick(&rig), HOLD_JUDGING);
+    for (int i = 0; i < 200; i++)
+        rig_see(&rig, ARM_CANARY, &rig_good);
+    rollout_evidence(&rig.rollout, e);
+    CHECK_INT(e[CHANGE_SUCCESS_RATE].tripped_by, 0);
+    CHECK_INT(rig_tick(&rig), HOLD_JUDGING);
+    CHECK_INT(rig_operate(&rig, ROLLOUT_PROMOTE), ROLLOUT_GUARD_TRIPPED);
+    rig_pass(&rig, 15 * MINUTE);
+    CHECK_INT(rig.rollout.place.state, ROLLOUT_ABORTED);
+    rig_close(&rig);
+}
+
+static void blocks_convict_even_later(void)
+{
+    struct change_sums sums = { .is_promoted = false };
+    struct judge judge = { .verdict = JUDGE_COMMON };
+    struct guard_evidence e;
+    struct rig rig;
+
+    rig_open(&rig, NULL);
+    guard_judge(&rig.rollout.plan, &sums, 0, &e);
+    judge_read(&judge, &rig.rollout.plan, &sums, &e, 10 * HOUR, 1000);
+    CHECK_INT(judge.verdict, JUDGE_COMMON); /* time alone changes nothing */
+    sums.blocks[CHANGE_SUCCESS_RATE].counts[1][0] = 9;
+    guard_judge(&rig.rollout.plan, &sums, 0, &e);
+    judge_read(&judge, &rig.rollout.plan, &sums, &e, 10 * HOUR, 1000);
+    CHECK_INT(judge.verdict, JUDGE_GUILTY);
+    rig_close(&rig);
+}
+
+TESTS(TEST(a_broken_canary_is_rolled_back_at_once), TEST(when_all_fails_it_pauses),
+      TEST(policy_or_a_missing_control_decides_at_once),
+      TEST(a_silent_control_delays_a_rollback_but_does_not_prevent_it),
+      TEST(a_clock_that_goes_back_does_not_delay_a_verdict),
+      TEST(a_compared_guard_rolls_back_by_itself), TEST(the_judge_weighs_what_came_since),
+      TEST(what_the_blocks_said_at_the_trip_counts), TEST(a_trip_stays_one),
+      TEST(blocks_convict_even_later))

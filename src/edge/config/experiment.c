@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* experiment: an experiment's file to its arms and their configurations. */
+#include <stdlib.h>
+
+#include "edge/config/rollout_internal.h"
+
+struct experiment_holder {
+    struct experiment_file file;
+    struct arena arena;
+};
+
+static const char *const names_in_files[][2] = { { "id", "name" }, { NULL, NULL } };
+
+/* Arm i of k starts at i/k, unless it says otherwise, so that each may grow to an equal part. */
+static void arm_make(struct plan_build *p, const struct yaml_node *node, size_t i, size_t count,
+                     struct experiment_file *f)
+{
+    struct plan_arm from = { .start = (uint32_t)(SHARE_WHOLE * i / count) };
+    struct record record = { .kind = RECORD_ARM,
+                             .base = &from,
+                             .shown = path_join(&p->build.scratch, STR("arms"), node->key) };
+
+    record_load(&p->build, &record, node);
+    f->experiment.arms[i] =
+        (struct experiment_arm){ .name = arena_str(&p->holder.config.arena, node->key),
+                                 .start = from.start,
+                                 .share = from.share,
+                                 .overlay = from.profile };
+}
+
+static void arms_load(struct plan_build *p, struct experiment_file *f)
+{
+    const struct yaml_node *map = yaml_get(p->build.root, STR("arms"));
+    struct config_place place = { .file = &p->file };
+
+    if (map)
+        place = place_of_key(map);
+    if (!map || map->kind != YAML_MAPPING || map->count < 2 || map->count > EXPERIMENT_ARMS_MAX) {
+        issue_add(p->build.issues, &place,
+                  "arms must be a mapping of 2 to %d arms, the first of which is the control",
+                  EXPERIMENT_ARMS_MAX);
+        return;
+    }
+    for (const struct yaml_node *node = map->first; node; node = node->next)
+        arm_make(p, node, f->experiment.arm_count++, map->count, f);
+}
+
+static void profiles_load(struct plan_build *p, struct experiment_file *f)
+{
+    const struct yaml_node *arms = yaml_get(p->build.root, STR("arms"));
+    const struct yaml_node *arm = arms->first;
+
+    for (size_t i = 0; i < f->experiment.arm_count; i++, arm = arm->next) {
+        const struct yaml_node *node = yaml_get(arm, STR("profile"));
+        if (node)
+            f->profiles[i] = plan_profile_load(p, node);
+    }
+}
+
+static void labels_check(struct plan_build *p, const struct experiment *e)
+{
+    const struct yaml_node *arm = yaml_get(p->build.root, STR("arms"))->first;
+
+    for (size_t i = 0; i < e->arm_count; i++, arm = arm->next) {
+        struct config_place place = place_of_key(arm);
+        if (e->id.len + 1 + e->arms[i].name.len > ROLLOUT_LABEL_MAX)
+            issue_add(p->build.issues, &place, "NAME/ARM must be at most %d bytes",
+                      ROLLOUT_LABEL_MAX);
+    }
+}
+
+/* "arms.0.share" to the name that the file has for it. */
+static void issues_place(struct plan_build *p, const struct experiment *e,
+                         struct change_issues *issues)
+{
+    for (size_t i = 0; i < change_issues_kept(issues); i++) {
+        str rest = issues->items[i].where, part;
+        uint64_t index;
+        if (!str_starts(rest, STR("arms.")))
+            continue;
+        IGNORE(str_next(&rest, '.', &part) && str_next(&rest, '.', &part));
+        if (str_to_u64(part, &index) && index < e->arm_count && rest.len != STR_NPOS)
+            issues->items[i].where = arena_printf(&p->build.scratch, "arms.%.*s.%.*s",
+                                                  STR_ARG(e->arms[index].name), STR_ARG(rest));
+    }
+    plan_issues_place(p, issues, names_in_files);
+}
+
+static void experiment_file_read(struct plan_build *p, struct experiment_file *f,
+                                 bool with_profiles)
+{
+    struct config_build *build = &p->build;
+    struct plan_experiment from = { .to = SHARE_WHOLE };
+    struct record record = { .kind = RECORD_EXPERIMENT, .base = &from };
+    struct change_issues issues = { .arena = &build->scratch };
+    struct experiment *e = &f->experiment;
+
+    record_load(build, &record, build->root);
+    if (build->issues->errors == 0)
+        arms_load(p, f);
+    if (build->issues->errors > 0)
+        return;
+    e->id = from.name;
+    e->seed = from.seed;
+    e->layer = from.layer;
+    e->scheme = BUCKET_WEIR;
+    e->inclusion = (struct share_range){ from.from, from.to };
+    /* An arm's overlay is a configuration of its own here. */
+    for (size_t i = 0; i < e->arm_count; i++)
+        e->arms[i].overlay = (str){ 0 };
+    IGNORE(experiment_prepare(e, &issues));
+    issues_place(p, e, &issues);
+    labels_check(p, e);
+    if (with_profiles && build->issues->errors == 0)
+        profiles_load(p, f);
+}
+
+static enum err load(str path, str text, bool with_profiles, struct experiment_file **out,
+                     struct config_issues *issues)
+{
+    struct experiment_holder *holder = calloc(1, sizeof(*holder));
+    struct plan_build p;
+
+    if (plan_open(&p, path, text, issues) && holder)
+        experiment_file_read(&p, &holder->file, with_profiles);
+    if (holder) {
+        holder->file.path = p.file.name;
+        holder->file.text = arena_str(&p.holder.config.arena, text);
+        holder->arena = p.holder.config.arena;
+    }
+    if (!holder || arena_failed(&p.holder.config.arena) || arena_failed(&p.build.scratch))
+        issue_add(issues, &(struct config_place){ .file = &p.file }, "out of memory");
+    issues_sort(issues);
+    plan_close(&p, holder != NULL);
+    if (issues->errors > 0) {
+        if (holder)
+            experiment_file_close(&holder->file);
+        return CALLER_BAD_REQUEST;
+    }
+    *out = &holder->file;
+    return OK;
+}
+
+enum err experiment_file_load_text(str path, str text, bool with_profiles,
+                                   struct experiment_file **out, struct config_issues *issues)
+{
+    issues_init(issues);
+    return load(path, text, with_profiles, out, issues);
+}
+
+enum err experiment_file_load(str path, struct experiment_file **out, struct config_issues *issues)
+{
+    struct buf text = { 0 };
+    enum err e = CALLER_BAD_REQUEST;
+
+    if (plan_text_read(path, &text, issues))
+        e = load(path, buf_str(&text), true, out, issues);
+    buf_fini(&text);
+    return e;
+}
+
+void experiment_file_close(struct experiment_file *f)
+{
+    if (!f)
+        return;
+    struct experiment_holder *holder = CONTAINER_OF(f, struct experiment_holder, file);
+    for (size_t i = 0; i < EXPERIMENT_ARMS_MAX; i++)
+        config_close(f->profiles[i]);
+    arena_fini(&holder->arena);
+    free(holder);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store/report: the sums of a span of the ledger that a cost report is made from, by a few aggregate statements in one consistent
+ * view of the database.
+ *
+ * A report is of what was paid for, or of what was simulated: a call belongs to one of the two, and a query to each that has a
+ * call of it (a query without any call belongs to what was paid for).
+ *
+ * A caller may rely on: money is exact; for each axis the parts add up to the total, and so do the calls; what is unpriced is
+ * counted and in no sum. A sum beyond 64 bits is WEIR_STORE, not a wrapped figure.
+ */
+#ifndef WEIR_EDGE_STORE_REPORT_H
+#define WEIR_EDGE_STORE_REPORT_H
+
+#include "base/arena.h"
+#include "edge/store/store.h"
+
+struct report_span {
+    usec_utc from, to; /* queries that started in [from, to) */
+    bool is_simulated; /* of simulated calls instead of those that were paid for */
+};
+
+/* n values, their sum and the sum of their squares. */
+struct report_moments {
+    int64_t n;
+    double sum, sum_squares;
+};
+
+enum report_axis {
+    REPORT_TOTAL,
+    REPORT_DOMAIN,
+    REPORT_TENANT,
+    REPORT_STRATEGY,
+    REPORT_ARM,
+    REPORT_FAULT, /* "": success */
+    REPORT_AXIS_COUNT,
+};
+
+struct report_part {
+    str name; /* as recorded: any bytes; may be empty */
+    int64_t queries;
+    int64_t succeeded;
+    int64_t unpriced_calls;
+    nano_usd cost; /* of priced calls */
+    nano_usd failed_cost; /* of them: of queries that failed */
+    nano_usd priced_cost; /* of the queries whose every call is priced, */
+    struct report_moments priced; /* and each such query's cost in dollars */
+    struct report_moments hrm, trm; /* confidences of queries that have one */
+    int64_t confident; /* queries with either of them */
+    int64_t calibrated; /* of them: calibrated */
+};
+struct report_parts {
+    struct report_part *items; /* dearest first, then by name */
+    size_t count;
+};
+
+/* Calls of a model on a UTC day, which is what prices go by. */
+struct report_calls {
+    str model;
+    str provider;
+    int64_t utc_day; /* days since 1970-01-01 */
+    int64_t calls;
+    int64_t unpriced;
+    nano_usd cost; /* of priced calls; the following three are parts of it */
+    int64_t interrupted, failed,
+        retried; /* each call is one of these, in this order, or answered at once */
+    nano_usd interrupted_cost; /* reserves: the worst case */
+    nano_usd failed_cost;
+    nano_usd retried_cost; /* answered, after more than one attempt */
+    int64_t extra_attempts; /* of all calls */
+    int64_t estimated; /* calls whose tokens weir counted because the provider did not say */
+    struct usage usage; /* of the priced calls that were not interrupted: */
+    int64_t comparable;
+    nano_usd comparable_cost;
+};
+
+struct report_label {
+    int64_t n;
+    int64_t right; /* value of 0.5 or more */
+    double sum; /* of values */
+};
+
+struct ledger_report {
+    bool is_live; /* a server runs: what it has not imported yet is missing */
+    struct report_part total;
+    struct report_parts parts[REPORT_AXIS_COUNT]; /* of REPORT_TOTAL: none */
+    struct report_calls *calls; /* dearest first */
+    size_t calls_count;
+    struct report_label labels[LABEL_SOURCE_COUNT];
+    int64_t routed, explored;
+    /* What the report is not of: simulated, or paid for. */
+    int64_t other_queries; /* without any call of the report's */
+    int64_t other_calls;
+    nano_usd other_cost;
+};
+
+/* Imports left journals when no server runs. Everything in *out lives in the arena. */
+NODISCARD enum err store_read_report(str directory, const struct report_span *span,
+                                     struct arena *arena, struct ledger_report *out,
+                                     char out_why[256]);
+
+#endif

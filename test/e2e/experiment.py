@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Experiments on live traffic: arms, counts, results that are valid at every look, restarts, what may not run together."""
+import json
+import time
+
+import harness
+from control_kit import Traffic, admin, canary_file, rollout_file, wait_for, write_yaml
+
+
+def found(gateway, name="fast"):
+    return admin(gateway, "GET", f"experiments/{name}").json
+
+
+def experiment_file(world, profile, **changes):
+    return write_yaml(world, "experiment.yaml", {"name": "fast", "arms": {
+        "control": {"share": "50%"}, "fast": {"share": "50%", "profile": str(profile)}}, **changes})
+
+
+def counts(world, checks):
+    up = world.upstream("sim", "--time-scale", "0")
+    gateway = world.gateway(up, {"strategy": "direct"})
+    # Wrong answers without an error: the arm's model is unknown at its provider.
+    nowhere = world.script([{"status": 404, "body": '{"error":{"message":"no such model"}}'}])
+    profile = canary_file(world, gateway, model="broken", model_provider="bad",
+                          providers={"bad": {"base_url": f"http://127.0.0.1:{nowhere.port}/v1"}})
+    path = experiment_file(world, profile)
+    checks.equal("no experiment yet", gateway.command("experiment", "results").returncode, 2)
+    done = gateway.command("experiment", "start", path, "--json")
+    checks.equal("start", (done.returncode, json.loads(done.stdout)["state"]), (0, "running"))
+    with Traffic(gateway, pause=0.002) as traffic:
+        wait_for(lambda: all(arm["n"] >= 150 for arm in found(gateway)["arms"]))
+    answered = [arm for _, status, arm in traffic.answers if status == 200]
+    checks.equal("whoever was answered was in the control", set(answered), {"fast/control"})
+    results = json.loads(gateway.command("experiment", "results", "--json").stdout)
+    checks.true("it has what the interface promises", all(key in results for key in ("state", "generation", "arms", "srm")))
+    success = next(row for row in results["comparisons"] if row["metric"] == "success_rate")
+    checks.equal("a broken arm is inferior", (success["arm"], success["verdict"]), ("fast", "inferior"))
+    checks.true("its interval says by how much", success["upper"] < -0.5, success)
+    checks.equal("the split is as meant", results["srm"]["alarm"], False)
+    text = gateway.command("experiment", "results").stdout
+    checks.true("people read it", "inferior" in text and "as meant" in text, text)
+    checks.error("twice the same", admin(gateway, "POST", "experiments", {"file": str(path)}), 409)
+    time.sleep(0.5)
+    before = found(gateway)
+    gateway.stop()
+    gateway.start()
+    after = found(gateway)
+    checks.equal("a restart keeps the counts", [arm["n"] for arm in after["arms"]], [arm["n"] for arm in before["arms"]])
+    checks.equal("and the arms", after["comparisons"], before["comparisons"])
+    arms = [gateway.chat("weir/direct", f"What is {i} + 1?", {"x-weir-conversation": "c"}).status for i in range(4)]
+    checks.equal("a conversation stays in its arm", len(set(arms)), 1)
+    checks.error("a stale generation", admin(gateway, "POST", "experiments/fast/stop", {}, 7), 409)
+    stopped = gateway.command("experiment", "stop", "fast", "--reason", "clear", "--json")
+    checks.equal("stop", (stopped.returncode, json.loads(stopped.stdout)["state"]), (0, "stopped"))
+    checks.equal("nobody is in it then", gateway.chat("weir/direct", "What is 1 + 1?").json["weir"]["arm"], None)
+    checks.error("only once", admin(gateway, "POST", "experiments/fast/stop", {}), 409)
+    history = admin(gateway, "GET", "experiments/fast/history").json["data"]
+    checks.equal("who did what", [(row["row"]["operation"], row["row"]["note"]) for row in history],
+                 [("start", ""), ("stop", "clear")])
+
+
+def changed_and_refused(world, checks):
+    up = world.upstream("sim", "--time-scale", "0")
+    gateway = world.gateway(up, {"strategy": "direct"})
+    profile = canary_file(world, gateway, temperature=0.2)
+    checks.equal("start", admin(gateway, "POST", "experiments", {"file": str(experiment_file(world, profile, layer="l"))}).status, 200)
+    other = experiment_file(world, profile, name="other", layer="l", **{"from": "50%", "to": "100%"})
+    checks.error("one layer, one unit", admin(gateway, "POST", "experiments", {"file": str(other)}), 409)
+    bad = write_yaml(world, "bad.yaml", {"name": "x", "arms": {"a": {"share": "60%"}, "b": {"share": "50%"}}})
+    done = gateway.command("experiment", "start", bad)
+    checks.true("overlapping arms are refused with their place", done.returncode == 2 and "overlap" in done.stderr, done.stderr)
+    gateway.stop()
+    profile.write_text(json.dumps({"extends": str(gateway.config), "temperature": 0.3}))
+    gateway.start()
+    checks.equal("a changed arm stops it", found(gateway)["state"], "stopped")
+
+
+def beside_a_rollout(world, checks):
+    """Measured arms of a rollout are not experimented with."""
+    up = world.upstream("sim", "--time-scale", "0")
+    gateway = world.gateway(up, {"strategy": "direct"})
+    profile = canary_file(world, gateway, temperature=0.2)
+    rollout = rollout_file(world, profile, steps=[{"share": "10%", "min": "1h"}, {"share": "100%", "min": "1h"}])
+    checks.equal("rollout", admin(gateway, "POST", "rollouts", {"file": str(rollout)}).status, 200)
+    checks.equal("experiment", admin(gateway, "POST", "experiments", {"file": str(experiment_file(world, profile))}).status, 200)
+    with Traffic(gateway, pause=0.001) as traffic:
+        wait_for(lambda: len(traffic.answers) > 400)
+    arms = {arm for _, _, arm in traffic.answers}
+    checks.equal("each query is in one arm", arms, {"quick/canary", "quick/control", "fast/control", "fast/fast"})
+    time.sleep(0.5)
+    units = {arm["name"]: arm["units"] for arm in admin(gateway, "GET", "rollouts/quick").json["arms"]}
+    checks.true("the baseline's units are counted too", units["baseline"] > units["canary"], units)
+    checks.equal("nothing was lost", traffic.broken, [])
+
+
+def main(world, checks):
+    counts(world, checks)
+    changed_and_refused(world, checks)
+    beside_a_rollout(world, checks)
+
+
+if __name__ == "__main__":
+    harness.run(main)

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""weir simulate: its JSON and exit codes, determinism, what it ships, bad files with line and column: simulate.py WEIR"""
+import json
+import pathlib
+import subprocess
+
+import harness
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+STEPS = "steps: [{share: 10%, min: 2m, max: 6h, n_min: 300}, {share: 100%, min: 2m, max: 6h, n_min: 300}]"
+GOOD = f"rollout: {{name: r, {STEPS}}}\n"
+
+
+def run(world, *words):
+    done = subprocess.run([world.weir, "simulate", *map(str, words)], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          cwd=world.directory, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def written(world, text, name="scenario.yaml"):
+    path = world.path(name)
+    path.write_text(text)
+    return path
+
+
+def results(checks, world):
+    path = written(world, "events: [{what: broken, start: 1m}]\nexpect: {outcome: rolled_back, detected_within_queries: 60}\n" + GOOD)
+    status, out, err = run(world, path, "--seeds", 12, "--jobs", 3, "--json")
+    answer = json.loads(out)
+    checks.equal("exit", (status, err), (0, ""))
+    checks.equal("seeds", [row["seed"] for row in answer["runs"]], list(range(1, 13)))
+    checks.true("a run's members", all({"seed", "outcome", "detected_after_queries", "detected_after_s", "false_rollback", "guards",
+                                        "extra_failures", "extra_usd", "alerts"} <= row.keys() for row in answer["runs"]), answer["runs"][0])
+    checks.true("all are rolled back and found",
+                all(row["outcome"] == "rolled_back" and not row["false_rollback"] and row["detected_after_queries"] > 0
+                    and abs(row["detected_after_s"] - (row["ended_s"] - 60)) < 1e-6 for row in answer["runs"]), answer["runs"])
+    delays = sorted(row["detected_after_queries"] for row in answer["runs"])
+    summary = answer["summary"]
+    checks.equal("the median is the runs'", summary["detected_after_queries"]["median"], delays[5])
+    checks.equal("outcomes are counted", summary["outcomes"], {"rolled_back": 12})
+    checks.equal("the rate", (summary["false_rollbacks"], summary["false_rollback_rate"]["estimate"]), (0, 0))
+    checks.true("and its interval: 1 - .025^(1/12)", abs(summary["false_rollback_rate"]["upper"] - (1 - .025 ** (1 / 12))) < 1e-9, summary)
+    checks.equal("checks", [(row["name"], row["ok"]) for row in answer["checks"]], [("outcome", True), ("detected_within_queries", True)])
+    checks.equal("the same seeds give the same, with other threads", run(world, path, "--seeds", 12, "--jobs", 1, "--json")[1], out)
+    later = json.loads(run(world, path, "--seeds", 2, "--seed", 7, "--json")[1])["runs"]
+    checks.equal("--seed says where it begins", later, answer["runs"][6:8])
+    status, out, _ = run(world, path, path, "--seeds", 1, "--json")
+    checks.equal("several files are a list", (status, len(json.loads(out))), (0, 2))
+
+
+def people(checks, world):
+    path = written(world, "name: calm\nevents: [{what: outage, start: 10h}]\n" + GOOD)
+    status, out, err = run(world, path, "--seeds", 3)
+    checks.equal("exit", (status, err), (0, ""))
+    for part in ["calm: 3 runs", "completed ", "false rollbacks", "seed 1, a column is", "traffic  |", "the first step begins"]:
+        checks.true(f"says {part}", part in out, out)
+    checks.true("ASCII only, and short lines", out.isascii() and max(map(len, out.splitlines())) < 160, out)
+    checks.true("without the timeline", "traffic  |" not in run(world, path, "--seeds", 2, "--no-timeline")[1])
+    failed = written(world, "expect: {outcome: rolled_back}\n" + GOOD)
+    status, out, _ = run(world, failed, "--seeds", 2)
+    checks.true("an expectation that is not met", status == 1 and "FAILED outcome" in out, out)
+    status, out, _ = run(world, path, failed, "--seeds", 1, "--json")
+    checks.equal("of several the worst counts", (status, [row["ok"] for row in json.loads(out)]), (1, [True, False]))
+
+
+def own_rollout(checks, world):
+    """A rollout's file is rehearsed as it is, with the rules of alerts of its canary's configuration."""
+    (world.directory / "canary.yaml").write_text("alerts: {rules: {dear: {metric: cost_per_query, threshold: 0.001, severity: warning}}}\n")
+    (world.directory / "rollout.yaml").write_text(f"name: r\ncanary: canary.yaml\n{STEPS}\n")
+    path = world.directory / "own.yaml"
+    path.write_text("rollout: rollout.yaml\nevents: [{what: drought, start: 100m}]\ntraffic: {per_second: 20}\n")
+    status, out, err = run(world, path, "--seeds", 1, "--json")
+    checks.equal("exit", (status, err), (0, ""))
+    checks.true("its alerts are evaluated", isinstance(json.loads(out)["summary"]["alerts"], dict), out)
+    (world.directory / "canary.yaml").write_text("timeout_secnds: 4\n")
+    status, out, err = run(world, path)
+    checks.true("its canary's mistakes are said", status == 2 and "canary.yaml:1:1: unknown key 'timeout_secnds'" in err and not out, err)
+    (world.directory / "canary.yaml").write_text("timeout_seconds: 4\n")
+    status, out, err = run(world, path)
+    checks.true("a guard that can never trip", status == 2 and "guards.latency_p95" in err and "can never trip" in err, err)
+
+
+def bad_files(checks, world):
+    for text, place in [
+        (f"rollout: {{name: r, {STEPS}, guards: {{sucess_rate: {{trip: 0.9}}}}}}\n", "guards.sucess_rate: no such metric; did you mean"),
+        ("rollout:\n  name: r\n  steps: [{share: 110%, min: 1h}]\n", "3:19: steps[0].share must be a share of at most 100 %"),
+        ("rollout:\n  name: r\n  steps: [{share: 10%}]\n", "3:11: steps[0].min is required"),
+        ("rollout:\n  name: r\n  steps: [{share: 60%, min: 1h}, {share: 50%, min: 1h}]\n", "3:35: steps.1.share: each step must have a larger"),
+        (f"rollout:\n  name: r\n  {STEPS}\n  holdback: 60%\n", "4:3: holdback: at most 50%"),
+        (f"rollout:\n  name: r\n  {STEPS}\n  guards: {{error_rate: {{trip: 1}}}}\n", "4:25: guards.error_rate.trip: nothing lies beyond"),
+        ("models: {canary: {timeout_ms: 3000}}\n" + GOOD, "guards.latency_p95.trip: no query reaches this limit"),
+        ("events: [{what: meteor}]\n" + GOOD, "1:17: events[0].what must be one of"),
+        ("events:\n  - {what: outage, size: 2}\n" + GOOD, "2:26: the size of outage must be in [0, 1]"),
+        ("traffic: {domains: {stem: 0.5}}\n" + GOOD, "1:20: traffic.domains: the shares must add up to 1"),
+        ("traffic: [}\n" + GOOD, "1:"),
+        ("events: []\n", "rollout is required"),
+    ]:
+        path = written(world, text)
+        status, out, err = run(world, path, "--json")
+        checks.true(f"{place}", status == 2 and not out and f"{path}:" in err and place in err, f"exit {status}: {err}")
+    for words, part in [([], "name a scenario"), (["nowhere.yaml"], "nowhere.yaml: cannot be read"), ([written(world, GOOD), "--seeds", 0], "--seeds"),
+                        ([written(world, GOOD), "--jobs", "x"], "--jobs")]:
+        status, out, err = run(world, *words)
+        checks.true(f"{words}", status == 2 and part in err and not out, err)
+    status, out, _ = run(world, "--help")
+    checks.true("help has an example", status == 0 and "Example:" in out, out)
+
+
+def shipped(checks, world):
+    files = sorted((ROOT / "config/scenarios").glob("*.yaml"))
+    checks.true("at least ten scenarios are shipped", len(files) >= 10, len(files))
+    seeds = world.arguments[0] if world.arguments else "4"
+    status, out, err = run(world, *files, "--seeds", seeds, "--json")
+    answer = json.loads(out)
+    checks.equal("all meet their expectations", (status, err), (0, ""))
+    for row in answer:
+        checks.true(f"{row['scenario']} expects something, and gets it", row["checks"] and row["ok"], row["checks"])
+        checks.equal(f"{row['scenario']}: named as its file", pathlib.Path(row["file"]).stem, row["scenario"])
+
+
+def main(world, checks):
+    for part in [results, people, own_rollout, bad_files, shipped]:
+        part(checks, world)
+
+
+if __name__ == "__main__":
+    harness.run(main)
