@@ -52,7 +52,7 @@ static struct tally generated_tally(const struct search_tree *t, uint32_t state)
 
     if (t->flags[state] & NODE_CROWD)
         return crowd_generated(t, state);
-    while (search_child_next(t, state, &at))
+    while (ring_next(t, state, &at))
         tally_add(&y, t->own[at]);
     return y;
 }
@@ -73,10 +73,11 @@ static bool draws_wider(struct search_tree *t, uint32_t state)
 
 uint32_t adaptive_child_each(struct search_tree *t, uint32_t state)
 {
+    bool is_crowd = t->flags[state] & NODE_CROWD;
     uint32_t best = SEARCH_NONE, at = SEARCH_NONE;
     double best_draw = 0;
 
-    while (search_child_next(t, state, &at)) {
+    while (is_crowd ? search_child_next(t, state, &at) : ring_next(t, state, &at)) {
         if (t->flags[at] & NODE_DEAD)
             continue;
         const struct posterior p = node_posterior(t, at);

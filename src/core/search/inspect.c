@@ -52,19 +52,12 @@ bool search_child_next(const struct search_tree *t, uint32_t node, uint32_t *at)
 {
     uint32_t state = state_of(t, node);
 
-    if (t->child_count[state] == 0)
+    if (!(t->flags[state] & NODE_CROWD))
+        return ring_next(t, state, at);
+    uint32_t position = *at == SEARCH_NONE ? 0 : t->next[*at] + 1;
+    if (position == t->child_count[state])
         return false;
-    if (t->flags[state] & NODE_CROWD) {
-        uint32_t position = *at == SEARCH_NONE ? 0 : t->next[*at] + 1;
-        if (position == t->child_count[state])
-            return false;
-        *at = crowd_child_at(t, state, position);
-        return true;
-    }
-    uint32_t last = t->last[state];
-    if (*at == last)
-        return false;
-    *at = t->next[*at == SEARCH_NONE ? last : *at];
+    *at = crowd_child_at(t, state, position);
     return true;
 }
 

@@ -101,6 +101,24 @@ static inline double value_to_double(uint32_t value)
     return (double)value * 0x1p-24;
 }
 
+static inline void tally_add(struct tally *y, uint32_t value)
+{
+    y->count++;
+    y->sum += value;
+    y->square += ((uint64_t)value * value + VALUE_ONE / 2) / VALUE_ONE;
+}
+
+/* The next child of a state whose children are a ring; see search_child_next(). */
+static inline bool ring_next(const struct search_tree *t, uint32_t state, uint32_t *at)
+{
+    uint32_t last = t->last[state];
+
+    if (*at == last || t->child_count[state] == 0)
+        return false;
+    *at = t->next[*at == SEARCH_NONE ? last : *at];
+    return true;
+}
+
 /* ---- tree.c ---- */
 /* May children be added to a state of this depth? */
 static inline bool is_growable(const struct search_tree *t, uint32_t state)
@@ -110,7 +128,6 @@ static inline bool is_growable(const struct search_tree *t, uint32_t state)
 }
 /* [0, 1] to units of 2^-24; false for anything else, NaN included. */
 NODISCARD bool value_from_double(double value, uint32_t *out);
-void tally_add(struct tally *y, uint32_t value);
 /* Records a state's own value; its visit comes with the path's tally. */
 void node_own_set(struct search_tree *t, uint32_t state, uint32_t value);
 /* Adds children to a state, the valued ones visited once; the observations that they bring to the path are added to

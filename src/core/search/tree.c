@@ -162,13 +162,6 @@ bool value_from_double(double value, uint32_t *out)
     return true;
 }
 
-void tally_add(struct tally *y, uint32_t value)
-{
-    y->count++;
-    y->sum += value;
-    y->square += ((uint64_t)value * value + VALUE_ONE / 2) / VALUE_ONE;
-}
-
 void node_own_set(struct search_tree *t, uint32_t state, uint32_t value)
 {
     t->own[state] = value;
