@@ -165,6 +165,27 @@ int admin_call(struct admin_client *c, const struct admin_call *call, struct jso
     return EXIT_DONE;
 }
 
+int admin_find(struct admin_client *c, str path, struct json *out)
+{
+    const struct admin_call call = { "GET", path, { 0 }, -1 };
+    str name = c->args->word_count > 1 ? c->args->words[1] : (str){ 0 };
+    struct json list;
+    int status = admin_call(c, &call, &list);
+
+    if (status != EXIT_DONE)
+        return status;
+    for (struct json_iter it = json_iter(json_get(list, STR("data"))); json_next(&it);) {
+        if (name.len > 0 && !str_eq(name, admin_text(c, it.value, "name")))
+            continue;
+        *out = it.value;
+        return EXIT_DONE;
+    }
+    if (name.len > 0)
+        return cli_usage_error(c->command, "no %s is called '%.*s'", c->command, STR_ARG(name));
+    return cli_usage_error(c->command, "there is no %s; `weir %s start FILE` begins one",
+                           c->command, c->command);
+}
+
 /* ---- reading answers ---- */
 
 str admin_text(struct admin_client *c, struct json v, const char *name)

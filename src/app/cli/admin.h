@@ -34,6 +34,8 @@ struct admin_call {
 };
 /* EXIT_DONE with the answer's JSON; else what to exit with, having said why (and, with --json, having printed the refusal). */
 int admin_call(struct admin_client *c, const struct admin_call *call, struct json *out);
+/* Of the list at path: the one that the command's second word names, or the first (the newest). As admin_call. */
+int admin_find(struct admin_client *c, str path, struct json *out);
 /* With --json: prints the value, and says so. */
 bool admin_prints_json(const struct admin_client *c, struct json value);
 /* Readers for people's tables; what is missing is empty, 0 or NAN. */

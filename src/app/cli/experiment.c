@@ -67,31 +67,10 @@ static void results_print(struct admin_client *c, struct json x)
 
 /* ---- words ---- */
 
-static int experiments_get(struct admin_client *c, struct json *out)
-{
-    const struct admin_call call = { "GET", STR("/admin/v1/experiments"), { 0 }, -1 };
-
-    return admin_call(c, &call, out);
-}
-
 /* The one that the second word names, or the newest. */
 static int experiment_find(struct admin_client *c, struct json *out)
 {
-    str name = c->args->word_count > 1 ? c->args->words[1] : (str){ 0 };
-    struct json list;
-    int result = experiments_get(c, &list);
-
-    if (result != EXIT_DONE)
-        return result;
-    for (struct json_iter it = json_iter(json_get(list, STR("data"))); json_next(&it);) {
-        if (name.len > 0 && !str_eq(name, admin_text(c, it.value, "name")))
-            continue;
-        *out = it.value;
-        return EXIT_DONE;
-    }
-    if (name.len > 0)
-        return cli_usage_error("experiment", "no experiment is called '%.*s'", STR_ARG(name));
-    return cli_usage_error("experiment", "there is none; `weir experiment start FILE` begins one");
+    return admin_find(c, STR("/admin/v1/experiments"), out);
 }
 
 static int status(struct admin_client *c)

@@ -84,22 +84,7 @@ static void history_print(struct admin_client *c, struct json list)
 /* The rollout that the second word names, or the current one. */
 static int rollout_find(struct admin_client *c, struct json *out)
 {
-    struct json list;
-    str name = c->args->word_count > 1 ? c->args->words[1] : (str){ 0 };
-    int status =
-        admin_call(c, &(struct admin_call){ "GET", STR("/admin/v1/rollouts"), { 0 }, -1 }, &list);
-
-    if (status != EXIT_DONE)
-        return status;
-    for (struct json_iter it = json_iter(json_get(list, STR("data"))); json_next(&it);) {
-        if (name.len > 0 && !str_eq(name, admin_text(c, it.value, "name")))
-            continue;
-        *out = it.value;
-        return EXIT_DONE;
-    }
-    if (name.len > 0)
-        return cli_usage_error("rollout", "no rollout is called '%.*s'", STR_ARG(name));
-    return cli_usage_error("rollout", "there is no rollout; `weir rollout start FILE` begins one");
+    return admin_find(c, STR("/admin/v1/rollouts"), out);
 }
 
 static int status(struct admin_client *c)
