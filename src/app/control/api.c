@@ -12,6 +12,14 @@
 #define EVENTS_MAX 1000
 #define TEXT_MAX 1000 /* of an actor or a reason */
 
+const struct api_error api_unknown_path = { 404,
+                                            "unknown_path",
+                                            { "there is nothing at this path", 29 } };
+const struct api_error api_bad_method = { 405,
+                                          "bad_method",
+                                          { "this path does not take this method", 35 } };
+const struct api_error api_store_fault = { 503, "store", { "control.db cannot be written", 28 } };
+
 void api_answer(struct exchange *x, int status, const struct buf *body)
 {
     const struct api_error too_large = { 500, "too_large", STR("the answer is too large") };
@@ -174,7 +182,6 @@ static const struct {
 void controller_on_request(void *ctx, struct exchange *x)
 {
     struct controller *c = ctx;
-    const struct api_error unknown = { 404, "unknown_path", STR("there is nothing at this path") };
 
     controller_clock(c);
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
@@ -187,5 +194,5 @@ void controller_on_request(void *ctx, struct exchange *x)
             return;
         }
     }
-    api_refuse(x, &unknown);
+    api_refuse(x, &api_unknown_path);
 }

@@ -10,16 +10,6 @@
 #define OUTBOX_SHOWN 100
 #define SILENCE_MAX_US (INT64_C(365) * 86400 * 1000000)
 
-static const struct api_error unknown_path = { 404,
-                                               "unknown_path",
-                                               { "there is nothing at this path", 29 } };
-static const struct api_error bad_method = { 405,
-                                             "bad_method",
-                                             { "this path does not take this method", 35 } };
-static const struct api_error store_fault = { 503,
-                                              "store",
-                                              { "control.db cannot be written", 28 } };
-
 static void comma(struct buf *out)
 {
     if (out->ptr[out->len - 1] == '}')
@@ -124,13 +114,13 @@ void api_alerts(struct controller *c, struct exchange *x, str rest)
     struct buf body = { 0 };
 
     if (!str_eq(exchange_method(x), STR("GET"))) {
-        api_refuse(x, &bad_method);
+        api_refuse(x, &api_bad_method);
     } else if (rest.len == 0) {
         alerts_list(c, x);
     } else if (!str_eq(rest, STR("history"))) {
-        api_refuse(x, &unknown_path);
+        api_refuse(x, &api_unknown_path);
     } else if (api_events(c, STR("alert"), STR(""), 0, &body) != OK) {
-        api_refuse(x, &store_fault);
+        api_refuse(x, &api_store_fault);
     } else {
         api_answer(x, 200, &body);
     }
@@ -219,7 +209,7 @@ static void silence_add(struct controller *c, struct exchange *x)
         return;
     const char *why = silence_read(c, x, &request, &silence);
     if (!why && alerting_begin(c) != OK) {
-        api_refuse(x, &store_fault);
+        api_refuse(x, &api_store_fault);
         return;
     }
     if (!why && alert_silence_add(c->alerting.machine, &silence, &id) != OK) {
@@ -233,7 +223,7 @@ static void silence_add(struct controller *c, struct exchange *x)
     }
     silence_event(c, "add", id, &request);
     if (alerting_end(c) != OK) {
-        api_refuse(x, &store_fault);
+        api_refuse(x, &api_store_fault);
         return;
     }
     silence.id = id;
@@ -252,14 +242,14 @@ static void silence_end(struct controller *c, struct exchange *x, uint64_t id)
     if (!api_read(x, &request))
         return;
     if (alerting_begin(c) != OK) {
-        api_refuse(x, &store_fault);
+        api_refuse(x, &api_store_fault);
         return;
     }
     bool is_found = alert_silence_end(c->alerting.machine, id, c->wall);
     if (is_found)
         silence_event(c, "end", id, &request);
     if (alerting_end(c) != OK) {
-        api_refuse(x, &store_fault);
+        api_refuse(x, &api_store_fault);
     } else if (!is_found) {
         api_refuse(x, &unknown);
     } else {
@@ -276,7 +266,7 @@ void api_silences(struct controller *c, struct exchange *x, str rest)
     uint64_t id;
 
     if (rest.len > 0 && !str_to_u64(rest, &id)) {
-        api_refuse(x, &unknown_path);
+        api_refuse(x, &api_unknown_path);
     } else if (rest.len > 0 && str_eq(method, STR("DELETE"))) {
         silence_end(c, x, id);
     } else if (rest.len == 0 && str_eq(method, STR("POST"))) {
@@ -287,7 +277,7 @@ void api_silences(struct controller *c, struct exchange *x, str rest)
         buf_add_char(&body, '}');
         api_answer(x, 200, &body);
     } else {
-        api_refuse(x, &bad_method);
+        api_refuse(x, &api_bad_method);
     }
     buf_fini(&body);
 }
@@ -323,7 +313,7 @@ void api_outbox(struct controller *c, struct exchange *x, str rest)
     enum err e = OK;
 
     if (rest.len > 0 || !str_eq(exchange_method(x), STR("GET"))) {
-        api_refuse(x, rest.len > 0 ? &unknown_path : &bad_method);
+        api_refuse(x, rest.len > 0 ? &api_unknown_path : &api_bad_method);
         return;
     }
     buf_add_char(&body, '{');
@@ -343,6 +333,6 @@ void api_outbox(struct controller *c, struct exchange *x, str rest)
     if (e == OK)
         api_answer(x, 200, &body);
     else
-        api_refuse(x, &store_fault);
+        api_refuse(x, &api_store_fault);
     buf_fini(&body);
 }

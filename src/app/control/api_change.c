@@ -4,16 +4,6 @@
 
 #include <stdio.h>
 
-static const struct api_error unknown_path = { 404,
-                                               "unknown_path",
-                                               { "there is nothing at this path", 29 } };
-static const struct api_error bad_method = { 405,
-                                             "bad_method",
-                                             { "this path does not take this method", 35 } };
-static const struct api_error store_fault = { 503,
-                                              "store",
-                                              { "control.db cannot be written", 28 } };
-
 static bool is_get(const struct exchange *x)
 {
     return str_eq(exchange_method(x), STR("GET"));
@@ -122,7 +112,7 @@ static void history_answer(struct controller *c, struct exchange *x, str kind, s
     if (api_events(c, kind, name, after, &body) == OK)
         api_answer(x, 200, &body);
     else
-        api_refuse(x, &store_fault);
+        api_refuse(x, &api_store_fault);
     buf_fini(&body);
 }
 
@@ -229,7 +219,7 @@ static void operate(struct controller *c, struct exchange *x, struct live_rollou
     };
     rollout_operate(&l->machine, c->wall, &asked, &row);
     if (rollout_commit(c, l, &row) != OK)
-        api_refuse(x, &store_fault);
+        api_refuse(x, &api_store_fault);
     else if (row.refusal != ROLLOUT_ACCEPTED)
         refusal_answer(x, l, &row);
     else
@@ -269,12 +259,12 @@ static void rollout_path(struct controller *c, struct exchange *x, str name, str
         if (!str_eq(verb, str_from(operations[i].path)))
             continue;
         if (!is_post(x))
-            api_refuse(x, &bad_method);
+            api_refuse(x, &api_bad_method);
         else
             operate(c, x, l, operations[i].operation);
         return;
     }
-    api_refuse(x, verb.len == 0 ? &bad_method : &unknown_path);
+    api_refuse(x, verb.len == 0 ? &api_bad_method : &api_unknown_path);
 }
 
 void api_rollouts(struct controller *c, struct exchange *x, str rest)
@@ -286,7 +276,7 @@ void api_rollouts(struct controller *c, struct exchange *x, str rest)
     } else if (is_get(x)) {
         rollouts_list(c, x);
     } else if (!is_post(x)) {
-        api_refuse(x, &bad_method);
+        api_refuse(x, &api_bad_method);
     } else if (start(c, x, rollout_begin)) {
         rollout_answer(c, x, c->rollout);
     }
@@ -332,7 +322,7 @@ static void experiment_stop(struct controller *c, struct exchange *x, struct liv
     else if (!e->is_running)
         api_refuse(x, &over);
     else if (experiment_end(c, e, &who) != OK)
-        api_refuse(x, &store_fault);
+        api_refuse(x, &api_store_fault);
     else
         experiment_answer(x, e);
 }
@@ -352,7 +342,7 @@ static void experiment_path(struct controller *c, struct exchange *x, str name, 
     else if (is_post(x) && str_eq(verb, STR("stop")))
         experiment_stop(c, x, e);
     else
-        api_refuse(x, &unknown_path);
+        api_refuse(x, &api_unknown_path);
 }
 
 void api_experiments(struct controller *c, struct exchange *x, str rest)
@@ -364,7 +354,7 @@ void api_experiments(struct controller *c, struct exchange *x, str rest)
     } else if (is_get(x)) {
         experiments_list(c, x);
     } else if (!is_post(x)) {
-        api_refuse(x, &bad_method);
+        api_refuse(x, &api_bad_method);
     } else if (start(c, x, experiment_begin)) {
         experiment_answer(x, c->experiments[c->experiment_count - 1]);
     }

@@ -187,6 +187,8 @@ struct api_error {
     str message;
 };
 void api_refuse(struct exchange *x, const struct api_error *error);
+/* What every path may answer. */
+extern const struct api_error api_unknown_path, api_bad_method, api_store_fault;
 /* The body's members, where it has any; false having answered. */
 struct api_request {
     str actor, reason, file;
