@@ -63,7 +63,8 @@ static enum err row_page(struct controller *c, const struct live_rollout *l,
                                    .subject = name,
                                    .arm = str_from(l->labels[ARM_CANARY]),
                                    .sentence = buf_str(&words),
-                                   .key = str_from(key) };
+                                   .key = str_from(key),
+                                   .is_change = row->reason == ROLLOUT_FOR_SHOWN };
         if (pages[i].reason == row->reason)
             e = page_add(c, &page);
     }
