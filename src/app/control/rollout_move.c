@@ -400,7 +400,7 @@ enum start_result rollout_begin(struct controller *c, const struct rollout_start
     struct rollout_file *file;
     struct live_rollout *l;
 
-    if (rollout_file_load(start->path, &file, issues) != OK)
+    if (rollout_file_load(start->path, c->options.config, &file, issues) != OK)
         return START_BAD_FILE;
     if (is_under_way(c) && !start->supersedes) {
         snprintf(out_why, 256,

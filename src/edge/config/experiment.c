@@ -86,8 +86,7 @@ static void issues_place(struct plan_build *p, const struct experiment *e,
     plan_issues_place(p, issues, names_in_files);
 }
 
-static void experiment_file_read(struct plan_build *p, struct experiment_file *f,
-                                 bool with_profiles)
+static void experiment_file_read(struct plan_build *p, struct experiment_file *f)
 {
     struct config_build *build = &p->build;
     struct plan_experiment from = { .to = SHARE_WHOLE };
@@ -111,18 +110,20 @@ static void experiment_file_read(struct plan_build *p, struct experiment_file *f
     IGNORE(experiment_prepare(e, &issues));
     issues_place(p, e, &issues);
     labels_check(p, e);
-    if (with_profiles && build->issues->errors == 0)
+    if (p->arms.are_loaded && build->issues->errors == 0)
         profiles_load(p, f);
 }
 
-static enum err load(str path, str text, bool with_profiles, struct experiment_file **out,
+static enum err load(str path, str text, const struct plan_arms *arms, struct experiment_file **out,
                      struct config_issues *issues)
 {
     struct experiment_holder *holder = calloc(1, sizeof(*holder));
     struct plan_build p;
+    bool is_open = plan_open(&p, path, text, issues);
 
-    if (plan_open(&p, path, text, issues) && holder)
-        experiment_file_read(&p, &holder->file, with_profiles);
+    p.arms = *arms;
+    if (is_open && holder)
+        experiment_file_read(&p, &holder->file);
     if (holder) {
         holder->file.path = p.file.name;
         holder->file.text = arena_str(&p.holder.config.arena, text);
@@ -145,16 +146,18 @@ enum err experiment_file_load_text(str path, str text, bool with_profiles,
                                    struct experiment_file **out, struct config_issues *issues)
 {
     issues_init(issues);
-    return load(path, text, with_profiles, out, issues);
+    return load(path, text, &(struct plan_arms){ .are_loaded = with_profiles }, out, issues);
 }
 
-enum err experiment_file_load(str path, struct experiment_file **out, struct config_issues *issues)
+enum err experiment_file_load(str path, const struct config *own, struct experiment_file **out,
+                              struct config_issues *issues)
 {
+    const struct plan_arms arms = { .are_loaded = true, .are_checked = true, .own = own };
     struct buf text = { 0 };
     enum err e = CALLER_BAD_REQUEST;
 
     if (plan_text_read(path, &text, issues))
-        e = load(path, buf_str(&text), true, out, issues);
+        e = load(path, buf_str(&text), &arms, out, issues);
     buf_fini(&text);
     return e;
 }

@@ -62,7 +62,9 @@ struct config *plan_profile_load(struct plan_build *p, const struct yaml_node *n
     struct config_issues issues;
     struct config *config = NULL;
 
-    if (config_load(path, &config, &issues) != OK) {
+    enum err e = p->arms.are_checked ? config_arm_load(path, p->arms.own, &config, &issues)
+                                     : config_load(path, &config, &issues);
+    if (e != OK) {
         struct config_place place = place_of(node);
         issue_add(build->issues, &place, "%.*s is no valid configuration", STR_ARG(node->text));
     }

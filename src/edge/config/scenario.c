@@ -329,7 +329,7 @@ static void rollout_make(struct plan_build *p, struct scenario *s)
     }
     if (node->kind == YAML_SCALAR) {
         str path = path_beside(&p->build.scratch, &p->file, node->text);
-        e = rollout_file_load(path, &s->rollout, &issues);
+        e = rollout_file_load(path, NULL, &s->rollout, &issues);
     } else {
         issues_init(&issues);
         e = rollout_part_load(node, canary_timeout(s), &s->rollout, &issues);
