@@ -121,25 +121,18 @@ static enum err load(str path, str text, const struct plan_arms *arms, struct ex
     struct plan_build p;
     bool is_open = plan_open(&p, path, text, issues);
 
+    if (!holder)
+        return plan_end(&p, text, NULL);
     p.arms = *arms;
-    if (is_open && holder)
+    if (is_open)
         experiment_file_read(&p, &holder->file);
-    if (holder) {
-        holder->file.path = p.file.name;
-        holder->file.text = arena_str(&p.holder.config.arena, text);
-        holder->arena = p.holder.config.arena;
-    }
-    if (!holder || arena_failed(&p.holder.config.arena) || arena_failed(&p.build.scratch))
-        issue_add(issues, &(struct config_place){ .file = &p.file }, "out of memory");
-    issues_sort(issues);
-    plan_close(&p, holder != NULL);
-    if (issues->errors > 0) {
-        if (holder)
-            experiment_file_close(&holder->file);
-        return CALLER_BAD_REQUEST;
-    }
-    *out = &holder->file;
-    return OK;
+    enum err e = plan_end(
+        &p, text, &(struct plan_kept){ &holder->arena, &holder->file.path, &holder->file.text });
+    if (e == OK)
+        *out = &holder->file;
+    else
+        experiment_file_close(&holder->file);
+    return e;
 }
 
 enum err experiment_file_load_text(str path, str text, bool with_profiles,

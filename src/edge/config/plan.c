@@ -35,11 +35,24 @@ bool plan_open(struct plan_build *p, str path, str text, struct config_issues *i
     return false;
 }
 
-void plan_close(struct plan_build *p, bool keeps_texts)
+enum err plan_end(struct plan_build *p, str text, const struct plan_kept *kept)
 {
+    struct config_issues *issues = p->build.issues;
+    struct arena *arena = &p->holder.config.arena;
+
+    if (kept)
+        *kept->path = p->file.name;
+    if (kept && kept->text)
+        *kept->text = arena_str(arena, text);
+    if (!kept || arena_failed(arena) || arena_failed(&p->build.scratch))
+        issue_add(issues, &(struct config_place){ .file = &p->file }, "out of memory");
+    issues_sort(issues);
     arena_fini(&p->build.scratch);
-    if (!keeps_texts)
-        arena_fini(&p->holder.config.arena);
+    if (kept)
+        *kept->arena = *arena;
+    else
+        arena_fini(arena);
+    return issues->errors > 0 ? CALLER_BAD_REQUEST : OK;
 }
 
 bool plan_text_read(str path, struct buf *out, struct config_issues *issues)

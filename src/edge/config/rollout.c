@@ -230,26 +230,18 @@ static enum err load_plan(struct plan_build *p, bool is_open, str text, const st
                           struct rollout_file **out)
 {
     struct rollout_holder *holder = calloc(1, sizeof(*holder));
-    struct config_issues *issues = p->build.issues;
 
-    if (is_open && holder)
+    if (!holder)
+        return plan_end(p, text, NULL);
+    if (is_open)
         rollout_read(p, &holder->file, how);
-    if (holder) {
-        holder->file.path = p->file.name;
-        holder->file.text = arena_str(&p->holder.config.arena, text);
-        holder->arena = p->holder.config.arena;
-    }
-    if (!holder || arena_failed(&p->holder.config.arena) || arena_failed(&p->build.scratch))
-        issue_add(issues, &(struct config_place){ .file = &p->file }, "out of memory");
-    issues_sort(issues);
-    plan_close(p, holder != NULL);
-    if (issues->errors > 0) {
-        if (holder)
-            rollout_file_close(&holder->file);
-        return CALLER_BAD_REQUEST;
-    }
-    *out = &holder->file;
-    return OK;
+    enum err e = plan_end(
+        p, text, &(struct plan_kept){ &holder->arena, &holder->file.path, &holder->file.text });
+    if (e == OK)
+        *out = &holder->file;
+    else
+        rollout_file_close(&holder->file);
+    return e;
 }
 
 /* Under the contract of rollout_file_load_text(), but for issues, which are initialised. */
