@@ -5,7 +5,7 @@
 #include <math.h>
 
 #define SURE 6.907755278982137 /* ln 1000 */
-#define LIKELY 2.995732273553991 /* ln 20: enough for guilty when the time is up */
+#define LIKELY 4.605170185988092 /* ln 100: enough for guilty when the time is up */
 #define LEANS 1.0 /* and for common */
 #define CONTROL_N_MAX 1024 /* outcomes of the control after which the time is up */
 
@@ -99,9 +99,10 @@ void judge_read(struct judge *j, const struct guard_plan *plan, const struct cha
     struct judge_counts canary = since(counts_of(sums, SIDE_CANARY, e->metric), j->canary);
     struct judge_counts control = since(counts_of(sums, SIDE_CONTROL, e->metric), j->control);
     struct blocks blocks = blocks_since(&sums->blocks[e->metric], &j->blocks);
-    double guilt = fmax(blocks_log_e(&sums->blocks[e->metric]), blocks_log_e(&blocks));
     /* The control's own evidence that it is beyond its limit speaks for a common cause as well. */
     double lean = as_bad_as_canary(canary, control, j->control) + fmax(e->control_log_e, 0);
+    double guilt =
+        fmax(blocks_log_e(&sums->blocks[e->metric]), blocks_log_e(&blocks)) - fmax(lean, 0);
     bool control_trips = e->control_log_e >= -log(plan->options.alpha_trip / plan->options.phases);
     bool is_over = control.n >= CONTROL_N_MAX || now - j->since >= wait_us;
 
