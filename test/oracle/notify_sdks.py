@@ -43,7 +43,7 @@ def install():
     shutil.rmtree(NODE, ignore_errors=True)
     NODE.mkdir(parents=True)
     (NODE / "package.json").write_text('{"private": true}\n')
-    reason = fetch(["npm", "install", "--no-audit", "--no-fund", "--silent", *SDKS], cwd=NODE)
+    reason = fetch(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *SDKS], cwd=NODE)
     if not reason:
         stamp.write_text(wanted)
     return reason
