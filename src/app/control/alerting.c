@@ -63,7 +63,7 @@ static void machine_reset(struct controller *c)
 enum err alerting_begin(struct controller *c)
 {
     c->alerting.has_changed = false;
-    c->alerting.fault = control_begin(c->store);
+    c->alerting.fault = transaction_begin(c);
     return c->alerting.fault;
 }
 
@@ -80,13 +80,11 @@ enum err alerting_end(struct controller *c)
     enum err e = state.failed ? WEIR_NO_MEMORY : w->fault;
     if (e == OK)
         e = control_put(c->store, str_from(state_key), buf_str(&state));
-    if (e == OK)
-        e = control_commit(c->store);
+    e = transaction_end(c, "alerts", e);
     if (e != OK) {
-        control_rollback(c->store);
         machine_reset(c);
         buf_fini(&state);
-        return store_failed(c, "alerts", e);
+        return e;
     }
     buf_fini(&w->committed);
     w->committed = state;
@@ -242,11 +240,11 @@ void alerting_turn(struct controller *c)
 
     if (c->now < w->next)
         return;
-    w->next = c->now + EVALUATE_EVERY;
     if (alerting_begin(c) != OK) {
         IGNORE(store_failed(c, "alerts", w->fault));
-        return;
+        return; /* due again in the next turn */
     }
+    w->next = c->now + EVALUATE_EVERY;
     dead_count(c);
     alert_evaluate(w->machine, c->wall, &source, on_transition, c);
     bool has_messages = messages_add(c);

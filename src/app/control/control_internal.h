@@ -84,11 +84,6 @@ struct live_experiment {
     struct units units;
 };
 
-struct arms_kept {
-    struct arms_kept *next;
-    struct arms arms;
-};
-
 struct controller {
     struct controller_options options;
     struct control_store *store;
@@ -98,6 +93,12 @@ struct controller {
     nsec now; /* of this turn; monotonic */
     usec_utc wall;
     nsec pruned; /* the outbox */
+    nsec windows_shift; /* what makes of `now` the clock of windows, which goes on over a restart */
+    nsec windows_saved;
+    int64_t term; /* ours; see transaction.c */
+    nsec locked_since; /* when it was last said; 0: control.db is not locked */
+    bool has_waited; /* for a lock, in this turn */
+    bool is_outrun; /* another process has the term: nothing is written any more */
     uint64_t dropped_told;
     struct alerting alerting;
     struct live_rollout *rollout; /* the current one, those before it behind; NULL: none */
@@ -106,12 +107,23 @@ struct controller {
     bool experiments_changed;
     nsec experiments_saved;
     uint32_t numbers; /* given out */
-    struct arms_kept *arms; /* all that were published, newest first */
 };
 
-/* ---- controller.c ---- */
+/* ---- transaction.c ---- */
+enum control_patience { PATIENCE_OPENING, PATIENCE_TURN, PATIENCE_REQUEST };
+
+/* This process is from now on the one that writes. */
+NODISCARD enum err term_take(struct controller *c);
+/* How long what follows may wait for a lock, once. */
+void transaction_patience(struct controller *c, enum control_patience patience);
+/* WEIR_STORE: locked or failing, nothing is open; WEIR_INTERRUPTED: another process has taken over. */
+NODISCARD enum err transaction_begin(struct controller *c);
+/* Commits, or rolls back when e or the commit is a fault, which is logged and given on. */
+NODISCARD enum err transaction_end(struct controller *c, const char *what, enum err e);
 /* Logs a failure of the store; gives the fault on. */
 enum err store_failed(struct controller *c, const char *what, enum err e);
+
+/* ---- controller.c ---- */
 /* Publishes who runs under what, as it is now. */
 void arms_update(struct controller *c);
 void controller_clock(struct controller *c);

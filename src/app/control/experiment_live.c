@@ -266,7 +266,7 @@ static enum err event_append(struct controller *c, const struct live_experiment 
 static enum err change_commit(struct controller *c, const struct live_experiment *x,
                               const char *operation, const struct rollout_start *who)
 {
-    enum err e = control_begin(c->store);
+    enum err e = transaction_begin(c);
 
     if (e == OK)
         e = list_put(c);
@@ -274,12 +274,7 @@ static enum err change_commit(struct controller *c, const struct live_experiment
         e = counts_put(c, x);
     if (e == OK)
         e = event_append(c, x, operation, who);
-    if (e == OK)
-        e = control_commit(c->store);
-    if (e == OK)
-        return OK;
-    control_rollback(c->store);
-    return store_failed(c, "experiments", e);
+    return transaction_end(c, "experiments", e);
 }
 
 void experiments_turn(struct controller *c)
@@ -287,18 +282,12 @@ void experiments_turn(struct controller *c)
     if (!c->experiments_changed ||
         (c->experiments_saved != 0 && c->now - c->experiments_saved < CHECKPOINT_EVERY))
         return;
-    enum err e = control_begin(c->store);
+    enum err e = transaction_begin(c);
     for (size_t i = 0; e == OK && i < c->experiment_count; i++)
         e = counts_put(c, c->experiments[i]);
-    if (e == OK)
-        e = control_commit(c->store);
     c->experiments_saved = c->now;
-    if (e == OK) {
+    if (transaction_end(c, "experiments", e) == OK)
         c->experiments_changed = false;
-    } else {
-        control_rollback(c->store);
-        IGNORE(store_failed(c, "experiments", e));
-    }
 }
 
 /* ---- starting and stopping ---- */

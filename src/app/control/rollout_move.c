@@ -148,16 +148,6 @@ static enum err fence_check(struct controller *c, struct live_rollout *l)
     return e;
 }
 
-static enum err ended(struct controller *c, enum err e)
-{
-    if (e == OK)
-        e = control_commit(c->store);
-    if (e == OK)
-        return OK;
-    control_rollback(c->store);
-    return store_failed(c, "rollout", e);
-}
-
 static void applied(struct controller *c, struct live_rollout *l, const struct rollout_row *row)
 {
     enum err e = rollout_apply(&l->machine, row);
@@ -182,7 +172,7 @@ static enum err row_commit(struct controller *c, struct live_rollout *l,
                            const struct rollout_row *row)
 {
     int64_t sequence;
-    enum err e = control_begin(c->store);
+    enum err e = transaction_begin(c);
 
     if (e != OK)
         return store_failed(c, "rollout", e);
@@ -195,7 +185,7 @@ static enum err row_commit(struct controller *c, struct live_rollout *l,
         e = fence_put(c, l, row->generation);
     if (e == OK)
         e = row_page(c, l, row);
-    return ended(c, e);
+    return transaction_end(c, "rollout", e);
 }
 
 enum err rollout_commit(struct controller *c, struct live_rollout *l, const struct rollout_row *row)
@@ -215,15 +205,15 @@ enum err rollout_commit(struct controller *c, struct live_rollout *l, const stru
 
 enum err rollout_save(struct controller *c, struct live_rollout *l)
 {
-    enum err e = l->is_outrun ? WEIR_INTERRUPTED : control_begin(c->store);
+    enum err e = l->is_outrun ? WEIR_INTERRUPTED : transaction_begin(c);
 
     if (e != OK)
-        return e;
+        return store_failed(c, "rollout", e);
     e = fence_check(c, l);
     if (e == OK)
         e = checkpoint_put(c, l);
     l->saved = c->now;
-    return ended(c, e);
+    return transaction_end(c, "rollout", e);
 }
 
 /* ---- the turn ---- */
@@ -270,9 +260,9 @@ static void alarms_page(struct controller *c, struct live_rollout *l, uint32_t a
                                    .arm = str_from(l->labels[ARM_CANARY]),
                                    .sentence = buf_str(&words),
                                    .key = str_from(key) };
-        enum err e = control_begin(c->store);
+        enum err e = transaction_begin(c);
         if (e == OK)
-            e = ended(c, page_add(c, &page));
+            e = transaction_end(c, "rollout", page_add(c, &page));
         if (e == OK)
             l->alarms_told |= 1u << m;
         buf_fini(&words);
@@ -346,7 +336,7 @@ static enum err start_commit(struct controller *c, struct live_rollout *l,
                              const struct rollout_row *started)
 {
     int64_t sequence = 0;
-    enum err e = control_begin(c->store);
+    enum err e = transaction_begin(c);
 
     if (e != OK)
         return store_failed(c, "rollout", e);
@@ -363,7 +353,7 @@ static enum err start_commit(struct controller *c, struct live_rollout *l,
         e = checkpoint_put(c, l);
     if (e == OK)
         e = fence_put(c, l, started->generation);
-    return ended(c, e);
+    return transaction_end(c, "rollout", e);
 }
 
 static enum err start_move(struct controller *c, struct live_rollout *l,
