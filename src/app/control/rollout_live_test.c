@@ -153,7 +153,7 @@ static void others_do_not_count(void)
 /* Nobody is served by a canary that is not there, is suspended, or is over. */
 static void only_a_live_canary_is_published(void)
 {
-    struct arms_slot slot = { NULL };
+    struct arms_slot slot = { .now = NULL };
     struct arms_reader reader;
     struct rig rig;
 

@@ -24,7 +24,7 @@ static struct arms *value(uint32_t n)
 
 static void what_nobody_reads_is_freed(void)
 {
-    struct arms_slot slot = { NULL };
+    struct arms_slot slot = { .now = NULL };
     struct arms_reader reader, other;
 
     arms_join(&slot, &reader);
@@ -86,7 +86,7 @@ static void *worker_run(void *ctx)
 static void replaced_while_it_is_read(void)
 {
     static struct worker workers[READERS];
-    struct arms_slot slot = { NULL };
+    struct arms_slot slot = { .now = NULL };
     atomic_bool is_over = false;
     size_t most = 0;
 
