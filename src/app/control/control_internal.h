@@ -123,6 +123,12 @@ NODISCARD enum err transaction_end(struct controller *c, const char *what, enum 
 /* Logs a failure of the store; gives the fault on. */
 enum err store_failed(struct controller *c, const char *what, enum err e);
 
+/* ---- exposed.c ---- */
+/* Inside a transaction: what units_part() gives. units_saved() is the caller's, after the commit. */
+NODISCARD enum err units_put(struct controller *c, const struct units *u, str key);
+/* Into an empty u. What cannot be read is logged and forgotten. */
+void units_get(struct controller *c, struct units *u, str key);
+
 /* ---- controller.c ---- */
 /* Publishes who runs under what, as it is now. */
 void arms_update(struct controller *c);
@@ -157,6 +163,11 @@ uint64_t rollout_hash_now(const struct controller *c, const struct live_rollout 
 NODISCARD enum err live_rollout_open(struct controller *c, struct rollout_file *file,
                                      struct live_rollout **out);
 void live_rollout_close(struct live_rollout *l);
+/* The units of the phase that the machine is in; those of another are forgotten. */
+struct units *rollout_units(struct live_rollout *l);
+#define ROLLOUT_UNITS_PREFIX STR("rollout.units.")
+#define ROLLOUT_UNITS_KEY_MAX 160
+str rollout_units_key(const struct live_rollout *l, char space[ROLLOUT_UNITS_KEY_MAX]);
 
 /* ---- rollout_move.c ---- */
 void rollout_turn(struct controller *c);

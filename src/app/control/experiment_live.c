@@ -5,6 +5,7 @@
  *
  *     document "experiments"        which there are: path, the file's text, since when, the configurations' hash
  *     document "experiment.NAME"    its counts
+ *     parts "experiment.units.…"    which units those have counted (exposed.c)
  *     events of kind "experiment"   who started and stopped which, and why
  */
 #include "app/control/control_internal.h"
@@ -17,6 +18,7 @@
 
 #define ALPHA 0.05
 #define COUNT_MAX (INT64_C(1) << 53)
+#define UNITS_KEY_MAX 160
 
 /* ---- opening ---- */
 
@@ -186,6 +188,23 @@ static bool counts_read(struct json v, struct arm_counts *out)
     return true;
 }
 
+static str units_key(const struct live_experiment *x, char space[UNITS_KEY_MAX])
+{
+    snprintf(space, UNITS_KEY_MAX, "experiment.units.%.*s@%" PRId64 ".",
+             STR_ARG(x->file->experiment.id), x->started);
+    return str_from(space);
+}
+
+/* The units that were counted, as long as there may be more. */
+static enum err exposed_put(struct controller *c, const struct live_experiment *x)
+{
+    char space[UNITS_KEY_MAX];
+    str key = units_key(x, space);
+
+    return x->is_running ? units_put(c, &x->units, key)
+                         : control_parts_forget(c->store, key, STR(""));
+}
+
 static enum err counts_put(struct controller *c, const struct live_experiment *x)
 {
     struct buf text = { 0 };
@@ -202,7 +221,7 @@ static enum err counts_put(struct controller *c, const struct live_experiment *x
     enum err e =
         text.failed ? WEIR_NO_MEMORY : control_put(c->store, str_from(key), buf_str(&text));
     buf_fini(&text);
-    return e;
+    return e == OK ? exposed_put(c, x) : e;
 }
 
 static void entry_write(const struct controller *c, const struct live_experiment *x,
@@ -263,7 +282,7 @@ static enum err event_append(struct controller *c, const struct live_experiment 
 }
 
 /* The list, one experiment's counts and an event, together. */
-static enum err change_commit(struct controller *c, const struct live_experiment *x,
+static enum err change_commit(struct controller *c, struct live_experiment *x,
                               const char *operation, const struct rollout_start *who)
 {
     enum err e = transaction_begin(c);
@@ -274,7 +293,10 @@ static enum err change_commit(struct controller *c, const struct live_experiment
         e = counts_put(c, x);
     if (e == OK)
         e = event_append(c, x, operation, who);
-    return transaction_end(c, "experiments", e);
+    e = transaction_end(c, "experiments", e);
+    if (e == OK)
+        units_saved(&x->units);
+    return e;
 }
 
 void experiments_turn(struct controller *c)
@@ -286,8 +308,11 @@ void experiments_turn(struct controller *c)
     for (size_t i = 0; e == OK && i < c->experiment_count; i++)
         e = counts_put(c, c->experiments[i]);
     c->experiments_saved = c->now;
-    if (transaction_end(c, "experiments", e) == OK)
-        c->experiments_changed = false;
+    if (transaction_end(c, "experiments", e) != OK)
+        return;
+    c->experiments_changed = false;
+    for (size_t i = 0; i < c->experiment_count; i++)
+        units_saved(&c->experiments[i]->units);
 }
 
 /* ---- starting and stopping ---- */
@@ -407,6 +432,8 @@ static void entry_restore(struct controller *c, struct arena *arena, struct json
     IGNORE(json_i64(json_get(v, STR("generation")), &x->generation));
     IGNORE(json_i64(json_get(v, STR("started")), &x->started));
     counts_restore(c, arena, x);
+    char key[UNITS_KEY_MAX];
+    units_get(c, &x->units, units_key(x, key));
     c->experiments[c->experiment_count++] = x;
     snprintf(now, sizeof(now), "%016" PRIx64, hash_of(c, x));
     x->is_running = str_eq(hash, str_from(now));

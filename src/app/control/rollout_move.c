@@ -110,6 +110,12 @@ static enum err checkpoint_put(struct controller *c, struct live_rollout *l)
     enum err e = text.failed ? WEIR_NO_MEMORY
                              : control_put(c->store, STR("rollout.checkpoint"), buf_str(&text));
     buf_fini(&text);
+    char space[ROLLOUT_UNITS_KEY_MAX];
+    str key = rollout_units_key(l, space);
+    if (e == OK)
+        e = units_put(c, rollout_units(l), key);
+    if (e == OK)
+        e = control_parts_forget(c->store, ROLLOUT_UNITS_PREFIX, key);
     return e;
 }
 
@@ -148,12 +154,21 @@ static enum err fence_check(struct controller *c, struct live_rollout *l)
     return e;
 }
 
+/* A transaction with a checkpoint ends. */
+static enum err saved(struct controller *c, struct live_rollout *l, enum err e)
+{
+    e = transaction_end(c, "rollout", e);
+    if (e == OK)
+        units_saved(&l->units);
+    l->saved = c->now; /* also when it failed: the next try is not the next turn's */
+    return e;
+}
+
 static void applied(struct controller *c, struct live_rollout *l, const struct rollout_row *row)
 {
     enum err e = rollout_apply(&l->machine, row);
 
     assert(e == OK); /* the machine made it for the state it is in */
-    l->saved = c->now;
     row_log(c, l, row);
 }
 
@@ -185,7 +200,7 @@ static enum err row_commit(struct controller *c, struct live_rollout *l,
         e = fence_put(c, l, row->generation);
     if (e == OK)
         e = row_page(c, l, row);
-    return transaction_end(c, "rollout", e);
+    return saved(c, l, e);
 }
 
 enum err rollout_commit(struct controller *c, struct live_rollout *l, const struct rollout_row *row)
@@ -212,8 +227,7 @@ enum err rollout_save(struct controller *c, struct live_rollout *l)
     e = fence_check(c, l);
     if (e == OK)
         e = checkpoint_put(c, l);
-    l->saved = c->now;
-    return transaction_end(c, "rollout", e);
+    return saved(c, l, e);
 }
 
 /* ---- the turn ---- */
@@ -353,7 +367,7 @@ static enum err start_commit(struct controller *c, struct live_rollout *l,
         e = checkpoint_put(c, l);
     if (e == OK)
         e = fence_put(c, l, started->generation);
-    return transaction_end(c, "rollout", e);
+    return saved(c, l, e);
 }
 
 static enum err start_move(struct controller *c, struct live_rollout *l,
