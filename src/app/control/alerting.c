@@ -124,7 +124,7 @@ static size_t on_series(void *ctx, unsigned by, struct alert_labels *out, size_t
 {
     const struct controller *c = ctx;
 
-    return windows_series(c->windows, c->now, by, out, max);
+    return windows_series(c->windows, windows_now(c), by, out, max);
 }
 
 static bool on_read(void *ctx, enum alert_metric metric, const struct alert_labels *labels,
@@ -136,7 +136,7 @@ static bool on_read(void *ctx, enum alert_metric metric, const struct alert_labe
         *out = dead_read(c, window);
         return true;
     }
-    return windows_read(c->windows, c->now, metric, labels, window, out);
+    return windows_read(c->windows, windows_now(c), metric, labels, window, out);
 }
 
 /* ---- transitions ---- */

@@ -95,6 +95,7 @@ struct controller {
     nsec pruned; /* the outbox */
     nsec windows_shift; /* what makes of `now` the clock of windows, which goes on over a restart */
     nsec windows_saved;
+    bool windows_changed; /* since then */
     int64_t term; /* ours; see transaction.c */
     nsec locked_since; /* when it was last said; 0: control.db is not locked */
     bool has_waited; /* for a lock, in this turn */
@@ -133,6 +134,12 @@ void units_get(struct controller *c, struct units *u, str key);
 /* Publishes who runs under what, as it is now. */
 void arms_update(struct controller *c);
 void controller_clock(struct controller *c);
+
+/* ---- windows_live.c ---- */
+NODISCARD enum err windows_live_open(struct controller *c);
+nsec windows_now(const struct controller *c); /* their clock, of this turn */
+void windows_turn(struct controller *c);
+void windows_live_save(struct controller *c);
 
 /* ---- alerting.c ---- */
 NODISCARD enum err alerting_open(struct controller *c);

@@ -80,10 +80,16 @@ static str label_of(const struct controller *c, const struct feed_assignment *a)
     return (str){ 0 };
 }
 
+static void window_take(struct controller *c, const struct feed_fact *fact)
+{
+    windows_add(c->windows, windows_now(c), label_of(c, &fact->assignment), fact);
+    c->windows_changed = true;
+}
+
 static void fact_take(struct controller *c, const struct feed_fact *fact)
 {
     if (!(fact->flags & FEED_EXPOSURE))
-        windows_add(c->windows, c->now, label_of(c, &fact->assignment), fact);
+        window_take(c, fact);
     if (fact->assignment.rollout != 0)
         rollout_fact(c, fact);
     if (fact->assignment.experiment != 0)
@@ -138,6 +144,7 @@ static void on_turn(struct timer *t)
     rollout_turn(c);
     experiments_turn(c);
     alerting_turn(c);
+    windows_turn(c);
     outbox_tidy(c);
     timer_start(c->options.world, &c->turn, CONTROL_TURN, on_turn);
 }
@@ -163,7 +170,7 @@ static enum err parts_open(struct controller *c, char out_why[256])
     if (e == OK)
         e = term_take(c);
     if (e == OK)
-        e = windows_open(&c->windows);
+        e = windows_live_open(c);
     if (e == OK)
         e = alerting_open(c);
     if (e == OK)
@@ -219,6 +226,7 @@ void controller_close(struct controller *c)
         IGNORE(rollout_save(c, c->rollout));
     c->experiments_saved = 0;
     experiments_turn(c);
+    windows_live_save(c);
     c->alerting.saved = 0;
     if (alerting_begin(c) == OK)
         IGNORE(alerting_end(c));
