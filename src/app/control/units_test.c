@@ -134,7 +134,11 @@ static void damaged_parts_are_refused(void)
     units_fini(&u);
     CHECK(units_restore(&u, 0, (str){ bytes, 16 }));
     CHECK_INT(u.count, 2);
+    bytes[0] = 3;
+    bytes[8] = 4;
     CHECK(!units_restore(&u, 1, (str){ bytes, 16 })); /* the one before is not full */
+    CHECK(!units_restore(&u, 0, (str){ bytes, 16 })); /* and was read already */
+    CHECK_INT(u.count, 2);
     units_fini(&u);
 }
 

@@ -4,7 +4,7 @@
  *
  *     document = "weir-windows" version:u8  saved  arms  arm...  checksum:u64        all integers LEB128 unless they say otherwise
  *     arm      = length label  age  leaves  leaf...                                  age: nanoseconds before `saved`
- *     leaf     = domain  slots  slot...                                              domains and slots in growing order
+ *     leaf     = domain  slots  slot...                                              domains in growing order
  *     slot     = ring  age  n wrong failed priced unpriced hrm_n trm_n               age: slots before that of `saved`
  *                hrm:f64 trm:f64 cost:f64  bins  bin...  buckets  bucket...
  *     bin      = index  n  confidence:f32  right:f32
@@ -289,20 +289,15 @@ static void slot_read(struct reader *r, struct windows_slot *slot)
 
 static void leaf_read(struct reader *r, struct windows_leaf *leaf)
 {
-    uint64_t count = get_u64(r, 0, WINDOWS_SLOTS), ring = 0;
-    int64_t next = 0; /* the first epoch that may follow in the ring */
+    uint64_t count = get_u64(r, 0, WINDOWS_SLOTS);
 
     for (uint64_t i = 0; i < count && !r->has_failed; i++) {
-        uint64_t before = ring;
-        ring = get_u64(r, before, WINDOWS_RINGS - 1);
+        uint64_t ring = get_u64(r, 0, WINDOWS_RINGS - 1);
         const struct windows_ring *is = &windows_rings[ring];
         int64_t epoch = r->saved / is->width - (int64_t)get_u64(r, 0, is->slots - 1);
         struct windows_slot slot = { .epoch = epoch };
         slot_read(r, &slot);
-        if (epoch < 0 || (ring == before && epoch < next))
-            fail(r);
-        next = epoch + 1;
-        if (!r->has_failed && epoch <= r->now / is->width)
+        if (!r->has_failed && epoch >= 0 && epoch <= r->now / is->width)
             *windows_slot_at(leaf, ring, epoch) = slot;
     }
 }
@@ -312,7 +307,7 @@ static enum err arm_read(struct reader *r, struct windows_arm *arm)
     size_t len = get_u64(r, 1, WINDOWS_LABEL_MAX - 1);
     str label = str_slice(r->rest, 0, len);
 
-    if (label.len < len || str_find_char(label, '\0') != STR_NPOS)
+    if (str_find_char(label, '\0') != STR_NPOS)
         fail(r);
     r->rest = str_slice(r->rest, len, r->rest.len);
     nsec newest = r->saved - (nsec)get_u64(r, 0, (uint64_t)r->saved);

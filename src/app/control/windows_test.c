@@ -314,6 +314,103 @@ static void what_lies_ahead_is_left_out(void)
     buf_fini(&bytes);
 }
 
+/* Makes the checksum right. */
+static void seal(struct buf *bytes)
+{
+    uint64_t sum = str_hash(str_slice(buf_str(bytes), 0, bytes->len - 8));
+
+    for (size_t i = 0; i < 8; i++)
+        bytes->ptr[bytes->len - 8 + i] = (char)(sum >> 8 * i & 0xff);
+}
+
+/* Until when an arm is among the series is kept too: five days after its last query. */
+static void an_arm_ages_while_nobody_runs(void)
+{
+    struct windows *w = opened(), *back = opened(), *early = opened();
+    struct buf bytes = { 0 };
+    struct alert_labels out[2];
+
+    windows_add(w, START, STR("a"), &good);
+    windows_save(w, START + 100 * HOUR, &bytes);
+    CHECK_ERR(windows_restore(back, START + 101 * HOUR, buf_str(&bytes)), OK);
+    CHECK_INT(windows_series(back, START + 119 * HOUR, ALERT_BY_ARM, out, 2), 1);
+    CHECK_INT(windows_series(back, START + 121 * HOUR, ALERT_BY_ARM, out, 2), 0);
+    CHECK_ERR(windows_restore(early, START - 50 * HOUR, buf_str(&bytes)), OK); /* it went back */
+    CHECK_INT(windows_series(early, START + 71 * HOUR, ALERT_BY_ARM, out, 2), 0);
+    windows_close(w);
+    windows_close(back);
+    windows_close(early);
+    buf_fini(&bytes);
+}
+
+/* The oldest slot that a ring still holds is the window's as well. */
+static void the_oldest_slot_is_kept(void)
+{
+    struct windows *w = opened(), *back = opened();
+    struct buf bytes = { 0 };
+
+    windows_add(w, START, STR("a"), &good);
+    windows_save(w, START + 47 * HOUR, &bytes);
+    CHECK_ERR(windows_restore(back, START + 47 * HOUR, buf_str(&bytes)), OK);
+    CHECK_INT(read_of(w, START + 47 * HOUR, ALERT_ERROR_RATE, "", "", 48 * HOUR).n, 1);
+    are_equal(w, back, START + 47 * HOUR, "", "");
+    CHECK_INT(read_of(back, START + 47 * HOUR, ALERT_ERROR_RATE, "", "", 48 * HOUR).n, 1);
+    CHECK_INT(read_of(back, START + 48 * HOUR, ALERT_ERROR_RATE, "", "", 48 * HOUR).n, 0);
+    windows_close(w);
+    windows_close(back);
+    buf_fini(&bytes);
+}
+
+static void makes_sense(const struct windows *w)
+{
+    for (size_t s = 0; s < ARRAY_LEN(spans); s++) {
+        struct alert_reading rate = read_of(w, START, ALERT_SUCCESS_RATE, "", "", spans[s]);
+        struct alert_reading late = read_of(w, START, ALERT_LATENCY_P95, "", "", spans[s]);
+        CHECK(rate.value >= 0 && rate.value <= 1 && rate.bad >= 0 && rate.bad <= rate.n);
+        CHECK(late.n == 0 || late.value > 0); /* every query has a latency */
+    }
+}
+
+/* With the checksum right: what is short or long is refused, and of what is changed only what still makes sense is taken. */
+static void nonsense_is_refused(void)
+{
+    static const char flips[] = { 1, 2, 0x40, 0x7f, (char)0x80, (char)0xff };
+    struct windows *w = busy(5, START);
+    struct buf whole = { 0 }, bytes = { 0 };
+
+    windows_save(w, START, &whole);
+    for (size_t i = 0; i < whole.len; i += i < 64 || i + 64 > whole.len ? 1 : 1 + whole.len / 499) {
+        struct windows *back = opened();
+        buf_reset(&bytes);
+        buf_add(&bytes, str_slice(buf_str(&whole), 0, i));
+        buf_add(&bytes, STR("12345678"));
+        seal(&bytes);
+        if (i != whole.len - 8)
+            CHECK_ERR(windows_restore(back, START, buf_str(&bytes)), WEIR_STORE);
+        for (size_t k = 0; k < sizeof(flips); k++) {
+            buf_reset(&bytes);
+            buf_add(&bytes, buf_str(&whole));
+            bytes.ptr[i] ^= flips[k];
+            seal(&bytes);
+            windows_close(back);
+            back = opened();
+            if (windows_restore(back, START, buf_str(&bytes)) == OK)
+                makes_sense(back);
+        }
+        windows_close(back);
+    }
+    size_t label = str_find(buf_str(&whole), STR("r/canary"));
+    REQUIRE(label != STR_NPOS);
+    whole.ptr[label] = '\0'; /* a label that cannot be */
+    seal(&whole);
+    struct windows *back = opened();
+    CHECK_ERR(windows_restore(back, START, buf_str(&whole)), WEIR_STORE);
+    windows_close(back);
+    windows_close(w);
+    buf_fini(&whole);
+    buf_fini(&bytes);
+}
+
 static void damaged_documents_are_refused(void)
 {
     struct windows *w = busy(3, START), *back = opened();
@@ -327,9 +424,7 @@ static void damaged_documents_are_refused(void)
         CHECK_ERR(windows_restore(back, START, str_slice(buf_str(&bytes), 0, i)), WEIR_STORE);
     }
     bytes.ptr[sizeof("weir-windows") - 1]++; /* another version, whatever its checksum */
-    uint64_t sum = str_hash(str_slice(buf_str(&bytes), 0, bytes.len - 8));
-    for (size_t i = 0; i < 8; i++)
-        bytes.ptr[bytes.len - 8 + i] = (char)(sum >> 8 * i & 0xff);
+    seal(&bytes);
     CHECK_ERR(windows_restore(back, START, buf_str(&bytes)), WEIR_STORE);
     CHECK_INT(windows_series(back, START, ALERT_BY_ARM, &(struct alert_labels){ .arm = { 0 } }, 1),
               0);
@@ -342,4 +437,5 @@ TESTS(TEST(every_metric_is_read), TEST(windows_equal_a_naive_sum), TEST(quantile
       TEST(series_are_what_was_seen), TEST(arms_are_bounded),
       TEST(what_a_client_left_is_not_judged), TEST(calibration_is_the_distance_by_tenths),
       TEST(a_restart_forgets_nothing), TEST(what_is_older_than_its_window_is_gone),
-      TEST(what_lies_ahead_is_left_out), TEST(damaged_documents_are_refused))
+      TEST(what_lies_ahead_is_left_out), TEST(an_arm_ages_while_nobody_runs),
+      TEST(the_oldest_slot_is_kept), TEST(nonsense_is_refused), TEST(damaged_documents_are_refused))

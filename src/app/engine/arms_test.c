@@ -62,7 +62,7 @@ struct worker {
     struct arms_slot *slot;
     atomic_bool *is_over;
     pthread_t thread;
-    uint64_t reads, torn, backward;
+    uint64_t reads, torn, backward, stuck;
 };
 
 static void *worker_run(void *ctx)
@@ -72,8 +72,10 @@ static void *worker_run(void *ctx)
 
     while (!atomic_load(w->is_over)) {
         const struct arms *arms = arms_enter(w->slot, &w->reader);
-        if (!arms)
+        if (!arms) {
+            w->stuck += atomic_load(&w->reader.holds) != NULL;
             continue;
+        }
         w->torn += arms->snapshot.phase != arms->rollout || arms->experiment_count != arms->rollout;
         w->backward += arms->rollout < last;
         last = arms->rollout;
@@ -106,7 +108,7 @@ static void replaced_while_it_is_read(void)
     atomic_store(&is_over, true);
     for (size_t i = 0; i < READERS; i++) {
         pthread_join(workers[i].thread, NULL);
-        CHECK(workers[i].torn == 0 && workers[i].backward == 0);
+        CHECK(workers[i].torn == 0 && workers[i].backward == 0 && workers[i].stuck == 0);
     }
     CHECK(most <= READERS);
     arms_publish(&slot, NULL);
