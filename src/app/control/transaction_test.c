@@ -124,6 +124,7 @@ static void a_fault_inside_changes_nothing(void)
     rig_open(&rig);
     CHECK_ERR(write_one(&rig.c, "1"), OK);
     CHECK_ERR(transaction_begin(&rig.c), OK);
+    CHECK_ERR(transaction_begin(&rig.c), WEIR_STORE); /* not nested */
     CHECK_ERR(control_put(rig.c.store, STR("a"), STR("2")), OK);
     CHECK_ERR(transaction_end(&rig.c, "a test", WEIR_NO_MEMORY), WEIR_NO_MEMORY);
     CHECK(holds(&rig.c, "1"));
@@ -141,7 +142,7 @@ static void who_has_been_followed_writes_no_more(void)
     CHECK_ERR(write_one(&rig.c, "first"), OK);
     controller_init(&rig, &second);
     CHECK(second.term == rig.c.term + 1);
-    CHECK_ERR(write_one(&rig.c, "stale"), WEIR_INTERRUPTED);
+    CHECK_ERR(transaction_begin(&rig.c), WEIR_INTERRUPTED); /* and leaves nothing open */
     CHECK(rig.c.is_outrun && holds(&second, "first"));
     CHECK_ERR(write_one(&second, "second"), OK);
     control_close(second.store); /* also when that one is gone */
@@ -197,5 +198,67 @@ static void units_are_known_after_a_restart(void)
     rig_close(&rig);
 }
 
+/* ---- windows ---- */
+
+/* The machine was started again too: its monotonic clock begins anew, the wall's goes on. */
+static void windows_are_where_they_were(void)
+{
+    const usec_utc hour = INT64_C(3600000000);
+    const struct alert_labels all = { .arm = { 0 } };
+    const struct feed_fact fact = {
+        .cost = 1, .verdict = -1, .confidence = -1, .flags = FEED_ANSWERED
+    };
+    struct alert_reading reading = { .n = -1 };
+    struct controller later;
+    struct rig rig;
+
+    rig_open(&rig);
+    rig.c.wall = INT64_C(1764000000000000);
+    rig.c.now = 900000 * NSEC_PER_SEC;
+    CHECK_ERR(windows_live_open(&rig.c), OK);
+    for (int i = 0; i < 3; i++)
+        windows_add(rig.c.windows, windows_now(&rig.c), STR("a"), &fact);
+    windows_live_save(&rig.c);
+    controller_init(&rig, &later);
+    later.wall = rig.c.wall + 2 * hour;
+    CHECK_ERR(windows_live_open(&later), OK);
+    CHECK(windows_read(later.windows, windows_now(&later), ALERT_ERROR_RATE, &all,
+                       3600 * NSEC_PER_SEC, &reading));
+    CHECK_INT(reading.n, 0);
+    CHECK(windows_read(later.windows, windows_now(&later), ALERT_ERROR_RATE, &all,
+                       4 * 3600 * NSEC_PER_SEC, &reading));
+    CHECK_INT(reading.n, 3);
+    windows_close(later.windows);
+    control_close(later.store);
+    windows_close(rig.c.windows);
+    rig_close(&rig);
+}
+
+/* Soon after the start, then every minute, and only when there is something new. */
+static void windows_are_written_every_minute(void)
+{
+    struct rig rig;
+
+    rig_open(&rig);
+    rig.c.wall = INT64_C(1764000000000000);
+    CHECK_ERR(windows_live_open(&rig.c), OK);
+    rig.c.now += CHECKPOINT_EVERY;
+    windows_turn(&rig.c); /* nothing new */
+    CHECK(rig.c.windows_saved < rig.c.now);
+    for (int i = 0; i < 3; i++) {
+        rig.c.windows_changed = true;
+        windows_turn(&rig.c);
+        CHECK(!rig.c.windows_changed && rig.c.windows_saved == rig.c.now);
+        rig.c.windows_changed = true;
+        rig.c.now += 60 * NSEC_PER_SEC - 1;
+        windows_turn(&rig.c);
+        CHECK(rig.c.windows_changed);
+        rig.c.now++;
+    }
+    windows_close(rig.c.windows);
+    rig_close(&rig);
+}
+
 TESTS(TEST(a_turn_waits_once), TEST(a_fault_inside_changes_nothing),
-      TEST(who_has_been_followed_writes_no_more), TEST(units_are_known_after_a_restart))
+      TEST(who_has_been_followed_writes_no_more), TEST(units_are_known_after_a_restart),
+      TEST(windows_are_where_they_were), TEST(windows_are_written_every_minute))
