@@ -141,6 +141,42 @@ def locked(world, checks):
     checks.equal("a restart finds the same", history(gateway), rows)
 
 
+def locked_abort(world, checks):
+    """An abort that cannot be written is refused, and serves nobody by the canary all the same, until somebody decides."""
+    gateway = world.gateway(world.upstream("sim", "--time-scale", "0"), {"strategy": "direct"})
+    path = rollout_file(world, canary_file(world, gateway, temperature=0.5), holdback="0%",
+                        steps=[{"share": "100%", "min": "1h"}])
+    checks.equal("start", admin(gateway, "POST", "rollouts", {"file": str(path)}).status, 200)
+
+    def arm():
+        return gateway.chat("weir/direct", "What is 1 + 1?").json["weir"]["arm"]
+    checks.equal("the canary serves", arm(), "quick/canary")
+    lock = database(gateway)
+    lock.execute("BEGIN EXCLUSIVE")
+    checks.error("the abort cannot be written", admin(gateway, "POST", "rollouts/quick/abort", {}), 503)
+    checks.equal("the canary serves nobody", (arm(), rollout(gateway)["suspended"]), (None, True))
+    lock.execute("ROLLBACK")
+    lock.close()
+    checks.error("a refusal is a row", admin(gateway, "POST", "rollouts/quick/pause", {}, 77), 409)
+    checks.equal("and brings nobody back", (arm(), rollout(gateway)["suspended"]), (None, True))
+    checks.equal("again", admin(gateway, "POST", "rollouts/quick/abort", {}).json["state"], "aborted")
+    checks.equal("once", [row["operation"] for row in history(gateway)], ["start", "pause", "abort"])
+
+
+def published(world, checks):
+    """Who runs under what is replaced many times under traffic: no query is lost, none is in an arm that is not there."""
+    gateway = world.gateway(world.upstream("sim", "--time-scale", "0"), {"strategy": "direct", "server": {"workers": 2}})
+    path = rollout_file(world, canary_file(world, gateway, temperature=0.5), steps=[{"share": "100%", "min": "1h"}])
+    found = admin(gateway, "POST", "rollouts", {"file": str(path)}).json
+    with Traffic(gateway, pause=0.001) as traffic:
+        for i in range(100):
+            found = admin(gateway, "POST", f"rollouts/quick/{('pause', 'resume')[i % 2]}", {}, found["generation"]).json
+        wait_for(lambda: len(traffic.answers) > 100)
+    checks.equal("a hundred moves", (found["state"], found["sequence"]), ("baking", 101))
+    checks.equal("no query was lost", (traffic.broken, {status for _, status, _ in traffic.answers}), ([], {200}))
+    checks.true("each has its arm", {arm for _, _, arm in traffic.answers} <= {"quick/canary", "quick/holdback"})
+
+
 # ---- one controller ----
 
 def refused(world, checks, name, gateway, upstream):
@@ -193,6 +229,8 @@ def one_controller(world, checks):
 def main(world, checks):
     windows_outlive_a_kill(world, checks)
     locked(world, checks)
+    locked_abort(world, checks)
+    published(world, checks)
     one_controller(world, checks)
 
 

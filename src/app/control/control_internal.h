@@ -59,7 +59,7 @@ struct live_rollout {
     struct rollout_decision last; /* of the last tick; its row has been dealt with */
     uint32_t alarms_told; /* bits by metric */
     bool
-        is_suspended; /* it goes back, but that cannot be written: nobody is served by it meanwhile */
+        is_suspended; /* it goes back, but that could not be written: nobody is served by it until somebody decides */
     bool is_outrun; /* somebody else moves it: this process only looks on */
     uint64_t gone; /* outcomes that the client did not wait for */
     nsec saved;

@@ -183,6 +183,13 @@ static void suspend(struct controller *c, struct live_rollout *l, const struct r
     arms_update(c);
 }
 
+/* The canary comes back when somebody says so, not because something else could be written first. */
+static bool ends_suspension(const struct rollout_row *row)
+{
+    return row->refusal == ROLLOUT_ACCEPTED &&
+           (row->operation != ROLLOUT_TICK || row->to.state == ROLLOUT_ABORTED);
+}
+
 static enum err row_commit(struct controller *c, struct live_rollout *l,
                            const struct rollout_row *row)
 {
@@ -212,7 +219,8 @@ enum err rollout_commit(struct controller *c, struct live_rollout *l, const stru
         return e;
     }
     applied(c, l, row);
-    l->is_suspended = false;
+    if (ends_suspension(row))
+        l->is_suspended = false;
     arms_update(c);
     channels_wake(c);
     return OK;
