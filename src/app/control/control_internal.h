@@ -207,6 +207,11 @@ enum start_result experiment_begin(struct controller *c, const struct rollout_st
                                    struct config_issues *issues, char out_why[256]);
 NODISCARD enum err experiment_end(struct controller *c, struct live_experiment *x,
                                   const struct rollout_start *who);
+/* Of its metrics: success, cost, latency, HRM and TRM confidence. */
+#define EXPERIMENT_METRICS 5
+const struct moments *experiment_moments(const struct arm_counts *arm, size_t row);
+
+/* ---- experiment_status.c ---- */
 void experiment_status_write(const struct live_experiment *x, struct buf *out);
 
 /* ---- api.c ---- */
