@@ -18,9 +18,18 @@ const struct api_error api_unknown_path = { 404,
 const struct api_error api_bad_method = { 405,
                                           "bad_method",
                                           { "this path does not take this method", 35 } };
-const struct api_error api_store_fault = {
+
+static const struct api_error store_locked = {
     503, "store", { "control.db is locked or failing; nothing has changed: try again", 63 }
 };
+static const struct api_error store_outrun = {
+    503, "outrun", { "another process has taken over control.db: ask that one", 55 }
+};
+
+const struct api_error *api_store_error(const struct controller *c)
+{
+    return c->is_outrun ? &store_outrun : &store_locked;
+}
 
 void api_answer(struct exchange *x, int status, const struct buf *body)
 {

@@ -223,7 +223,9 @@ struct api_error {
 };
 void api_refuse(struct exchange *x, const struct api_error *error);
 /* What every path may answer. */
-extern const struct api_error api_unknown_path, api_bad_method, api_store_fault;
+extern const struct api_error api_unknown_path, api_bad_method;
+/* Why control.db could not be read or written. */
+const struct api_error *api_store_error(const struct controller *c);
 /* The body's members, where it has any; false having answered. */
 struct api_request {
     str actor, reason, file;
