@@ -113,8 +113,8 @@ struct controller {
 /* ---- transaction.c ---- */
 enum control_patience { PATIENCE_OPENING, PATIENCE_TURN, PATIENCE_REQUEST };
 
-/* This process is from now on the one that writes. */
-NODISCARD enum err term_take(struct controller *c);
+/* This process is from now on the one that writes. WEIR_STORE with a sentence. */
+NODISCARD enum err term_take(struct controller *c, char out_why[256]);
 /* How long what follows may wait for a lock, once. */
 void transaction_patience(struct controller *c, enum control_patience patience);
 /* WEIR_STORE: locked or failing, nothing is open; WEIR_INTERRUPTED: another process has taken over. */

@@ -168,7 +168,7 @@ static enum err parts_open(struct controller *c, char out_why[256])
     enum err e = control_open(&c->store, c->options.directory, CONTROL_WRITE, out_why);
 
     if (e == OK)
-        e = term_take(c);
+        e = term_take(c, out_why);
     if (e == OK)
         e = windows_live_open(c);
     if (e == OK)

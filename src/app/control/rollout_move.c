@@ -401,6 +401,8 @@ static enum err start_move(struct controller *c, struct live_rollout *l,
         return e;
     if (has_old)
         applied(c, c->rollout, &superseded);
+    if (c->rollout)
+        units_fini(&c->rollout->units); /* nothing of it is counted any more */
     applied(c, l, &started);
     l->older = c->rollout;
     c->rollout = l;

@@ -35,7 +35,7 @@ static enum err term_read(struct controller *c, int64_t *out)
     return e;
 }
 
-enum err term_take(struct controller *c)
+enum err term_take(struct controller *c, char out_why[256])
 {
     char text[24];
     int64_t last = 0;
@@ -53,7 +53,8 @@ enum err term_take(struct controller *c)
     if (e == OK)
         c->term = last + 1;
     else
-        control_rollback(c->store);
+        snprintf(out_why, 256, "control.db: %s", control_message(c->store));
+    control_rollback(c->store); /* what is committed stays */
     return e;
 }
 

@@ -21,7 +21,7 @@ static void controller_init(struct rig *rig, struct controller *c)
 
     *c = (struct controller){ .options.log = &rig->log, .now = NSEC_PER_SEC };
     if (control_open(&c->store, str_from(rig->directory), CONTROL_WRITE, why) != OK ||
-        term_take(c) != OK)
+        term_take(c, why) != OK)
         abort();
     transaction_patience(c, PATIENCE_TURN);
 }
