@@ -4,7 +4,8 @@
 
 #include <math.h>
 
-#define SURE 6.907755278982137 /* ln 1000 */
+#define SURE_GUILTY 7.824046010856292 /* ln 2500 */
+#define SURE_COMMON 6.907755278982137 /* ln 1000 */
 #define LIKELY 4.605170185988092 /* ln 100: enough for guilty when the time is up */
 #define LEANS 1.0 /* and for common */
 #define CONTROL_N_MAX 1024 /* outcomes of the control after which the time is up */
@@ -106,11 +107,11 @@ void judge_read(struct judge *j, const struct guard_plan *plan, const struct cha
     bool control_trips = e->control_log_e >= -log(plan->options.alpha_trip / plan->options.phases);
     bool is_over = control.n >= CONTROL_N_MAX || now - j->since >= wait_us;
 
-    if (guilt >= SURE)
+    if (guilt >= SURE_GUILTY)
         j->verdict = JUDGE_GUILTY;
     else if (j->verdict == JUDGE_COMMON)
         return;
-    else if (control_trips || lean >= SURE)
+    else if (control_trips || lean >= SURE_COMMON)
         j->verdict = JUDGE_COMMON;
     else if (is_over)
         j->verdict = settle(guilt, lean, control.n);
