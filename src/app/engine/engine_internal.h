@@ -41,7 +41,8 @@ struct engine {
     const struct config *config;
     const struct log *log;
     struct engine_profile *profile; /* of config */
-    const struct arms_slot *arms;
+    struct arms_slot *arms;
+    struct arms_reader arms_reader;
     struct feed *feed;
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */
