@@ -149,6 +149,14 @@ static void on_turn(struct timer *t)
     timer_start(c->options.world, &c->turn, CONTROL_TURN, on_turn);
 }
 
+enum err controller_probe(void *ctx)
+{
+    struct controller *c = ctx;
+    enum err e = control_probe(c->store);
+
+    return e == OK ? OK : store_failed(c, "probe", e);
+}
+
 /* ---- the life ---- */
 
 static enum err channels_open(struct controller *c, char out_why[256])

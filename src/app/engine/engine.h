@@ -36,6 +36,7 @@ struct ledger;
 struct log;
 struct metrics;
 struct query_call;
+struct reach;
 struct upstream;
 struct world;
 
@@ -48,6 +49,7 @@ struct engine_options {
     const struct log *log;
     const struct arms_slot *arms; /* who runs under what; NULL: the configuration is everybody's */
     struct feed *feed; /* told how queries end; NULL: nobody is */
+    struct reach *reach; /* told which providers answer; NULL: nobody is */
 };
 
 NODISCARD enum err engine_open(struct engine **out, const struct engine_options *options);

@@ -13,9 +13,11 @@ void admin_on_request(void *ctx, struct exchange *x)
     if (str_eq(path, STR("/healthz"))) {
         exchange_respond(x, 200, json, NULL, 0, STR("{\"status\":\"ok\"}"));
     } else if (str_eq(path, STR("/readyz"))) {
-        exchange_respond(x, admin->is_draining ? 503 : 200, json, NULL, 0,
-                         admin->is_draining ? STR("{\"status\":\"stopping\"}")
-                                            : STR("{\"status\":\"ready\"}"));
+        const struct ready_question question = { admin->health, admin->is_draining, true };
+        struct buf body = { 0 };
+        int status = ready_answer(&question, x, &body);
+        exchange_respond(x, status, json, NULL, 0, buf_str(&body));
+        buf_fini(&body);
     } else if (str_eq(path, STR("/metrics"))) {
         struct buf body = { 0 };
         metrics_write(&body, admin->shards, admin->shard_count);

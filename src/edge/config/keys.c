@@ -133,6 +133,10 @@ static const struct config_key keys[] = {
       "how long a connection stays open without a request" },
     { "server.drain_timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "[0, 3600]", "30", NULL, RELOAD, EFFECT, ROOT(server.drain_timeout), 0, false,
       "how long requests under way may take once weir is told to stop" },
+    { "server.ready_probe_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "[0.1, 3600]", "10", NULL, RESTART, EFFECT, ROOT(server.ready_probe), 0, false,
+      "how often readiness tries the ledger's disk, control.db, and providers that answered no query meanwhile" },
+    { "server.ready_needs_provider", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RESTART, EFFECT, ROOT(server.ready_needs_provider), 0, false,
+      "not ready while no provider answers; false: it is shown and does not count" },
     { "server.keys", RECORD_ROOT, KEY_SECRETS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, BUILD(keys), 0, false,
       "keys that clients must send (`Authorization: Bearer`), each env:NAME or file:PATH; none: everyone is let in" },
 

@@ -79,11 +79,13 @@ struct control_store {
     sqlite3 *connection;
     sqlite3_stmt *prepared[STATEMENT_COUNT];
     char message[200];
+    bool has_failed; /* the newest failure is newer than the newest write */
 };
 
 static enum err failed(struct control_store *s)
 {
     snprintf(s->message, sizeof(s->message), "%s", sqlite3_errmsg(s->connection));
+    s->has_failed = true;
     return WEIR_STORE;
 }
 
@@ -234,6 +236,8 @@ static enum err finish(struct control_store *s, sqlite3_stmt *statement)
         return WEIR_STORE;
     enum err e = sqlite3_step(statement) == SQLITE_DONE ? OK : failed(s);
     release(statement);
+    if (e == OK && sqlite3_get_autocommit(s->connection))
+        s->has_failed = false; /* it is on the disk */
     return e;
 }
 
@@ -258,6 +262,27 @@ void control_rollback(struct control_store *s)
 {
     if (!sqlite3_get_autocommit(s->connection))
         IGNORE(sqlite3_exec(s->connection, "ROLLBACK", NULL, NULL, NULL));
+}
+
+enum err control_probe(struct control_store *s)
+{
+    bool has_failed = s->has_failed;
+    enum err e;
+
+    assert(sqlite3_get_autocommit(s->connection));
+    sqlite3_busy_timeout(s->connection, 0);
+    if (has_failed) {
+        e = control_put(s, STR("probe"), STR("{}"));
+    } else {
+        e = control_begin(s);
+        control_rollback(s);
+    }
+    bool is_busy = e != OK && (sqlite3_errcode(s->connection) & 0xff) == SQLITE_BUSY;
+    sqlite3_busy_timeout(s->connection, BUSY_MS);
+    if (!is_busy || has_failed)
+        return e;
+    s->has_failed = false; /* somebody else writes: so can we, in a moment */
+    return OK;
 }
 
 /* ---- documents ---- */
