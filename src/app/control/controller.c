@@ -41,14 +41,20 @@ static void arms_rollout(const struct live_rollout *l, struct arms *out)
         out->labels[i] = str_from(l->labels[i]);
 }
 
-static void arms_experiments(const struct controller *c, struct arms *out)
+static void arms_experiments(const struct controller *c, struct arms_kept *kept)
 {
+    struct arms *out = &kept->arms;
+
     for (size_t i = 0; i < c->experiment_count; i++) {
         const struct live_experiment *x = c->experiments[i];
         if (!x->is_running || out->experiment_count == ARMS_EXPERIMENTS_MAX)
             continue;
+        struct experiment *now = &kept->experiments[out->experiment_count];
         struct arms_experiment *to = &out->experiments[out->experiment_count++];
-        *to = (struct arms_experiment){ .number = x->number, .experiment = &x->file->experiment };
+        *now = experiment_now(x);
+        *to = (struct arms_experiment){ .number = x->number,
+                                        .epoch = (uint8_t)(x->epoch_count - 1),
+                                        .experiment = now };
         for (size_t a = 0; a < x->file->experiment.arm_count; a++) {
             to->profiles[a] = x->profiles[a];
             to->labels[a] = str_from(x->labels[a]);
@@ -66,7 +72,7 @@ void arms_update(struct controller *c)
     }
     if (c->rollout)
         arms_rollout(c->rollout, &kept->arms);
-    arms_experiments(c, &kept->arms);
+    arms_experiments(c, kept);
     kept->next = c->arms;
     c->arms = kept;
     bool is_anything = kept->arms.rollout != 0 || kept->arms.experiment_count > 0;

@@ -40,7 +40,9 @@ static void experiments_take(struct query *q, const struct arms *arms, str unit)
             continue;
         q->assignment.experiment = x->number;
         q->assignment.experiment_arm = (uint8_t)a.arm;
+        q->assignment.experiment_epoch = x->epoch;
         q->arm = x->labels[a.arm];
+        q->arm_share = (double)x->experiment->arms[a.arm].share / SHARE_WHOLE;
         profile_take(q, x->profiles[a.arm]);
         return; /* one at most: two would measure each other */
     }

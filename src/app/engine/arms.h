@@ -26,6 +26,7 @@ struct engine_profile;
 
 struct arms_experiment {
     uint32_t number; /* > 0 */
+    uint8_t epoch; /* of its shares */
     const struct experiment *experiment;
     const struct engine_profile *profiles[EXPERIMENT_ARMS_MAX]; /* NULL: what holds without it */
     str labels[EXPERIMENT_ARMS_MAX]; /* "mcts_validation/mcts" */

@@ -159,6 +159,8 @@ struct query {
     int64_t id;
     struct decision *decision; /* of a strategy; NULL: of a plain query */
     str arm; /* of a rollout or an experiment, "gpt-4o-mini/canary"; empty: in none */
+    double
+        arm_share; /* of an experiment: the probability with which its unit was shown the arm; 0: in none */
     enum err fault;
     str fault_message; /* for people; may be empty */
     nsec retry_after; /* that a rate-limiting provider asked for; negative: none */
