@@ -2,6 +2,7 @@
 /* Experiments whose shares follow their results: epochs, what is counted in which, and what control.db keeps of them. */
 #include "app/control/control_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -143,6 +144,8 @@ static void each_epoch_is_held_against_its_own_shares(void)
     CHECK(experiment_srm(rig.x) < 0);
     answer(&rig, 1, 2, 200, 1); /* something drops the others */
     CHECK(experiment_srm(rig.x) > STATS_SRM_ALARM);
+    CHECK_ERR(experiment_epoch_add(rig.x, &second), OK); /* a new epoch does not forgive it */
+    CHECK(experiment_srm(rig.x) > STATS_SRM_ALARM);
     rig_close(&rig);
 }
 
@@ -183,6 +186,62 @@ static void shares_follow_and_the_best_is_said_once(void)
     rig_close(&rig);
 }
 
+/* A unit counts once in each epoch: who was there before belongs to the split of the new shares, too. */
+static void units_count_once_in_each_epoch(void)
+{
+    static const double rates[] = { 0.3, 0.8, 0.84 };
+    struct rig rig;
+    struct feed_fact f = { .unit = 77, .flags = FEED_EXPOSURE | FEED_IS_REPEATED };
+
+    rig_open(&rig);
+    f.assignment = (struct feed_assignment){ .experiment = rig.x->number, .experiment_arm = 2 };
+    for (int i = 0; i < 3; i++)
+        experiment_fact(&rig.c, &f);
+    CHECK_INT(rig.x->epochs[0].arms[2].exposures, 1);
+    for (size_t arm = 0; arm < 3; arm++)
+        answer(&rig, 0, arm, 200, rates[arm]);
+    turn(&rig, NSEC_PER_SEC);
+    REQUIRE(rig.x->epoch_count == 2);
+    f.assignment.experiment_epoch = 1;
+    for (int i = 0; i < 3; i++)
+        experiment_fact(&rig.c, &f);
+    CHECK_INT(rig.x->epochs[1].arms[2].exposures, 1);
+    rig_close(&rig);
+}
+
+/* All arms get better together, and the one that gets more then is no better for that. */
+static void what_is_shown_is_over_epochs_and_not_pooled(void)
+{
+    struct rig rig;
+    struct experiment_epoch second = { .began = 7, .shares = { 15000, 270000, 15000 } };
+    struct buf status = { 0 };
+    struct arena arena;
+    struct json v;
+    double diff = NAN, mean = NAN;
+
+    arena_init(&arena, 1 << 20);
+    rig_open(&rig);
+    for (size_t arm = 0; arm < 3; arm++)
+        answer(&rig, 0, arm, 1000, 0.5);
+    CHECK_ERR(experiment_epoch_add(rig.x, &second), OK);
+    answer(&rig, 1, 0, 100, 0.8);
+    answer(&rig, 1, 1, 2800, 0.9);
+    answer(&rig, 1, 2, 100, 0.9);
+    experiment_status_write(rig.x, &status);
+    REQUIRE(json_parse(&arena, buf_str(&status), &v, NULL) == OK);
+    struct json first = json_at(json_get(v, STR("comparisons")), 0);
+    CHECK(json_double(json_get(first, STR("diff")), &diff));
+    CHECK_NEAR(diff, 0.05, 1e-12);
+    struct json arm = json_at(json_get(v, STR("arms")), 1);
+    CHECK(json_double(json_path(arm, STR("success_rate.estimate")), &mean));
+    CHECK_NEAR(mean, 0.7, 1e-12);
+    CHECK(json_double(json_get(arm, STR("share")), &mean));
+    CHECK_NEAR(mean, 0.27, 1e-12);
+    arena_fini(&arena);
+    buf_fini(&status);
+    rig_close(&rig);
+}
+
 static void what_cannot_be_written_does_not_hold(void)
 {
     static const double rates[] = { 0.3, 0.8, 0.84 };
@@ -200,6 +259,14 @@ static void what_cannot_be_written_does_not_hold(void)
     control_rollback(rig.c.store);
     turn(&rig, 2 * NSEC_PER_SEC);
     CHECK_INT(rig.x->epoch_count, 2);
+    for (size_t arm = 0; arm < 3; arm++)
+        answer(&rig, 1, arm, 6000, rates[arm]);
+    CHECK_ERR(control_begin(rig.c.store), OK);
+    turn(&rig, 2 * NSEC_PER_SEC);
+    CHECK(!rig.x->best.is_known); /* nobody was told */
+    control_rollback(rig.c.store);
+    turn(&rig, 2 * NSEC_PER_SEC);
+    CHECK(rig.x->best.is_known);
     rig_close(&rig);
 }
 
@@ -258,6 +325,9 @@ static void documents_are_this_experiments_or_nobodys(void)
         { "{\"version\":2,\"epochs\":[" EPOCH_JSON("[100000,100000,100000]") "," EPOCH_JSON(
               "[1,2,3]") "]}",
           false },
+        { "{\"version\":2,\"epochs\":[" EPOCH_JSON("[100000,100000,100000]") "," EPOCH_JSON(
+              "[100000,150000,50000]") "," EPOCH_JSON("[1,2,3]") "]}",
+          false },
         { "{\"version\":2,\"epochs\":[]}", false },
         { "{\"version\":2,\"epochs\":[{}]}", false },
         { "{\"version\":1,\"arms\":[" ARM_JSON "]}", false },
@@ -282,5 +352,6 @@ static void documents_are_this_experiments_or_nobodys(void)
 
 TESTS(TEST(answers_count_in_the_epoch_that_assigned_them),
       TEST(each_epoch_is_held_against_its_own_shares),
-      TEST(shares_follow_and_the_best_is_said_once), TEST(what_cannot_be_written_does_not_hold),
+      TEST(shares_follow_and_the_best_is_said_once), TEST(units_count_once_in_each_epoch),
+      TEST(what_is_shown_is_over_epochs_and_not_pooled), TEST(what_cannot_be_written_does_not_hold),
       TEST(a_restart_keeps_epochs_and_the_best), TEST(documents_are_this_experiments_or_nobodys))

@@ -103,26 +103,36 @@ static int64_t run_to_the_end(struct run *r, size_t *out_best)
 
 #define SEEDS 400
 
-static void the_best_is_found_and_sooner(void)
+/* Answers until the best of these is known, on average over all seeds; *out_wrong: how often it was another one. */
+static double seeds_run(bool is_fixed, double drift, int *out_wrong)
 {
     static const double rates[] = { 0.80, 0.50, 0.84 };
-    double adaptive = 0, equal = 0;
-    int wrong = 0;
+    double total = 0;
 
+    *out_wrong = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct run r;
         size_t best;
         run_init(&r, seed, rates);
-        adaptive += (double)run_to_the_end(&r, &best);
-        wrong += best != 2;
-        run_init(&r, seed, rates);
-        r.is_fixed = true;
-        equal += (double)run_to_the_end(&r, &best);
+        r.is_fixed = is_fixed;
+        r.drift = drift;
+        total += (double)run_to_the_end(&r, &best);
+        *out_wrong += best != 2;
     }
-    CHECK(wrong <= SEEDS * 0.1); /* delta */
+    return total / SEEDS;
+}
+
+static void the_best_is_found_and_sooner(void)
+{
+    int wrong, wrong_drifting, wrong_equal;
+    double adaptive = seeds_run(false, 0, &wrong), equal = seeds_run(true, 0, &wrong_equal);
+
+    seeds_run(false, 0.1, &wrong_drifting);
+    CHECK(wrong <= SEEDS * 0.1 && wrong_drifting <= SEEDS * 0.1); /* delta */
     CHECK(adaptive < 0.85 * equal);
-    printf("the best of three: wrong %d of %d (delta 0.1), answers %.0f, with equal shares %.0f\n",
-           wrong, SEEDS, adaptive / SEEDS, equal / SEEDS);
+    printf("the best of three: wrong %d and, with rates that rise, %d of %d (delta 0.1), answers "
+           "%.0f, with equal shares %.0f\n",
+           wrong, wrong_drifting, SEEDS, adaptive, equal);
 }
 
 /* Rates rise for all arms alike while shares follow the results: an arm that gets more later looks better when pooled. */
@@ -225,6 +235,36 @@ static void a_look_waits_moves_stays_and_knows(void)
     CHECK_INT(again.best, 0);
 }
 
+/* What epsilon says does not matter is not waited for. */
+static void epsilon_ends_what_would_go_on(void)
+{
+    static const double rates[] = { 0.5, 0.80, 0.82 };
+    struct experiment e = make(100000, 0.05, 0.1);
+    struct moments cells[ARMS];
+    struct strata seen = { cells, 1, ARMS };
+    struct experiment_allocation a;
+
+    cells_fill(cells, (const int64_t[]){ 1000, 1000, 1000 }, rates);
+    CHECK_INT(experiment_track(&e, &seen, &a), EXPERIMENT_KNOWS);
+    e.tracking.epsilon = 0;
+    CHECK_INT(experiment_track(&e, &seen, &a), EXPERIMENT_MOVES);
+}
+
+static void epochs_are_bounded(void)
+{
+    static const double rates[] = { 0.5, 0.80, 0.82 };
+    struct experiment e = make(100000, 0, 1e-12);
+    struct moments cells[EXPERIMENT_EPOCHS_MAX * ARMS];
+    struct strata seen = { cells, EXPERIMENT_EPOCHS_MAX - 1, ARMS };
+    struct experiment_allocation a;
+
+    for (size_t k = 0; k < EXPERIMENT_EPOCHS_MAX; k++)
+        cells_fill(cells + k * ARMS, (const int64_t[]){ 40, 40, 40 }, rates);
+    CHECK_INT(experiment_track(&e, &seen, &a), EXPERIMENT_MOVES);
+    seen.count++;
+    CHECK_INT(experiment_track(&e, &seen, &a), EXPERIMENT_STAYS);
+}
+
 /* Whatever the shares become, a unit is in one arm or in none. */
 static void nobody_changes_from_one_arm_into_another(void)
 {
@@ -303,5 +343,6 @@ static void measures_have_names(void)
 TESTS(TEST(the_best_is_found_and_sooner),
       TEST(means_over_epochs_are_right_where_pooled_ones_are_not),
       TEST(looking_at_every_epoch_costs_nothing), TEST(a_look_waits_moves_stays_and_knows),
+      TEST(epsilon_ends_what_would_go_on), TEST(epochs_are_bounded),
       TEST(nobody_changes_from_one_arm_into_another), TEST(what_cannot_be_tracked_is_said),
       TEST(measures_have_names))
