@@ -100,6 +100,8 @@ def provider_goes_and_comes(world, checks):
                      [("ledger", True), ("control", True), ("provider", True)])
     _, public = get(f"http://127.0.0.1:{gateway.port}/readyz?verbose")
     checks.true("who needs no key is told no details", len(public["parts"]) == 3 and all("detail" not in p for p in public["parts"]), public)
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin_port}/metrics", timeout=20) as answer:
+        checks.true("a gauge for each part", 'weir_ready{part="provider"} 1' in answer.read().decode())
     upstream.process.stop()
     checks.true("not ready when it goes", wait_until(lambda: faults(gateway) == ["provider"]))
     upstream_at(world, port)
@@ -156,6 +158,7 @@ def a_broken_store(world, checks):
     away.rename(gateway.ledger)
     checks.true("and is back", wait_until(lambda: is_ready(gateway)))
 
+    checks.equal("a query is answered", gateway.chat("weir/direct", "What is 1 + 1?").status, 200)
     process = gateway.process.child.pid
     before = resource.prlimit(process, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     checks.true("no file may grow", wait_until(lambda: "ledger" in faults(gateway)))
@@ -165,6 +168,10 @@ def a_broken_store(world, checks):
     checks.equal("and queries are answered", gateway.chat("weir/direct", "What is 1 + 1?").status, 200)
     checks.equal("stops", gateway.stop(), 0)
     checks.equal("the ledger is sound", gateway.verify()[0], 0)
+    calls = [call for row in gateway.rows() for call in row["calls"]]
+    checks.equal("what never left has no attempt, no status and no cost",
+                 [(call["attempts"], call["http_status"], call["cost_nano_usd"]) for call in calls if call["result"] == "WEIR_STORE"],
+                 [(0, 0, 0)])
 
 
 def main(world, checks):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin: health and metrics, on a listener that is not the public one. */
 #include "app/gateway/gateway_internal.h"
+#include "app/health/health.h"
 #include "edge/http/server.h"
 #include "edge/telemetry/metrics.h"
 
@@ -20,7 +21,10 @@ void admin_on_request(void *ctx, struct exchange *x)
         buf_fini(&body);
     } else if (str_eq(path, STR("/metrics"))) {
         struct buf body = { 0 };
+        struct health_report report;
+        health_read(admin->health, &report);
         metrics_write(&body, admin->shards, admin->shard_count);
+        health_metrics_write(&report, &body);
         exchange_respond(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), NULL, 0,
                          buf_str(&body));
         buf_fini(&body);

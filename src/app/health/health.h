@@ -69,6 +69,9 @@ enum health_show { HEALTH_SHOW_FAULTS, HEALTH_SHOW_ALL };
 void health_write(const struct health_report *report, enum health_show show, bool has_details,
                   struct buf *out);
 
+/* Prometheus's text: weir_ready{part="…"} 1 or 0. */
+void health_metrics_write(const struct health_report *report, struct buf *out);
+
 /* ---- the judgements, pure ---- */
 /* waited: since the store was asked to probe, 0 when it has answered. */
 bool health_ledger_judge(uint64_t journal_bytes, uint64_t journal_bytes_max, bool is_writable,

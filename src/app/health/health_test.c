@@ -97,5 +97,17 @@ static void what_is_told_depends_on_who_asks(void)
     buf_fini(&out);
 }
 
+static void parts_are_gauges(void)
+{
+    const struct health_report report = { HEALTH_NOT_READY,
+                                          { OK_PART, BROKEN_PART, OPTIONAL_PART } };
+    struct buf out = { 0 };
+
+    health_metrics_write(&report, &out);
+    CHECK(str_find(buf_str(&out), STR("\nweir_ready{part=\"a\"} 1\nweir_ready{part=\"b\"} 0\n")) !=
+          STR_NPOS);
+    buf_fini(&out);
+}
+
 TESTS(TEST(a_ledger_takes_rows_or_says_why_not), TEST(the_state_is_that_of_the_required_parts),
-      TEST(what_is_told_depends_on_who_asks))
+      TEST(what_is_told_depends_on_who_asks), TEST(parts_are_gauges))

@@ -96,3 +96,12 @@ void health_write(const struct health_report *report, enum health_show show, boo
     }
     buf_add_char(out, '}');
 }
+
+void health_metrics_write(const struct health_report *report, struct buf *out)
+{
+    buf_add(out, STR("# HELP weir_ready Whether a part that readiness looks at can be used.\n"
+                     "# TYPE weir_ready gauge\n"));
+    for (size_t i = 0; i < HEALTH_PART_COUNT; i++)
+        buf_printf(out, "weir_ready{part=\"%s\"} %d\n", report->parts[i].name,
+                   report->parts[i].is_ok);
+}
