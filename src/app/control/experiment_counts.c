@@ -249,6 +249,7 @@ bool experiment_counts_read(struct live_experiment *x, struct json value)
     if (!json_exists(epochs)) { /* version 1 */
         if (!arms_read(json_get(value, STR("arms")), e->arm_count, &first))
             return false;
+        first.began = x->started;
         x->epochs[0] = first;
         return true;
     }
