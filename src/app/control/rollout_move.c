@@ -63,7 +63,8 @@ static enum err row_page(struct controller *c, const struct live_rollout *l,
                              .subject = name,
                              .arm = str_from(l->labels[ARM_CANARY]),
                              .sentence = buf_str(&words),
-                             .key = str_from(key) };
+                             .key = str_from(key),
+                             .is_change = row->reason == ROLLOUT_FOR_SHOWN };
         if (pages[i].reason == ROLLOUT_FOR_INCONCLUSIVE && row->guards != 0)
             page.severity =
                 ALERT_CRITICAL; /* a guard has tripped, and whose fault it is stays open */
@@ -402,7 +403,7 @@ enum start_result rollout_begin(struct controller *c, const struct rollout_start
     struct rollout_file *file;
     struct live_rollout *l;
 
-    if (rollout_file_load(start->path, &file, issues) != OK)
+    if (rollout_file_load(start->path, c->options.config, &file, issues) != OK)
         return START_BAD_FILE;
     if (is_under_way(c) && !start->supersedes) {
         snprintf(out_why, 256,

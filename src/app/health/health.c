@@ -271,9 +271,9 @@ static enum err probes_open(struct health *h)
     struct upstream_options options = upstream_options_default();
     nsec connect = h->options.config->upstream.connect_timeout;
 
-    options.attempts_max = 1;
-    options.connect_timeout = connect < PROBE_TIMEOUT_MAX ? connect : PROBE_TIMEOUT_MAX;
-    options.answer_bytes_max = PROBE_ANSWER_BYTES_MAX;
+    options.limits.attempts_max = 1;
+    options.limits.connect_timeout = connect < PROBE_TIMEOUT_MAX ? connect : PROBE_TIMEOUT_MAX;
+    options.limits.answer_bytes_max = PROBE_ANSWER_BYTES_MAX;
     options.connections_max = h->target_count > 0 ? (uint32_t)h->target_count : 1;
     return upstream_open(&h->upstream, h->options.world, &options);
 }
