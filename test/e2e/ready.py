@@ -120,6 +120,18 @@ def what_counts_as_an_answer(world, checks):
     checks.equal("it is asked with its key", fickle.keys, {("/v1/models", f"Bearer {harness.PROVIDER_KEY}")})
 
 
+def whose_providers_count(world, checks):
+    up, down = world.upstream("echo").port, free_port()
+    providers = {name: {"base_url": f"http://127.0.0.1:{port}/v1"} for name, port in (("up", up), ("down", down))}
+    unused = world.gateway(down, {**SELDOM, "providers": providers}, ready=False)
+    checks.true("one that no model uses is nobody's", wait_until(lambda: faults(unused) == ["provider"]
+                                                                 and ready(unused)[1]["status"] == "not_ready"))
+    several = world.gateway(down, {**SELDOM, "providers": providers, "models": {"m": {"provider": "up"}}}, ready=False)
+    checks.true("one of several is enough", wait_until(lambda: is_ready(several)))
+    checks.true("and which is down is said", wait_until(
+        lambda: "1 of 2 answer; 'test': " in ready(several, "?verbose")[1]["parts"][2]["detail"]), ready(several, "?verbose"))
+
+
 def asked_seldom(world, checks):
     fickle = Fickle(403)
     gateway = world.gateway(fickle, SELDOM, ready=False)
@@ -177,6 +189,7 @@ def a_broken_store(world, checks):
 def main(world, checks):
     provider_goes_and_comes(world, checks)
     what_counts_as_an_answer(world, checks)
+    whose_providers_count(world, checks)
     asked_seldom(world, checks)
     a_silent_provider(world, checks)
     providers_that_need_not_be(world, checks)
