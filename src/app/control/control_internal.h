@@ -70,8 +70,15 @@ struct arm_counts {
     int64_t exposures;
     int64_t outcomes;
     int64_t errors;
-    struct moments success, cost, latency, hrm, trm; /* dollars, milliseconds */
+    struct moments measures[EXPERIMENT_MEASURE_COUNT];
 };
+/* A stretch of time with fixed shares; there is always one. */
+struct experiment_epoch {
+    usec_utc began;
+    uint32_t shares[EXPERIMENT_ARMS_MAX]; /* parts per million */
+    struct arm_counts arms[EXPERIMENT_ARMS_MAX];
+};
+#define EXPERIMENT_CELLS_MAX (EXPERIMENT_EPOCHS_MAX * EXPERIMENT_ARMS_MAX)
 struct live_experiment {
     struct experiment_file *file;
     struct engine_profile *profiles[EXPERIMENT_ARMS_MAX];
@@ -80,8 +87,15 @@ struct live_experiment {
     bool is_running;
     int64_t generation;
     usec_utc started, stopped;
-    struct arm_counts arms[EXPERIMENT_ARMS_MAX];
-    struct units units;
+    struct experiment_epoch *epochs; /* the newest is last */
+    size_t epoch_count;
+    nsec looked; /* for new shares; monotonic */
+    struct {
+        bool is_known;
+        size_t arm;
+        usec_utc at;
+    } best;
+    struct units units; /* of the newest epoch */
 };
 
 struct controller {
@@ -198,22 +212,45 @@ enum start_result rollout_begin(struct controller *c, const struct rollout_start
 void rollout_status_write(const struct controller *c, const struct live_rollout *l,
                           struct buf *out);
 
+/* ---- experiment_counts.c ---- */
+NODISCARD enum err experiment_epoch_add(struct live_experiment *x,
+                                        const struct experiment_epoch *epoch);
+/* The experiment with the shares that hold now. */
+struct experiment experiment_now(const struct live_experiment *x);
+/* What was seen of a measure; cells are the caller's room. */
+struct strata experiment_strata(const struct live_experiment *x, enum experiment_measure measure,
+                                struct moments cells[EXPERIMENT_CELLS_MAX]);
+void experiment_fact(struct controller *c, const struct feed_fact *fact);
+void experiment_counts_write(const struct live_experiment *x, struct buf *out);
+/* Into one that has its first epoch only; false, with nothing changed, for what is not this experiment's. */
+bool experiment_counts_read(struct live_experiment *x, struct json value);
+NODISCARD enum err experiment_counts_put(struct controller *c, const struct live_experiment *x);
+void experiment_counts_restore(struct controller *c, struct arena *arena,
+                               struct live_experiment *x);
+
+/* ---- experiment_epochs.c ---- */
+void experiment_look_turn(struct controller *c, struct live_experiment *x);
+/* "stop: arm mcts is best in …"; the best must be known. */
+void experiment_best_print(const struct live_experiment *x, struct buf *out);
+
+/* ---- experiment_status.c ---- */
+/* Log Bayes factor against the meant split, over all epochs; alarm at STATS_SRM_ALARM. */
+double experiment_srm(const struct live_experiment *x);
+void experiment_status_write(const struct live_experiment *x, struct buf *out);
+
 /* ---- experiment_live.c ---- */
+/* The list, one experiment's counts, an event and perhaps a page, together. */
+NODISCARD enum err experiment_commit(struct controller *c, struct live_experiment *x,
+                                     const char *operation, const struct rollout_start *who,
+                                     const struct page *page);
 NODISCARD enum err experiments_restore(struct controller *c, char out_why[256]);
 void experiments_close(struct controller *c);
-void experiment_fact(struct controller *c, const struct feed_fact *fact);
 void experiments_turn(struct controller *c);
 struct live_experiment *experiment_by_name(const struct controller *c, str name);
 enum start_result experiment_begin(struct controller *c, const struct rollout_start *start,
                                    struct config_issues *issues, char out_why[256]);
 NODISCARD enum err experiment_end(struct controller *c, struct live_experiment *x,
                                   const struct rollout_start *who);
-/* Of its metrics: success, cost, latency, HRM and TRM confidence. */
-#define EXPERIMENT_METRICS 5
-const struct moments *experiment_moments(const struct arm_counts *arm, size_t row);
-
-/* ---- experiment_status.c ---- */
-void experiment_status_write(const struct live_experiment *x, struct buf *out);
 
 /* ---- api.c ---- */
 void api_answer(struct exchange *x, int status, const struct buf *body);

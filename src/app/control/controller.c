@@ -40,7 +40,9 @@ static void arms_experiments(const struct controller *c, struct arms *out)
         if (!x->is_running || out->experiment_count == ARMS_EXPERIMENTS_MAX)
             continue;
         struct arms_experiment *to = &out->experiments[out->experiment_count++];
-        *to = (struct arms_experiment){ .number = x->number, .experiment = &x->file->experiment };
+        *to = (struct arms_experiment){ .number = x->number,
+                                        .epoch = (uint8_t)(x->epoch_count - 1),
+                                        .experiment = experiment_now(x) };
         for (size_t a = 0; a < x->file->experiment.arm_count; a++) {
             to->profiles[a] = x->profiles[a];
             to->labels[a] = str_from(x->labels[a]);
@@ -147,6 +149,14 @@ static void on_turn(struct timer *t)
     windows_turn(c);
     outbox_tidy(c);
     timer_start(c->options.world, &c->turn, CONTROL_TURN, on_turn);
+}
+
+enum err controller_probe(void *ctx)
+{
+    struct controller *c = ctx;
+    enum err e = control_probe(c->store);
+
+    return e == OK ? OK : store_failed(c, "probe", e);
 }
 
 /* ---- the life ---- */

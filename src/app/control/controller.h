@@ -45,6 +45,9 @@ NODISCARD enum err controller_open(struct controller **out,
 /* Reads what is left in the feeds and writes checkpoints; NULL is a no-op. */
 void controller_close(struct controller *c);
 
+/* Can control.db be used? Never waits. ctx is a struct controller. */
+NODISCARD enum err controller_probe(void *ctx);
+
 /* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox}; ctx is a struct controller. */
 void controller_on_request(void *ctx, struct exchange *x);
 

@@ -4,7 +4,7 @@
  * knows what the other knows, and a conversation that comes back is not counted once more.
  *
  *     rollout.units.NAME@EVENT.PHASE      of one phase; those of other phases go when this one is written
- *     experiment.units.NAME@STARTED.      gone when it is stopped
+ *     experiment.units.NAME@STARTED.EPOCH of one epoch, likewise; gone when it is stopped
  */
 #include "app/control/control_internal.h"
 

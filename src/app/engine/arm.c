@@ -35,12 +35,14 @@ static void experiments_take(struct query *q, const struct arms *arms, str unit)
 {
     for (size_t i = 0; i < arms->experiment_count; i++) {
         const struct arms_experiment *x = &arms->experiments[i];
-        struct experiment_assignment a = experiment_assign(x->experiment, unit);
+        struct experiment_assignment a = experiment_assign(&x->experiment, unit);
         if (a.arm == EXPERIMENT_ARM_NONE)
             continue;
         q->assignment.experiment = x->number;
         q->assignment.experiment_arm = (uint8_t)a.arm;
+        q->assignment.experiment_epoch = x->epoch;
         q->arm = x->labels[a.arm];
+        q->arm_share = (double)x->experiment.arms[a.arm].share / SHARE_WHOLE;
         profile_take(q, x->profiles[a.arm]);
         return; /* one at most: two would measure each other */
     }

@@ -33,7 +33,8 @@ struct engine_profile;
 
 struct arms_experiment {
     uint32_t number; /* > 0 */
-    const struct experiment *experiment;
+    uint8_t epoch; /* of its shares */
+    struct experiment experiment; /* with the shares of its epoch */
     const struct engine_profile *profiles[EXPERIMENT_ARMS_MAX]; /* NULL: what holds without it */
     str labels[EXPERIMENT_ARMS_MAX]; /* "mcts_validation/mcts" */
 };

@@ -5,6 +5,7 @@
 
 #include "app/engine/arms.h"
 #include "app/engine/engine.h"
+#include "app/engine/reach.h"
 #include "core/http/sse.h"
 #include "edge/config/config.h"
 #include "edge/store/store.h"
@@ -44,6 +45,7 @@ struct engine {
     struct arms_slot *arms;
     struct arms_reader arms_reader;
     struct feed *feed;
+    struct reach *reach;
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */
     struct link staged; /* query_calls whose start waits for a commit */

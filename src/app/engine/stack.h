@@ -17,6 +17,7 @@ struct feed;
 struct ledger;
 struct log;
 struct metrics;
+struct reach;
 struct store;
 struct upstream;
 struct world;
@@ -25,6 +26,7 @@ struct world;
 struct stack_seams {
     struct arms_slot *arms;
     struct feed *feed;
+    struct reach *reach;
 };
 
 struct stack {

@@ -193,6 +193,9 @@ struct plan_guard {
 struct plan_experiment {
     str name, seed, layer;
     uint32_t from, to;
+    str allocation, metric; /* empty: not written; and so are negative numbers */
+    double epsilon, delta, floor;
+    nsec every;
 };
 struct plan_arm {
     uint32_t start, share;

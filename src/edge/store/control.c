@@ -95,12 +95,15 @@ struct control_store {
     sqlite3_stmt *prepared[STATEMENT_COUNT];
     int code; /* of the last failure */
     char message[200];
+    int patience_ms;
+    bool has_failed; /* the newest failure is newer than the newest write */
 };
 
 static enum err failed(struct control_store *s)
 {
     s->code = sqlite3_errcode(s->connection);
     snprintf(s->message, sizeof(s->message), "%s", sqlite3_errmsg(s->connection));
+    s->has_failed = true;
     return WEIR_STORE;
 }
 
@@ -111,6 +114,7 @@ bool control_is_locked(const struct control_store *s)
 
 void control_set_patience(struct control_store *s, int milliseconds)
 {
+    s->patience_ms = milliseconds;
     sqlite3_busy_timeout(s->connection, milliseconds);
 }
 
@@ -280,6 +284,8 @@ static enum err finish(struct control_store *s, sqlite3_stmt *statement)
         return WEIR_STORE;
     enum err e = sqlite3_step(statement) == SQLITE_DONE ? OK : failed(s);
     release(statement);
+    if (e == OK && sqlite3_get_autocommit(s->connection))
+        s->has_failed = false; /* it is on the disk */
     return e;
 }
 
@@ -304,6 +310,27 @@ void control_rollback(struct control_store *s)
 {
     if (!sqlite3_get_autocommit(s->connection))
         IGNORE(sqlite3_exec(s->connection, "ROLLBACK", NULL, NULL, NULL));
+}
+
+enum err control_probe(struct control_store *s)
+{
+    bool has_failed = s->has_failed;
+    enum err e;
+
+    assert(sqlite3_get_autocommit(s->connection));
+    sqlite3_busy_timeout(s->connection, 0);
+    if (has_failed) {
+        e = control_put(s, STR("probe"), STR("{}"));
+    } else {
+        e = control_begin(s);
+        control_rollback(s);
+    }
+    bool is_busy = e != OK && (sqlite3_errcode(s->connection) & 0xff) == SQLITE_BUSY;
+    sqlite3_busy_timeout(s->connection, s->patience_ms);
+    if (!is_busy || has_failed)
+        return e;
+    s->has_failed = false; /* somebody else writes: so can we, in a moment */
+    return OK;
 }
 
 /* ---- documents ---- */

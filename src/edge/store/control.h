@@ -37,6 +37,10 @@ NODISCARD enum err control_begin(struct control_store *s);
 NODISCARD enum err control_commit(struct control_store *s);
 void control_rollback(struct control_store *s);
 
+/* Can it be used? Cheap: begins to write and rolls back, and writes only when the newest write failed. Never waits for another
+ * process: one that writes just now is no fault. Outside a transaction. */
+NODISCARD enum err control_probe(struct control_store *s);
+
 /* ---- documents, by key ---- */
 NODISCARD enum err control_put(struct control_store *s, str key, str text);
 /* Appends the text to *out; *out_found is false where there is none. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,6 +56,16 @@ static bool has_document(struct place *p, const char *key, const char *want)
     bool is_equal = is_found && str_eq(buf_str(&text), str_from(want));
     buf_fini(&text);
     return is_equal;
+}
+
+static bool has_key(struct place *p, const char *key)
+{
+    struct buf text = { 0 };
+    bool is_found = false;
+
+    CHECK_ERR(control_get(p->s, str_from(key), &text, &is_found), OK);
+    buf_fini(&text);
+    return is_found;
 }
 
 static void documents_are_replaced_and_kept(void)
@@ -375,8 +386,38 @@ static void what_cannot_be_opened_says_why(void)
     place_close(&p);
 }
 
+static void a_probe_knows_whether_it_can_be_written(void)
+{
+    struct place p;
+    struct control_store *other;
+    struct rlimit limit, none;
+
+    place_open(&p);
+    CHECK_ERR(control_probe(p.s), OK);
+    CHECK(!has_key(&p, "probe")); /* it writes only after a failure */
+    /* Somebody else writes: no fault, and nothing to wait for. */
+    REQUIRE(control_open(&other, str_from(p.directory), CONTROL_WRITE, p.why) == OK);
+    CHECK_ERR(control_begin(other), OK);
+    CHECK_ERR(control_probe(p.s), OK);
+    CHECK_ERR(control_commit(other), OK);
+    control_close(other);
+    /* A full disk: noticed with the first write that fails, gone with the first that does not. */
+    signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    none = (struct rlimit){ 0, limit.rlim_max };
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &none) == 0);
+    CHECK_ERR(control_put(p.s, STR("a"), STR("1")), WEIR_STORE);
+    CHECK_ERR(control_probe(p.s), WEIR_STORE);
+    CHECK_ERR(control_probe(p.s), WEIR_STORE);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    CHECK_ERR(control_probe(p.s), OK);
+    CHECK(has_key(&p, "probe"));
+    CHECK_ERR(control_probe(p.s), OK);
+    place_close(&p);
+}
+
 TESTS(TEST(documents_are_replaced_and_kept), TEST(a_transaction_is_whole_or_nothing),
       TEST(events_are_read_back_in_order), TEST(messages_leave_in_order_and_once),
       TEST(kill_loses_nothing_that_was_committed), TEST(parts_are_any_bytes_in_order),
       TEST(a_lock_is_known_as_one), TEST(two_names_are_refused),
-      TEST(what_cannot_be_opened_says_why))
+      TEST(what_cannot_be_opened_says_why), TEST(a_probe_knows_whether_it_can_be_written))
