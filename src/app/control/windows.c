@@ -133,14 +133,14 @@ static void bin_add(struct slot *slot, const struct feed_fact *fact)
     bin->right += fact->verdict;
 }
 
-static void slot_add(struct slot *slot, const struct feed_fact *fact)
+static void slot_add(struct slot *slot, const struct feed_fact *fact, size_t latency)
 {
     bool has_failed = (fact->flags & FEED_FAILED) != 0;
 
     slot->n++;
     slot->failed += has_failed;
     slot->wrong += !has_failed && fact->verdict >= 0 && fact->verdict < 0.5f;
-    slot->latency[latency_bucket(fact->latency)]++;
+    slot->latency[latency]++;
     slot->unpriced += fact->cost == COST_UNPRICED;
     if (fact->cost >= 0) {
         slot->priced++;
@@ -170,8 +170,9 @@ void windows_add(struct windows *w, nsec now, str label, const struct feed_fact 
         w->lost++;
         return;
     }
+    size_t latency = latency_bucket(fact->latency);
     for (size_t r = 0; r < ARRAY_LEN(rings); r++)
-        slot_add(slot_of(*leaf, r, now), fact);
+        slot_add(slot_of(*leaf, r, now), fact, latency);
 }
 
 /* ---- series ---- */
@@ -245,7 +246,8 @@ static struct span span_of(nsec now, nsec window)
     return (struct span){ r, last - slots + 1, last };
 }
 
-static void slot_merge(struct slot *into, const struct slot *from)
+/* The long parts only where the metric is read from them. */
+static void slot_merge(struct slot *into, const struct slot *from, enum alert_metric metric)
 {
     into->n += from->n;
     into->wrong += from->wrong;
@@ -257,27 +259,29 @@ static void slot_merge(struct slot *into, const struct slot *from)
     into->hrm += from->hrm;
     into->trm += from->trm;
     into->cost += from->cost;
-    for (size_t i = 0; i < BINS; i++) {
+    for (size_t i = 0; i < BINS && metric == ALERT_CALIBRATION; i++) {
         into->bins[i].n += from->bins[i].n;
         into->bins[i].confidence += from->bins[i].confidence;
         into->bins[i].right += from->bins[i].right;
     }
-    for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+    for (size_t i = 0; i < LATENCY_BUCKETS && metric == ALERT_LATENCY_P95; i++)
         into->latency[i] += from->latency[i];
 }
 
-static void leaf_sum(const struct leaf *leaf, const struct span *span, struct slot *sum)
+static void leaf_sum(const struct leaf *leaf, const struct span *span, enum alert_metric metric,
+                     struct slot *sum)
 {
     for (int64_t epoch = span->first < 0 ? 0 : span->first; epoch <= span->last; epoch++) {
         const struct slot *slot =
             &leaf->slots[rings[span->ring].first + epoch % rings[span->ring].slots];
         if (slot->epoch == epoch && slot->n > 0)
-            slot_merge(sum, slot);
+            slot_merge(sum, slot, metric);
     }
 }
 
-static void windows_sum(const struct windows *w, const struct alert_labels *labels,
-                        const struct span *span, struct slot *sum)
+static void windows_sum(const struct windows *w, enum alert_metric metric,
+                        const struct alert_labels *labels, const struct span *span,
+                        struct slot *sum)
 {
     for (size_t i = 0; i < WINDOWS_ARMS_MAX; i++) {
         const struct arm *arm = &w->arms[i];
@@ -287,7 +291,7 @@ static void windows_sum(const struct windows *w, const struct alert_labels *labe
             str name = str_from(feed_domain_name((enum feed_domain)d));
             bool is_asked = labels->domain.len == 0 || str_eq(labels->domain, name);
             if (arm->leaves[d] && is_asked)
-                leaf_sum(arm->leaves[d], span, sum);
+                leaf_sum(arm->leaves[d], span, metric, sum);
         }
     }
 }
@@ -373,6 +377,6 @@ bool windows_read(const struct windows *w, nsec now, enum alert_metric metric,
     struct span span = span_of(now, window);
     struct slot sum = { .epoch = 0 };
 
-    windows_sum(w, labels, &span, &sum);
+    windows_sum(w, metric, labels, &span, &sum);
     return reading_of(&sum, metric, out);
 }

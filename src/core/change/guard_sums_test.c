@@ -75,6 +75,38 @@ static double blocks_of(int64_t fine, int64_t control_only, int64_t canary_only,
     return blocks_log_e(&b);
 }
 
+/* The evidence from the formula, with nothing prepared. */
+static double blocks_by_formula(const struct blocks *b)
+{
+    static const double shares[] = { 0.005, 0.02, 0.08, 0.3 }, ratios[] = { 2.5, 6, 30, 1000 };
+    double logs[16];
+
+    for (size_t a = 0; a < 16; a++) {
+        double control = shares[a / 4], odds = ratios[a % 4] * control / (1 - control);
+        double canary = odds / (1 + odds), mean = (canary + control) / 2;
+        logs[a] = 0;
+        for (int cell = 0; cell < 4; cell++) {
+            double with = cell / 2 ? canary : 1 - canary, and = cell % 2 ? control : 1 - control;
+            double alike = (cell / 2 ? mean : 1 - mean) * (cell % 2 ? mean : 1 - mean);
+            logs[a] += (double)b->counts[cell / 2][cell % 2] * log(with * and / alike);
+        }
+    }
+    return stats_log_sum_exp(logs, 16) - log(16);
+}
+
+static void blocks_are_the_formula(void)
+{
+    struct rng rng;
+
+    rng_init(&rng, 17);
+    for (int i = 0; i < 2000; i++) {
+        struct blocks b = { .counts = { { 0 } } };
+        for (int cell = 0; cell < 4; cell++)
+            b.counts[cell / 2][cell % 2] = (int64_t)exp(rng_unit(&rng) * 7) - 1;
+        CHECK_NEAR(blocks_log_e(&b), blocks_by_formula(&b), 1e-9);
+    }
+}
+
 static void blocks_tell_a_worse_canary_from_a_bad_hour(void)
 {
     double level = log(1000);
@@ -407,6 +439,6 @@ static void evidence_comes_back(void)
 
 TESTS(TEST(harm_is_what_lies_beyond_the_limit), TEST(cached_answers_are_counted_apart),
       TEST(a_wager_is_a_guard), TEST(a_wager_stays_finite), TEST(a_block_is_an_e_variable),
-      TEST(blocks_tell_a_worse_canary_from_a_bad_hour), TEST(blocks_join_neighbours),
-      TEST(sums_merge), TEST(sums_come_back_in_every_bit), TEST(damaged_sums_are_refused),
-      TEST(evidence_comes_back))
+      TEST(blocks_are_the_formula), TEST(blocks_tell_a_worse_canary_from_a_bad_hour),
+      TEST(blocks_join_neighbours), TEST(sums_merge), TEST(sums_come_back_in_every_bit),
+      TEST(damaged_sums_are_refused), TEST(evidence_comes_back))
