@@ -24,6 +24,15 @@ static void guards_write(struct buf *out, uint32_t bits)
     buf_add_char(out, ']');
 }
 
+static void units_write(struct buf *out, const int64_t units[ROLLOUT_ARM_COUNT])
+{
+    json_key(out, "units");
+    buf_add_char(out, '{');
+    for (size_t a = 0; a < ROLLOUT_ARM_COUNT; a++)
+        json_member_i64(out, rollout_arm_name((enum rollout_arm)a), units[a]);
+    buf_add_char(out, '}');
+}
+
 static void run_write(struct buf *out, const struct rehearsal *r)
 {
     char text[48];
@@ -42,6 +51,7 @@ static void run_write(struct buf *out, const struct rehearsal *r)
     json_member_i64(out, "step", (int64_t)r->step + 1);
     json_member_i64(out, "queries", r->queries);
     json_member_i64(out, "canary_queries", r->canary_queries);
+    units_write(out, r->units);
     json_member_double(out, "ended_s", r->ended_s);
     json_member_double(out, "extra_failures", r->extra_failures);
     json_member_double(out, "extra_usd", r->extra_usd);

@@ -174,7 +174,7 @@ static void harm_count(struct run *r, enum scenario_domain domain)
     r->out->extra_usd += canary->cost_usd - baseline->cost_usd;
 }
 
-/* A conversation meets its arm anew in each generation; it is exposed once in each phase. */
+/* A conversation meets its arm anew in each generation; it is exposed once in each phase (a new one comes from none, 0). */
 static void meet(struct run *r, struct conversation *c, bool is_new)
 {
     int64_t phase = c->assignment.phase;
@@ -185,7 +185,7 @@ static void meet(struct run *r, struct conversation *c, bool is_new)
     c->assignment = rollout_assign(&r->snapshot, &ids);
     c->generation = r->snapshot.generation;
     c->is_lost = c->luck < r->behaviours.now[model_of(c->assignment.arm)][c->domain].lost;
-    if ((is_new || phase != c->assignment.phase) && !c->is_lost)
+    if (phase != c->assignment.phase && !c->is_lost)
         rollout_expose(&r->rollout, &c->assignment);
 }
 
@@ -388,6 +388,7 @@ static void conclude(struct run *r)
                    (out->end == REHEARSAL_PAUSED && (out->reason == ROLLOUT_FOR_COMMON_CAUSE ||
                                                      out->reason == ROLLOUT_FOR_SAMPLE_RATIO));
 
+    memcpy(out->units, r->rollout.exposures, sizeof(out->units));
     out->ended_s = (double)r->now_us / 1e6;
     out->is_false_rollback = out->end == REHEARSAL_ROLLED_BACK && r->now_us < r->harm_us;
     out->is_detected = is_stop && !out->is_false_rollback && r->now_us >= r->trouble_us;
