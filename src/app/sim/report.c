@@ -156,11 +156,29 @@ static bool all_met(const struct rehearsal_report *report)
     return true;
 }
 
+/* Whose recorded answers to how many questions; null without any. */
+static void recorded_write(struct buf *out, const struct scenario *s)
+{
+    json_key(out, "recorded");
+    if (s->recorded_questions == 0) {
+        buf_add(out, STR("null"));
+        return;
+    }
+    buf_add_char(out, '{');
+    json_member_i64(out, "questions", (int64_t)s->recorded_questions);
+    if (s->sources[SCENARIO_BASELINE].cell.len > 0)
+        json_member_str(out, "baseline", s->sources[SCENARIO_BASELINE].cell);
+    if (s->sources[SCENARIO_CANARY].cell.len > 0)
+        json_member_str(out, "canary", s->sources[SCENARIO_CANARY].cell);
+    buf_add_char(out, '}');
+}
+
 void rehearsal_write_json(struct buf *out, const struct rehearsal_report *report)
 {
     buf_add_char(out, '{');
     json_member_str(out, "scenario", report->scenario->name);
     json_member_str(out, "file", report->scenario->path);
+    recorded_write(out, report->scenario);
     json_key(out, "runs");
     buf_add_char(out, '[');
     for (size_t i = 0; i < report->summary->n; i++) {
@@ -326,6 +344,17 @@ static void timeline_show(struct buf *out, const struct timeline *t, uint64_t se
         buf_printf(out, "  and %zu more\n", t->entries_lost);
 }
 
+static void recorded_show(struct buf *out, const struct scenario *s)
+{
+    const str *cells[] = { &s->sources[SCENARIO_BASELINE].cell, &s->sources[SCENARIO_CANARY].cell };
+
+    if (s->recorded_questions == 0)
+        return;
+    buf_printf(out, "  recorded answers to %zu questions: baseline %.*s, canary %.*s\n",
+               s->recorded_questions, STR_ARG(cells[0]->len > 0 ? *cells[0] : STR("simulated")),
+               STR_ARG(cells[1]->len > 0 ? *cells[1] : STR("simulated")));
+}
+
 void rehearsal_write_text(struct buf *out, const struct rehearsal_report *report)
 {
     const struct rehearsal_summary *s = report->summary;
@@ -334,6 +363,7 @@ void rehearsal_write_text(struct buf *out, const struct rehearsal_report *report
     buf_printf(out, "%.*s: %zu %s\n", STR_ARG(scenario->name), s->n, s->n == 1 ? "run" : "runs");
     if (scenario->about.len > 0)
         buf_printf(out, "  %.*s\n", STR_ARG(scenario->about));
+    recorded_show(out, scenario);
     buf_add_char(out, '\n');
     outcomes_show(out, s);
     buf_printf(out, "  %-24s %6" PRId64 "   %5.2f %%  (95 %%: %.2f to %.2f)\n", "false rollbacks",

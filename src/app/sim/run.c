@@ -405,6 +405,8 @@ enum err rehearsal_run(const struct scenario *s, uint64_t seed, struct rehearsal
     struct rehearsal result = { .seed = seed };
     struct run *r = calloc(1, sizeof(*r));
 
+    for (size_t a = 0; a < SCENARIO_ARM_COUNT; a++)
+        assert(s->sources[a].folder.len == 0 || s->recorded_questions > 0);
     if (!r)
         return WEIR_NO_MEMORY;
     *r = (struct run){ .scenario = s, .seed = seed, .out = &result, .timeline = timeline };

@@ -3,6 +3,7 @@
 #include "edge/config/scenario.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "edge/config/rollout_internal.h"
@@ -133,6 +134,7 @@ static void traffic_make(struct plan_build *p, const struct plan_scenario *from,
                                       .duration = from->duration };
     hours_make(p, &from->hours, out->hours);
     shares_make(p, from, out->shares);
+    out->has_shares = yaml_get(yaml_get(p->build.root, STR("traffic")), STR("domains")) != NULL;
 }
 
 /* ---- models ---- */
@@ -157,14 +159,18 @@ static struct scenario_model model_over(const struct plan_model *w, struct scena
     m.trm_sd = or_else(w->trm_sd, m.trm_sd);
     if (w->confidence.len > 0)
         m.is_calibrated = str_eq(w->confidence, STR("calibrated"));
+    m.is_written[SCENARIO_COST] |= w->cost_usd >= 0;
+    m.is_written[SCENARIO_LATENCY] |= w->latency_ms >= 0;
+    m.is_written[SCENARIO_HRM] |= w->hrm_confidence >= 0;
+    m.is_written[SCENARIO_TRM] |= w->trm_confidence >= 0;
     return m;
 }
 
 static struct plan_model model_read(struct plan_build *p, const struct yaml_node *node, str shown)
 {
-    struct plan_model w = { NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN,
-                            NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN,
-                            NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN, { 0 } };
+    struct plan_model w = { NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN,
+                            NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN,
+                            NOT_WRITTEN, { 0 },       { 0 },       { 0 } };
 
     record_load(&p->build,
                 &(struct record){ .kind = RECORD_SCENARIO_MODEL, .base = &w, .shown = shown },
@@ -188,15 +194,57 @@ static size_t entry_at(struct plan_build *p, const struct yaml_node *node, const
     return at;
 }
 
+/* Whose answers the model gives. It is recorded as what it is like unless it has a success of its own. */
+static void source_make(struct plan_build *p, const struct yaml_node *node,
+                        const struct plan_model *w, struct scenario_source *out)
+{
+    const struct yaml_node *recorded = yaml_get(node, STR("recorded"));
+
+    if (!recorded) {
+        if (w->success >= 0)
+            *out = (struct scenario_source){ .line = 0 };
+        return;
+    }
+    struct config_place place = place_of_key(recorded);
+    if (!p->build.may_read_files)
+        issue_add(p->build.issues, &place, "recorded: no other file is read here");
+    else if (w->recorded_from.len == 0 || w->recorded_cell.len == 0)
+        issue_add(p->build.issues, &place,
+                  "recorded needs both: from, the folder of an evaluation, and cell, one of its");
+    *out = (struct scenario_source){ .folder = path_beside(&p->holder.config.arena, &p->file,
+                                                           w->recorded_from),
+                                     .cell = w->recorded_cell,
+                                     .line = place.line,
+                                     .column = place.column };
+}
+
+/* What a recording always says is not written beside it. */
+static void figures_check(struct plan_build *p, const struct yaml_node *node)
+{
+    static const char *const known[] = { "success", "errors" };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        const struct yaml_node *figure = yaml_get(node, str_from(known[i]));
+        if (figure)
+            fault(p, figure,
+                  arena_printf(&p->build.scratch, "%s: a recorded model has it from its recording",
+                               known[i]));
+    }
+}
+
 /* What is written of one arm, over what it is like otherwise. */
 static void model_make(struct plan_build *p, const struct yaml_node *node,
-                       struct scenario_model out[SCENARIO_DOMAIN_COUNT])
+                       struct scenario_model out[SCENARIO_DOMAIN_COUNT],
+                       struct scenario_source *source)
 {
     struct arena *scratch = &p->build.scratch;
     str shown = path_join(scratch, STR("models"), node->key);
     struct plan_model whole = model_read(p, node, shown);
     const struct yaml_node *map = yaml_get(node, STR("domains"));
 
+    source_make(p, node, &whole, source);
+    if (source->line > 0)
+        figures_check(p, node);
     for (size_t d = 0; d < SCENARIO_DOMAIN_COUNT; d++)
         out[d] = model_over(&whole, out[d]);
     for (const struct yaml_node *n = map && map->kind == YAML_MAPPING ? map->first : NULL; n;
@@ -207,6 +255,11 @@ static void model_make(struct plan_build *p, const struct yaml_node *node,
         struct plan_model one =
             model_read(p, n, arena_printf(scratch, "%.*s.domains.%s", STR_ARG(shown), domains[d]));
         out[d] = model_over(&one, out[d]);
+        if (source->line > 0)
+            figures_check(p, n);
+        if (yaml_get(n, STR("recorded")))
+            fault(p, yaml_get(n, STR("recorded")),
+                  STR("recorded: a model is recorded as a whole, not in one domain"));
     }
 }
 
@@ -222,12 +275,13 @@ static void models_make(struct plan_build *p, struct scenario *s)
     }
     const struct yaml_node *baseline = yaml_get(map, STR("baseline"));
     if (baseline)
-        model_make(p, baseline, s->models[SCENARIO_BASELINE]);
+        model_make(p, baseline, s->models[SCENARIO_BASELINE], &s->sources[SCENARIO_BASELINE]);
     for (size_t d = 0; d < SCENARIO_DOMAIN_COUNT; d++)
         s->models[SCENARIO_CANARY][d] = s->models[SCENARIO_BASELINE][d];
+    s->sources[SCENARIO_CANARY] = s->sources[SCENARIO_BASELINE];
     const struct yaml_node *canary = yaml_get(map, STR("canary"));
     if (canary)
-        model_make(p, canary, s->models[SCENARIO_CANARY]);
+        model_make(p, canary, s->models[SCENARIO_CANARY], &s->sources[SCENARIO_CANARY]);
     for (const struct yaml_node *n = map ? map->first : NULL; n; n = n->next)
         IGNORE(entry_at(p, n, arms, SCENARIO_ARM_COUNT) == 0);
 }
@@ -470,4 +524,23 @@ void scenario_close(struct scenario *s)
     rollout_file_close(s->rollout);
     arena_fini(&holder->arena);
     free(holder);
+}
+
+struct arena *scenario_arena(struct scenario *s)
+{
+    return &CONTAINER_OF(s, struct scenario_holder, scenario)->arena;
+}
+
+void scenario_source_fault(const struct scenario *s, enum scenario_arm arm,
+                           struct config_issues *issues, const char *fmt, ...)
+{
+    struct config_file file = { .name = s->path };
+    struct config_place place = { &file, s->sources[arm].line, s->sources[arm].column, false };
+    char message[512];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    issue_add(issues, &place, "%s", message);
 }
