@@ -195,6 +195,21 @@ static void a_conversation_is_exposed_once_in_a_phase(void)
     }
 }
 
+/* A run that is stopped says whom the step had that it was stopped in. */
+static void a_stopped_run_has_its_last_step_s_units(void)
+{
+    struct scenario *s =
+        scenario_of("traffic: {conversation: 1}\nevents: [{what: broken, start: 90s}]\n" ROLLOUT);
+    REQUIRE(s);
+    struct rehearsal r = run_of(s, 1);
+
+    CHECK_INT(r.end, REHEARSAL_ROLLED_BACK);
+    CHECK_INT(r.step, 0);
+    CHECK_INT(units_of(&r), r.queries);
+    CHECK(r.units[ARM_CANARY] >= r.canary_queries && r.units[ARM_HOLDBACK] == 0);
+    scenario_close(s);
+}
+
 /* Times and harm of a run that can be reckoned by hand. */
 static void harm_is_what_the_canary_cost_more(void)
 {
@@ -363,6 +378,7 @@ static void the_shipped_scenarios_meet_their_expectations(void)
 }
 
 TESTS(TEST(a_seed_is_a_run), TEST(each_trouble_ends_as_it_should),
-      TEST(a_conversation_is_exposed_once_in_a_phase), TEST(harm_is_what_the_canary_cost_more),
+      TEST(a_conversation_is_exposed_once_in_a_phase),
+      TEST(a_stopped_run_has_its_last_step_s_units), TEST(harm_is_what_the_canary_cost_more),
       TEST(alerts_fire_in_virtual_time), TEST(a_summary_counts), TEST(expectations_are_met_or_not),
       TEST(the_shipped_scenarios_meet_their_expectations))

@@ -34,8 +34,15 @@ static void stop(struct run *r, enum rehearsal_end end)
     r->is_over = true;
 }
 
+/* Before a move: another phase counts anew. */
+static void units_keep(struct run *r)
+{
+    memcpy(r->out->units, r->rollout.exposures, sizeof(r->out->units));
+}
+
 static void moved(struct run *r, const struct rollout_row *row)
 {
+    units_keep(r);
     enum err e = rollout_apply(&r->rollout, row);
 
     assert(e == OK); /* it was made from this very state */
@@ -388,7 +395,8 @@ static void conclude(struct run *r)
                    (out->end == REHEARSAL_PAUSED && (out->reason == ROLLOUT_FOR_COMMON_CAUSE ||
                                                      out->reason == ROLLOUT_FOR_SAMPLE_RATIO));
 
-    memcpy(out->units, r->rollout.exposures, sizeof(out->units));
+    if (out->end == REHEARSAL_UNFINISHED)
+        units_keep(r);
     out->ended_s = (double)r->now_us / 1e6;
     out->is_false_rollback = out->end == REHEARSAL_ROLLED_BACK && r->now_us < r->harm_us;
     out->is_detected = is_stop && !out->is_false_rollback && r->now_us >= r->trouble_us;
