@@ -48,8 +48,8 @@ struct rehearsal {
     double detected_after_s;
     int64_t queries; /* all that arrived */
     int64_t canary_queries; /* that ended in the canary */
-    int64_t
-        units[ROLLOUT_ARM_COUNT]; /* conversations that were exposed in the step in which it ended */
+    int64_t units
+        [ROLLOUT_ARM_COUNT]; /* conversations that were exposed in the step in which it ended */
     double ended_s; /* from the start */
     size_t step;
     /* What the canary's queries cost more than the baseline's would have at the same moment, in expectation; negative: less. */
