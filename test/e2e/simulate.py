@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir simulate: its JSON and exit codes, determinism, what it ships, bad files with line and column: simulate.py WEIR"""
 import json
+import os
 import pathlib
 import subprocess
 
@@ -182,6 +183,32 @@ def recorded(checks, world):
         checks.true(f"{place}", status == 2 and not text and f"{path}:" in err and place in err, f"exit {status}: {err}")
 
 
+def real_recording(checks, world):
+    """The recorded answers of real models, where they are, under the rollout that is shipped for them: gpt-4o-mini does not get through."""
+    source = pathlib.Path(os.environ.get("WEIR_RECORDED") or ROOT.parent / "shared/data/recorded")
+    if not (source / "questions.jsonl").exists():
+        print("skipped real_recording: no recorded answers", flush=True)
+        return
+    out = world.directory / "real"
+    done = subprocess.run([world.weir, "eval", "--questions", source / "questions.jsonl", "--models", "gpt-4o,gpt-4o-mini", "--strategies", "direct",
+                           "--provider", f"recorded:{source}", "--out", out], capture_output=True, text=True, check=False)
+    checks.equal("the evaluation", done.returncode, 0)
+    path = written(world, f"""
+rollout: {ROOT / 'config/rollouts/gpt-4o-mini.yaml'}
+traffic: {{per_second: 0.2}}
+models:
+  baseline: {{recorded: {{from: real, cell: gpt-4o/direct}}, latency_ms: 900, hrm_confidence: 0.87, trm_confidence: 0.83}}
+  canary: {{recorded: {{from: real, cell: gpt-4o-mini/direct}}}}
+""")
+    status, text, err = run(world, path, "--seeds", 40, "--json")
+    answer = json.loads(text)
+    outcomes = answer["summary"]["outcomes"]
+    checks.equal("real: exit", (status, err), (0, ""))
+    checks.equal("real: questions", answer["recorded"]["questions"], 1482)
+    checks.true("real: the old model is no better than the limit, so most runs pause", outcomes.keys() <= {"paused:common_cause", "rolled_back"}
+                and outcomes["paused:common_cause"] > 20, outcomes)
+
+
 def shipped(checks, world):
     files = sorted((ROOT / "config/scenarios").glob("*.yaml"))
     checks.true("at least ten scenarios are shipped", len(files) >= 10, len(files))
@@ -195,7 +222,7 @@ def shipped(checks, world):
 
 
 def main(world, checks):
-    for part in [results, people, own_rollout, bad_files, recorded, shipped]:
+    for part in [results, people, own_rollout, bad_files, recorded, real_recording, shipped]:
         part(checks, world)
 
 

@@ -219,7 +219,7 @@ static void normals(struct rng *rng, double out[2])
 struct draft {
     bool is_right, is_error;
     double latency, cost; /* nanoseconds, nano-dollars */
-    double hrm, trm; /* before they are cut to [0, 1]; below 0: none */
+    double hrm, trm; /* below 0: none */
 };
 
 /* luck decides whether it is right and else whether it is an error. */
