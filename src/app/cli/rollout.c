@@ -38,11 +38,15 @@ static void guards_print(struct admin_client *c, struct json r)
            "log E / trips at", "verdict", "trips if");
     while (json_next(&it)) {
         struct json g = it.value;
-        printf("%-20.*s %8" PRId64 " %10.4g [%9.4g, %9.4g]  %7.2f / %7.2f  %-10.*s %.*s\n",
-               STR_ARG(admin_text(c, g, "name")), admin_integer(g, "n"),
-               admin_number(g, "estimate"), admin_number(g, "lower"), admin_number(g, "upper"),
-               admin_number(g, "log_e"), admin_number(g, "log_e_trips"),
-               STR_ARG(admin_text(c, g, "verdict")), STR_ARG(admin_text(c, g, "trips_if")));
+        printf("%-20.*s %8" PRId64 " ", STR_ARG(admin_text(c, g, "name")), admin_integer(g, "n"));
+        if (admin_integer(g, "n") > 0)
+            printf("%10.4g [%9.4g, %9.4g]", admin_number(g, "estimate"), admin_number(g, "lower"),
+                   admin_number(g, "upper"));
+        else
+            printf("%10s %-22s", "-", "");
+        printf("  %7.2f / %7.2f  %-10.*s %.*s\n", admin_number(g, "log_e"),
+               admin_number(g, "log_e_trips"), STR_ARG(admin_text(c, g, "verdict")),
+               STR_ARG(admin_text(c, g, "trips_if")));
     }
 }
 

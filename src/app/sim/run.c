@@ -391,9 +391,11 @@ static enum err run_init(struct run *r)
 static void conclude(struct run *r)
 {
     struct rehearsal *out = r->out;
-    bool is_stop = out->end == REHEARSAL_ROLLED_BACK ||
-                   (out->end == REHEARSAL_PAUSED && (out->reason == ROLLOUT_FOR_COMMON_CAUSE ||
-                                                     out->reason == ROLLOUT_FOR_SAMPLE_RATIO));
+    bool is_stop =
+        out->end == REHEARSAL_ROLLED_BACK ||
+        (out->end == REHEARSAL_PAUSED &&
+         (out->reason == ROLLOUT_FOR_COMMON_CAUSE || out->reason == ROLLOUT_FOR_SAMPLE_RATIO ||
+          (out->reason == ROLLOUT_FOR_INCONCLUSIVE && out->guards != 0)));
 
     if (out->end == REHEARSAL_UNFINISHED)
         units_keep(r);

@@ -1,46 +1,164 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* blocks: the two-sample e-process on blocks of one and one. */
+/* blocks: the two-sample e-process on blocks of a few of the canary and one of the control. */
 #include "core/change/blocks.h"
 
 #include <math.h>
 
 #include "core/stats/stats.h"
 
-/* The alternatives: the control's share of bad outcomes is .005, .02, .08 or .3, and the canary's odds are 2.5, 6, 30 or 1000 times as
- * large. A row is what a block adds, [canary is bad][control is bad]: the log likelihood ratio of the shares a and b against both
- * having their mean, which is the hypothesis that is hardest to tell apart (Turner, Ly and Grünwald 2024, theorem 1). */
-static const double log_ratios[][2][2] = {
-    /* clang-format off */
-    { { -1.3957718967758798e-05, -0.5580273238746658 }, { 0.358263407999488, -0.199749958156211 } },
-    { { -0.00015242740674280275, -1.24405794206805 }, { 0.5477015271600053, -0.6962039875013009 } },
-    { { -0.004580106633866987, -2.6800942729599955 }, { 0.7211031087021593, -1.9544110576239682 } },
-    { { -0.7131710666355209, -5.681707838986482 }, { 1.226047439995654, -3.7424893323553077 } },
-    { { -0.00021842274595690325, -0.5534805006374666 }, { 0.3628102312366886, -0.1904518466548204 } },
-    { { -0.0022701485345391625, -1.220427587852432 }, { 0.5713318813756236, -0.646825557942269 } },
-    { { -0.051859589708286025, -2.556594199602256 }, { 0.8446031820598994, -1.6601314278340709 } },
-    { { -1.750401933862909, -5.58878721422165 }, { 1.3189680647604876, -2.5194172155982533 } },
-    { { -0.0032091309409483237, -0.538267068094707 }, { 0.37802366377944774, -0.15703427337431108 } },
-    { { -0.02817087696669629, -1.1541821398229204 }, { 0.6375773294051343, -0.4884339334510899 } },
-    { { -0.34025166046375, -2.383154075506373 }, { 1.0180433061557825, -1.0248591088868406 } },
-    { { -3.0317309491629576, -5.611555597222005 }, { 1.2961996817601285, -1.28362496629892 } },
-    { { -0.03431813156089758, -0.5119456859172927 }, { 0.4043450459568628, -0.07328250839953232 } },
-    { { -0.20294084399669, -1.090244038997593 }, { 0.7015154302304619, -0.1857877647704409 } },
-    { { -1.0820672363064934, -2.393174682531778 }, { 1.008022699130378, -0.3030847470949067 } },
-    { { -4.3264588412156435, -5.787683555120323 }, { 1.1200717238618005, -0.3411529900428791 } },
-    /* clang-format on */
-};
-#define ALTERNATIVES ARRAY_LEN(log_ratios)
+/* The alternatives: what the control's share of bad outcomes might be, and how many times as large the canary's odds. */
+static const double control_shares[] = { 0.005, 0.02, 0.08, 0.3 };
+static const double odds_ratios[] = { 2.5, 6, 30, 1000 };
+#define ALTERNATIVES (ARRAY_LEN(control_shares) * ARRAY_LEN(odds_ratios))
+
+/* ---- counting ---- */
+
+static void block_add(struct block_counts *c, unsigned size, unsigned canary_bad,
+                      bool control_is_bad)
+{
+    c->canary[0] += size - canary_bad;
+    c->canary[1] += canary_bad;
+    c->control[control_is_bad]++;
+}
+
+void blocks_add_canary(struct blocks *b, struct block_waiting *waiting, bool is_bad)
+{
+    if (waiting->has_control) {
+        block_add(&b->sizes[0], 1, is_bad, waiting->control_is_bad);
+        *waiting = (struct block_waiting){ .canary_n = 0 };
+        return;
+    }
+    waiting->canary_bad = (uint16_t)(waiting->canary_bad << 1 | is_bad);
+    if (waiting->canary_n < BLOCK_SIZE_MAX)
+        waiting->canary_n++;
+}
+
+/* A newer one takes an older one's place, so that those of a block are never far apart. */
+void blocks_add_control(struct blocks *b, struct block_waiting *waiting, bool is_bad)
+{
+    if (waiting->canary_n == 0) {
+        waiting->has_control = true;
+        waiting->control_is_bad = is_bad;
+        return;
+    }
+    unsigned size_index = 31 - (unsigned)__builtin_clz(waiting->canary_n);
+    unsigned newest = (1u << (1u << size_index)) - 1;
+    unsigned bad = (unsigned)__builtin_popcount(waiting->canary_bad & newest);
+    block_add(&b->sizes[size_index], 1u << size_index, bad, is_bad);
+    *waiting = (struct block_waiting){ .canary_n = 0 };
+}
+
+static void counts_add(struct block_counts *to, const struct block_counts *from, int64_t times)
+{
+    for (size_t bad = 0; bad < 2; bad++) {
+        to->canary[bad] += times * from->canary[bad];
+        to->control[bad] += times * from->control[bad];
+    }
+}
+
+void blocks_merge(struct blocks *b, const struct blocks *other)
+{
+    for (size_t i = 0; i < BLOCK_SIZES; i++)
+        counts_add(&b->sizes[i], &other->sizes[i], 1);
+}
+
+struct blocks blocks_since(const struct blocks *now, const struct blocks *then)
+{
+    struct blocks out = *now;
+
+    for (size_t i = 0; i < BLOCK_SIZES; i++)
+        counts_add(&out.sizes[i], &then->sizes[i], -1);
+    return out;
+}
+
+/* ---- JSON ---- */
+
+#define COUNT_MAX ((int64_t)1 << 53)
+#define COUNTS (BLOCK_SIZES * 4)
+
+void blocks_write(const struct blocks *b, struct buf *out)
+{
+    for (size_t i = 0; i < BLOCK_SIZES; i++) {
+        const struct block_counts *c = &b->sizes[i];
+        buf_printf(out, "%c%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64, i == 0 ? '[' : ',',
+                   c->canary[0], c->canary[1], c->control[0], c->control[1]);
+    }
+    buf_add_char(out, ']');
+}
+
+static bool blocks_are_sound(const struct blocks *b)
+{
+    for (size_t i = 0; i < BLOCK_SIZES; i++) {
+        const struct block_counts *c = &b->sizes[i];
+        int64_t n = c->control[0] + c->control[1];
+        if (c->canary[0] + c->canary[1] != n << i)
+            return false;
+    }
+    return true;
+}
+
+bool blocks_read(struct json v, struct blocks *out)
+{
+    struct json_iter it = json_iter(v);
+    int64_t n[COUNTS];
+    struct blocks b;
+    size_t count = 0;
+
+    if (!json_is(v, JSON_ARRAY))
+        return false;
+    for (; json_next(&it); count++) {
+        if (count == COUNTS || !json_i64(it.value, &n[count]) || n[count] < 0 ||
+            n[count] > COUNT_MAX)
+            return false;
+    }
+    if (count == 4) {
+        *out = (struct blocks){ .sizes[0] = { { n[0] + n[1], n[2] + n[3] },
+                                              { n[0] + n[2], n[1] + n[3] } } };
+        return true;
+    }
+    if (count != COUNTS)
+        return false;
+    for (size_t i = 0; i < BLOCK_SIZES; i++)
+        b.sizes[i] =
+            (struct block_counts){ { n[4 * i], n[4 * i + 1] }, { n[4 * i + 2], n[4 * i + 3] } };
+    if (!blocks_are_sound(&b))
+        return false;
+    *out = b;
+    return true;
+}
+
+/* ---- evidence ---- */
+
+/* The log likelihood ratio of the outcomes: shares a and b against both having their mean, which is the hypothesis that is
+ * hardest to tell apart (Turner, Ly and Grünwald 2024, theorem 1). */
+static double log_ratio_of(const struct blocks *b, double canary, double control)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < BLOCK_SIZES; i++) {
+        const struct block_counts *c = &b->sizes[i];
+        double size = (double)(1u << i), mean = (size * canary + control) / (size + 1);
+        if (c->control[0] + c->control[1] == 0)
+            continue;
+        sum += (double)c->canary[1] * log(canary / mean) +
+               (double)c->control[1] * log(control / mean) +
+               (double)c->canary[0] * log((1 - canary) / (1 - mean)) +
+               (double)c->control[0] * log((1 - control) / (1 - mean));
+    }
+    return sum;
+}
 
 double blocks_log_e(const struct blocks *b)
 {
     double logs[ALTERNATIVES];
+    size_t n = 0;
 
-    for (size_t a = 0; a < ALTERNATIVES; a++) {
-        logs[a] = 0;
-        for (size_t i = 0; i < 2; i++) {
-            for (size_t j = 0; j < 2; j++)
-                logs[a] += (double)b->counts[i][j] * log_ratios[a][i][j];
+    for (size_t i = 0; i < ARRAY_LEN(control_shares); i++) {
+        for (size_t j = 0; j < ARRAY_LEN(odds_ratios); j++) {
+            double share = control_shares[i];
+            double odds = odds_ratios[j] * share / (1 - share);
+            logs[n++] = log_ratio_of(b, odds / (1 + odds), share);
         }
     }
-    return stats_log_sum_exp(logs, ALTERNATIVES) - log((double)ALTERNATIVES);
+    return stats_log_sum_exp(logs, n) - log((double)n);
 }
