@@ -49,8 +49,15 @@ struct arm {
     nsec newest; /* 0: a free place */
     struct leaf *leaves[FEED_DOMAIN_COUNT]; /* NULL: nothing yet */
 };
+/* The slot of a ring that is written now, so that nothing is divided while it lasts. */
+struct present {
+    nsec from, until;
+    int64_t epoch;
+    size_t slot; /* in a leaf */
+};
 struct windows {
     struct arm arms[WINDOWS_ARMS_MAX];
+    struct present present[ARRAY_LEN(rings)];
     uint64_t lost;
 };
 
@@ -105,13 +112,25 @@ static struct arm *arm_of(struct windows *w, str label)
     return oldest;
 }
 
-static struct slot *slot_of(struct leaf *leaf, size_t ring, nsec now)
+static const struct present *present_of(struct windows *w, size_t ring, nsec now)
 {
-    int64_t epoch = now / rings[ring].width;
-    struct slot *slot = &leaf->slots[rings[ring].first + epoch % rings[ring].slots];
+    struct present *p = &w->present[ring];
 
-    if (slot->epoch != epoch)
-        *slot = (struct slot){ .epoch = epoch };
+    if (now < p->from || now >= p->until) {
+        p->epoch = now / rings[ring].width;
+        p->from = p->epoch * rings[ring].width;
+        p->until = p->from + rings[ring].width;
+        p->slot = (size_t)(rings[ring].first + p->epoch % rings[ring].slots);
+    }
+    return p;
+}
+
+static struct slot *slot_of(struct leaf *leaf, const struct present *present)
+{
+    struct slot *slot = &leaf->slots[present->slot];
+
+    if (slot->epoch != present->epoch)
+        *slot = (struct slot){ .epoch = present->epoch };
     return slot;
 }
 
@@ -172,7 +191,7 @@ void windows_add(struct windows *w, nsec now, str label, const struct feed_fact 
     }
     size_t latency = latency_bucket(fact->latency);
     for (size_t r = 0; r < ARRAY_LEN(rings); r++)
-        slot_add(slot_of(*leaf, r, now), fact, latency);
+        slot_add(slot_of(*leaf, present_of(w, r, now)), fact, latency);
 }
 
 /* ---- series ---- */
