@@ -269,6 +269,7 @@ static void serve_close(struct serve *s)
         stack_close(&s->workers[i].stack);
         feed_close(s->workers[i].feed);
     }
+    arms_slot_fini(&s->arms);
     world_close(s->world);
     store_close(s->store);
     free(s->workers);

@@ -11,7 +11,7 @@
  *   - a move of a rollout is durable before any query runs under it, and a message is in the outbox with the state that says
  *     so: after a crash nothing is skipped and nothing is done twice;
  *   - what cannot be written changes nothing and is tried again;
- *   - what was published lives until controller_close(), which comes after the workers' end.
+ *   - what is published points to what lives until controller_close(), which comes after the workers' end.
  *
  * May include: base, core/json, core/stats, core/change, core/alert, edge/world, edge/config, edge/store, edge/http, edge/notify,
  * app/engine.

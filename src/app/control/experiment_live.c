@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * experiment_live: the experiments of this gateway: opened from their files, restored from control.db, counted, and what
- * they show so far, which is valid at every look.
+ * experiment_live: the experiments of this gateway: opened from their files, restored from control.db, counted.
  *
  *     document "experiments"        which there are: path, the file's text, since when, the configurations' hash
  *     document "experiment.NAME"    its counts
+ *     parts "experiment.units.…"    which units those have counted (exposed.c)
  *     events of kind "experiment"   who started and stopped which, and why
  */
 #include "app/control/control_internal.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/rng.h"
 
-#define ALPHA 0.05
 #define COUNT_MAX (INT64_C(1) << 53)
+#define UNITS_KEY_MAX 160
 
 /* ---- opening ---- */
 
@@ -126,7 +125,7 @@ void experiment_fact(struct controller *c, const struct feed_fact *fact)
 static const struct {
     const char *name;
     size_t offset;
-} moment_rows[] = {
+} moment_rows[EXPERIMENT_METRICS] = {
     { "success", offsetof(struct arm_counts, success) },
     { "cost",    offsetof(struct arm_counts, cost) },
     { "latency", offsetof(struct arm_counts, latency) },
@@ -135,7 +134,7 @@ static const struct {
 };
 /* clang-format on */
 
-static const struct moments *moments_of(const struct arm_counts *arm, size_t row)
+const struct moments *experiment_moments(const struct arm_counts *arm, size_t row)
 {
     return (const struct moments *)(const void *)((const char *)arm + moment_rows[row].offset);
 }
@@ -147,7 +146,7 @@ static void counts_write(const struct arm_counts *arm, struct buf *out)
     json_member_i64(out, "outcomes", arm->outcomes);
     json_member_i64(out, "errors", arm->errors);
     for (size_t i = 0; i < ARRAY_LEN(moment_rows); i++) {
-        const struct moments *m = moments_of(arm, i);
+        const struct moments *m = experiment_moments(arm, i);
         json_key(out, moment_rows[i].name);
         buf_add_char(out, '{');
         json_member_i64(out, "n", m->n);
@@ -186,6 +185,23 @@ static bool counts_read(struct json v, struct arm_counts *out)
     return true;
 }
 
+static str units_key(const struct live_experiment *x, char space[UNITS_KEY_MAX])
+{
+    snprintf(space, UNITS_KEY_MAX, "experiment.units.%.*s@%" PRId64 ".",
+             STR_ARG(x->file->experiment.id), x->started);
+    return str_from(space);
+}
+
+/* The units that were counted, as long as there may be more. */
+static enum err exposed_put(struct controller *c, const struct live_experiment *x)
+{
+    char space[UNITS_KEY_MAX];
+    str key = units_key(x, space);
+
+    return x->is_running ? units_put(c, &x->units, key)
+                         : control_parts_forget(c->store, key, STR(""));
+}
+
 static enum err counts_put(struct controller *c, const struct live_experiment *x)
 {
     struct buf text = { 0 };
@@ -202,7 +218,7 @@ static enum err counts_put(struct controller *c, const struct live_experiment *x
     enum err e =
         text.failed ? WEIR_NO_MEMORY : control_put(c->store, str_from(key), buf_str(&text));
     buf_fini(&text);
-    return e;
+    return e == OK ? exposed_put(c, x) : e;
 }
 
 static void entry_write(const struct controller *c, const struct live_experiment *x,
@@ -263,10 +279,10 @@ static enum err event_append(struct controller *c, const struct live_experiment 
 }
 
 /* The list, one experiment's counts and an event, together. */
-static enum err change_commit(struct controller *c, const struct live_experiment *x,
+static enum err change_commit(struct controller *c, struct live_experiment *x,
                               const char *operation, const struct rollout_start *who)
 {
-    enum err e = control_begin(c->store);
+    enum err e = transaction_begin(c);
 
     if (e == OK)
         e = list_put(c);
@@ -274,12 +290,10 @@ static enum err change_commit(struct controller *c, const struct live_experiment
         e = counts_put(c, x);
     if (e == OK)
         e = event_append(c, x, operation, who);
+    e = transaction_end(c, "experiments", e);
     if (e == OK)
-        e = control_commit(c->store);
-    if (e == OK)
-        return OK;
-    control_rollback(c->store);
-    return store_failed(c, "experiments", e);
+        units_saved(&x->units);
+    return e;
 }
 
 void experiments_turn(struct controller *c)
@@ -287,18 +301,15 @@ void experiments_turn(struct controller *c)
     if (!c->experiments_changed ||
         (c->experiments_saved != 0 && c->now - c->experiments_saved < CHECKPOINT_EVERY))
         return;
-    enum err e = control_begin(c->store);
+    enum err e = transaction_begin(c);
     for (size_t i = 0; e == OK && i < c->experiment_count; i++)
         e = counts_put(c, c->experiments[i]);
-    if (e == OK)
-        e = control_commit(c->store);
     c->experiments_saved = c->now;
-    if (e == OK) {
-        c->experiments_changed = false;
-    } else {
-        control_rollback(c->store);
-        IGNORE(store_failed(c, "experiments", e));
-    }
+    if (transaction_end(c, "experiments", e) != OK)
+        return;
+    c->experiments_changed = false;
+    for (size_t i = 0; i < c->experiment_count; i++)
+        units_saved(&c->experiments[i]->units);
 }
 
 /* ---- starting and stopping ---- */
@@ -334,7 +345,7 @@ enum start_result experiment_begin(struct controller *c, const struct rollout_st
     struct experiment_file *file;
     struct live_experiment *x;
 
-    if (experiment_file_load(start->path, &file, issues) != OK)
+    if (experiment_file_load(start->path, c->options.config, &file, issues) != OK)
         return START_BAD_FILE;
     const char *fault = start_fault(c, file);
     if (fault) {
@@ -418,6 +429,8 @@ static void entry_restore(struct controller *c, struct arena *arena, struct json
     IGNORE(json_i64(json_get(v, STR("generation")), &x->generation));
     IGNORE(json_i64(json_get(v, STR("started")), &x->started));
     counts_restore(c, arena, x);
+    char key[UNITS_KEY_MAX];
+    units_get(c, &x->units, units_key(x, key));
     c->experiments[c->experiment_count++] = x;
     snprintf(now, sizeof(now), "%016" PRIx64, hash_of(c, x));
     x->is_running = str_eq(hash, str_from(now));
@@ -455,127 +468,4 @@ enum err experiments_restore(struct controller *c, char out_why[256])
     arena_fini(&arena);
     buf_fini(&text);
     return e;
-}
-
-/* ---- what they show ---- */
-
-static void interval_write(struct buf *out, const char *name, struct interval v)
-{
-    json_key(out, name);
-    buf_add_char(out, '{');
-    json_member_double(out, "estimate", v.estimate);
-    json_member_double(out, "lower", v.lower);
-    json_member_double(out, "upper", v.upper);
-    buf_add_char(out, '}');
-}
-
-static void arm_status(const struct live_experiment *x, size_t i, struct buf *out)
-{
-    const struct arm_counts *arm = &x->arms[i];
-    int64_t right = (int64_t)arm->success.sum;
-
-    buf_add_char(out, '{');
-    json_member_str(out, "name", x->file->experiment.arms[i].name);
-    json_member_str(out, "label", str_from(x->labels[i]));
-    json_member_double(out, "share", (double)x->file->experiment.arms[i].share / SHARE_WHOLE);
-    json_member_i64(out, "units", arm->exposures);
-    json_member_i64(out, "n", arm->outcomes);
-    json_member_i64(out, "errors", arm->errors);
-    interval_write(out, "success_rate", stats_rate_sequence(right, arm->outcomes, 100, ALPHA));
-    json_member_double(out, "cost_usd", arm->cost.n > 0 ? moments_mean(&arm->cost) : NAN);
-    json_member_double(out, "latency_ms", arm->latency.n > 0 ? moments_mean(&arm->latency) : NAN);
-    json_member_double(out, "hrm_confidence", arm->hrm.n > 0 ? moments_mean(&arm->hrm) : NAN);
-    json_member_double(out, "trm_confidence", arm->trm.n > 0 ? moments_mean(&arm->trm) : NAN);
-    buf_add_char(out, '}');
-}
-
-/* The names of what is compared, in the order of moment_rows, and which direction is good. */
-static const struct {
-    const char *name;
-    bool less_is_better;
-} compared[ARRAY_LEN(moment_rows)] = {
-    { "success_rate", false },   { "cost_usd", true },        { "latency_ms", true },
-    { "hrm_confidence", false }, { "trm_confidence", false },
-};
-
-static const char *verdict_of(const struct comparison *d, bool less_is_better)
-{
-    bool is_above = d->is_valid && d->diff.lower > 0, is_below = d->is_valid && d->diff.upper < 0;
-
-    if (!is_above && !is_below)
-        return stats_verdict_name(STATS_INCONCLUSIVE);
-    return stats_verdict_name(is_above == less_is_better ? STATS_INFERIOR : STATS_SUPERIOR);
-}
-
-static void comparison_write(const struct live_experiment *x, size_t arm, size_t row,
-                             struct buf *out)
-{
-    const struct compare_options options = { .alpha = ALPHA };
-    struct comparison d =
-        stats_compare(moments_of(&x->arms[0], row), moments_of(&x->arms[arm], row), &options);
-
-    buf_add_char(out, '{');
-    json_member_str(out, "arm", x->file->experiment.arms[arm].name);
-    json_member_str(out, "metric", str_from(compared[row].name));
-    json_member_double(out, "diff", d.diff.estimate);
-    json_member_double(out, "lower", d.diff.lower);
-    json_member_double(out, "upper", d.diff.upper);
-    json_member_double(out, "p", d.p);
-    json_member_str(out, "verdict", str_from(verdict_of(&d, compared[row].less_is_better)));
-    buf_add_char(out, '}');
-}
-
-static void comparisons_write(const struct live_experiment *x, struct buf *out)
-{
-    json_key(out, "comparisons");
-    buf_add_char(out, '[');
-    for (size_t arm = 1; arm < x->file->experiment.arm_count; arm++) {
-        for (size_t row = 0; row < ARRAY_LEN(moment_rows); row++) {
-            if (arm > 1 || row > 0)
-                buf_add_char(out, ',');
-            comparison_write(x, arm, row, out);
-        }
-    }
-    buf_add_char(out, ']');
-}
-
-static void srm_write(const struct live_experiment *x, struct buf *out)
-{
-    double weights[EXPERIMENT_ARMS_MAX];
-    int64_t counts[EXPERIMENT_ARMS_MAX];
-    size_t n = x->file->experiment.arm_count;
-
-    for (size_t i = 0; i < n; i++) {
-        weights[i] = x->file->experiment.arms[i].share;
-        counts[i] = x->arms[i].exposures;
-    }
-    double log_bayes = stats_srm_log_bayes(weights, counts, n);
-    json_key(out, "srm");
-    buf_add_char(out, '{');
-    json_member_double(out, "log_bayes", log_bayes);
-    json_member_double(out, "alarm_at", STATS_SRM_ALARM);
-    json_member_bool(out, "alarm", log_bayes >= STATS_SRM_ALARM);
-    buf_add_char(out, '}');
-}
-
-void experiment_status_write(const struct live_experiment *x, struct buf *out)
-{
-    buf_add_char(out, '{');
-    json_member_str(out, "name", x->file->experiment.id);
-    json_member_str(out, "state", x->is_running ? STR("running") : STR("stopped"));
-    json_member_i64(out, "generation", x->generation);
-    json_member_i64(out, "started_us", x->started);
-    json_member_i64(out, "stopped_us", x->stopped);
-    json_member_str(out, "file", x->file->path);
-    json_key(out, "arms");
-    buf_add_char(out, '[');
-    for (size_t i = 0; i < x->file->experiment.arm_count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
-        arm_status(x, i, out);
-    }
-    buf_add_char(out, ']');
-    comparisons_write(x, out);
-    srm_write(x, out);
-    buf_add_char(out, '}');
 }

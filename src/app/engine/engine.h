@@ -46,7 +46,8 @@ struct engine_options {
     struct metrics *metrics;
     const struct config *config; /* must outlive the engine */
     const struct log *log;
-    const struct arms_slot *arms; /* who runs under what; NULL: the configuration is everybody's */
+    struct arms_slot *
+        arms; /* who runs under what, until the slot ends; NULL: the configuration is everybody's */
     struct feed *feed; /* told how queries end; NULL: nobody is */
 };
 

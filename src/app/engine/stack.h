@@ -23,7 +23,7 @@ struct world;
 
 /* What the engine of a worker is given beside its stack; all may be zero. */
 struct stack_seams {
-    const struct arms_slot *arms;
+    struct arms_slot *arms;
     struct feed *feed;
 };
 
