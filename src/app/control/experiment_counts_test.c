@@ -269,6 +269,42 @@ static void what_cannot_be_written_does_not_hold(void)
     rig_close(&rig);
 }
 
+static int64_t exposed_again(struct rig *rig, size_t epoch)
+{
+    struct feed_fact f = { .assignment = { .experiment = rig->x->number,
+                                           .experiment_arm = 1,
+                                           .experiment_epoch = (uint8_t)epoch },
+                           .unit = 77,
+                           .flags = FEED_EXPOSURE | FEED_IS_REPEATED };
+    int64_t before = rig->x->epochs[epoch].arms[1].exposures;
+
+    experiment_fact(&rig->c, &f);
+    return rig->x->epochs[epoch].arms[1].exposures - before;
+}
+
+/* A unit counts once in each epoch, also when it comes back after a restart. */
+static void a_restart_keeps_the_units_of_the_epoch(void)
+{
+    static const double rates[] = { 0.3, 0.8, 0.84 };
+    struct rig rig;
+    char why[256] = "";
+
+    rig_open(&rig);
+    CHECK_INT(exposed_again(&rig, 0), 1);
+    for (size_t arm = 0; arm < 3; arm++)
+        answer(&rig, 0, arm, 200, rates[arm]);
+    turn(&rig, NSEC_PER_SEC);
+    REQUIRE(rig.x->epoch_count == 2);
+    CHECK_INT(exposed_again(&rig, 1), 1);
+    turn(&rig, CHECKPOINT_EVERY);
+    rig_stop(&rig);
+    rig_store_open(&rig);
+    CHECK_ERR(experiments_restore(&rig.c, why), OK);
+    rig.x = rig.c.experiments[0];
+    CHECK_INT(exposed_again(&rig, 1), 0);
+    rig_close(&rig);
+}
+
 static void a_restart_keeps_epochs_and_the_best(void)
 {
     static const double rates[] = { 0.3, 0.8, 0.84 };
@@ -353,4 +389,5 @@ TESTS(TEST(answers_count_in_the_epoch_that_assigned_them),
       TEST(each_epoch_is_held_against_its_own_shares),
       TEST(shares_follow_and_the_best_is_said_once), TEST(units_count_once_in_each_epoch),
       TEST(what_is_shown_is_over_epochs_and_not_pooled), TEST(what_cannot_be_written_does_not_hold),
-      TEST(a_restart_keeps_epochs_and_the_best), TEST(documents_are_this_experiments_or_nobodys))
+      TEST(a_restart_keeps_the_units_of_the_epoch), TEST(a_restart_keeps_epochs_and_the_best),
+      TEST(documents_are_this_experiments_or_nobodys))

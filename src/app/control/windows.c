@@ -71,14 +71,26 @@ static struct windows_arm *arm_of(struct windows *w, str label)
     return oldest;
 }
 
-static struct windows_slot *slot_of(struct windows_leaf *leaf, size_t ring, nsec now)
+static const struct windows_present *present_of(struct windows *w, size_t ring, nsec now)
 {
-    int64_t epoch = now / windows_rings[ring].width;
-    struct windows_slot *slot =
-        &leaf->slots[windows_rings[ring].first + epoch % windows_rings[ring].slots];
+    struct windows_present *p = &w->present[ring];
 
-    if (slot->epoch != epoch)
-        *slot = (struct windows_slot){ .epoch = epoch };
+    if (now < p->from || now >= p->until) {
+        p->epoch = now / windows_rings[ring].width;
+        p->from = p->epoch * windows_rings[ring].width;
+        p->until = p->from + windows_rings[ring].width;
+        p->slot = (size_t)(windows_rings[ring].first + p->epoch % windows_rings[ring].slots);
+    }
+    return p;
+}
+
+static struct windows_slot *slot_of(struct windows_leaf *leaf,
+                                    const struct windows_present *present)
+{
+    struct windows_slot *slot = &leaf->slots[present->slot];
+
+    if (slot->epoch != present->epoch)
+        *slot = (struct windows_slot){ .epoch = present->epoch };
     return slot;
 }
 
@@ -100,14 +112,14 @@ static void bin_add(struct windows_slot *slot, const struct feed_fact *fact)
     bin->right += fact->verdict;
 }
 
-static void slot_add(struct windows_slot *slot, const struct feed_fact *fact)
+static void slot_add(struct windows_slot *slot, const struct feed_fact *fact, size_t latency)
 {
     bool has_failed = (fact->flags & FEED_FAILED) != 0;
 
     slot->n++;
     slot->failed += has_failed;
     slot->wrong += !has_failed && fact->verdict >= 0 && fact->verdict < 0.5f;
-    slot->latency[latency_bucket(fact->latency)]++;
+    slot->latency[latency]++;
     slot->unpriced += fact->cost == COST_UNPRICED;
     if (fact->cost >= 0) {
         slot->priced++;
@@ -137,8 +149,9 @@ void windows_add(struct windows *w, nsec now, str label, const struct feed_fact 
         w->lost++;
         return;
     }
+    size_t latency = latency_bucket(fact->latency);
     for (size_t r = 0; r < WINDOWS_RINGS; r++)
-        slot_add(slot_of(*leaf, r, now), fact);
+        slot_add(slot_of(*leaf, present_of(w, r, now)), fact, latency);
 }
 
 /* ---- series ---- */
@@ -212,7 +225,9 @@ static struct span span_of(nsec now, nsec window)
     return (struct span){ r, last - slots + 1, last };
 }
 
-static void slot_merge(struct windows_slot *into, const struct windows_slot *from)
+/* The long parts only where the metric is read from them. */
+static void slot_merge(struct windows_slot *into, const struct windows_slot *from,
+                       enum alert_metric metric)
 {
     into->n += from->n;
     into->wrong += from->wrong;
@@ -224,28 +239,29 @@ static void slot_merge(struct windows_slot *into, const struct windows_slot *fro
     into->hrm += from->hrm;
     into->trm += from->trm;
     into->cost += from->cost;
-    for (size_t i = 0; i < WINDOWS_BINS; i++) {
+    for (size_t i = 0; i < WINDOWS_BINS && metric == ALERT_CALIBRATION; i++) {
         into->bins[i].n += from->bins[i].n;
         into->bins[i].confidence += from->bins[i].confidence;
         into->bins[i].right += from->bins[i].right;
     }
-    for (size_t i = 0; i < WINDOWS_BUCKETS; i++)
+    for (size_t i = 0; i < WINDOWS_BUCKETS && metric == ALERT_LATENCY_P95; i++)
         into->latency[i] += from->latency[i];
 }
 
 static void leaf_sum(const struct windows_leaf *leaf, const struct span *span,
-                     struct windows_slot *sum)
+                     enum alert_metric metric, struct windows_slot *sum)
 {
     for (int64_t epoch = span->first < 0 ? 0 : span->first; epoch <= span->last; epoch++) {
         const struct windows_slot *slot =
             &leaf->slots[windows_rings[span->ring].first + epoch % windows_rings[span->ring].slots];
         if (slot->epoch == epoch && slot->n > 0)
-            slot_merge(sum, slot);
+            slot_merge(sum, slot, metric);
     }
 }
 
-static void windows_sum(const struct windows *w, const struct alert_labels *labels,
-                        const struct span *span, struct windows_slot *sum)
+static void windows_sum(const struct windows *w, enum alert_metric metric,
+                        const struct alert_labels *labels, const struct span *span,
+                        struct windows_slot *sum)
 {
     for (size_t i = 0; i < WINDOWS_ARMS_MAX; i++) {
         const struct windows_arm *arm = &w->arms[i];
@@ -255,7 +271,7 @@ static void windows_sum(const struct windows *w, const struct alert_labels *labe
             str name = str_from(feed_domain_name((enum feed_domain)d));
             bool is_asked = labels->domain.len == 0 || str_eq(labels->domain, name);
             if (arm->leaves[d] && is_asked)
-                leaf_sum(arm->leaves[d], span, sum);
+                leaf_sum(arm->leaves[d], span, metric, sum);
         }
     }
 }
@@ -342,6 +358,6 @@ bool windows_read(const struct windows *w, nsec now, enum alert_metric metric,
     struct span span = span_of(now, window);
     struct windows_slot sum = { .epoch = 0 };
 
-    windows_sum(w, labels, &span, &sum);
+    windows_sum(w, metric, labels, &span, &sum);
     return reading_of(&sum, metric, out);
 }

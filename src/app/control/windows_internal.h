@@ -39,8 +39,15 @@ struct windows_arm {
     nsec newest; /* 0: a free place */
     struct windows_leaf *leaves[FEED_DOMAIN_COUNT]; /* NULL: nothing yet */
 };
+/* The slot of a ring that is written now, so that nothing is divided while it lasts. */
+struct windows_present {
+    nsec from, until;
+    int64_t epoch;
+    size_t slot; /* in a leaf */
+};
 struct windows {
     struct windows_arm arms[WINDOWS_ARMS_MAX];
+    struct windows_present present[WINDOWS_RINGS];
     uint64_t lost;
 };
 

@@ -115,6 +115,29 @@ static void windows_equal_a_naive_sum(void)
     windows_close(w);
 }
 
+/* A slot begins at its first nanosecond and ends before the next one's; what is late goes where it belongs. */
+static void slots_have_sharp_edges(void)
+{
+    const nsec edge = START / HOUR * HOUR + HOUR;
+    static const struct {
+        nsec at; /* from the edge */
+        int64_t last_second, last_minute; /* counts, seen from the edge's own slots */
+    } rows[] = {
+        { -1, 0, 0 },     { 0, 1, 1 },       { SECOND - 1, 2, 2 },
+        { SECOND, 2, 3 }, { -SECOND, 2, 3 }, { 0, 3, 4 },
+    };
+    struct windows *w = opened();
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        windows_add(w, edge + rows[i].at, STR(""), &good);
+        CHECK_INT(read_of(w, edge, ALERT_ERROR_RATE, "", "", SECOND).n, rows[i].last_second);
+        CHECK_INT(read_of(w, edge, ALERT_ERROR_RATE, "", "", 61 * SECOND).n -
+                      read_of(w, edge - 1, ALERT_ERROR_RATE, "", "", MINUTE + SECOND).n,
+                  rows[i].last_minute);
+    }
+    windows_close(w);
+}
+
 static void quantiles_are_near(void)
 {
     struct windows *w = opened();
@@ -433,8 +456,8 @@ static void damaged_documents_are_refused(void)
     buf_fini(&bytes);
 }
 
-TESTS(TEST(every_metric_is_read), TEST(windows_equal_a_naive_sum), TEST(quantiles_are_near),
-      TEST(series_are_what_was_seen), TEST(arms_are_bounded),
+TESTS(TEST(every_metric_is_read), TEST(windows_equal_a_naive_sum), TEST(slots_have_sharp_edges),
+      TEST(quantiles_are_near), TEST(series_are_what_was_seen), TEST(arms_are_bounded),
       TEST(what_a_client_left_is_not_judged), TEST(calibration_is_the_distance_by_tenths),
       TEST(a_restart_forgets_nothing), TEST(what_is_older_than_its_window_is_gone),
       TEST(what_lies_ahead_is_left_out), TEST(an_arm_ages_while_nobody_runs),

@@ -218,7 +218,7 @@ struct plan_scenario {
 struct plan_model {
     double success, errors, cost_usd, cost_sd, latency_ms, latency_sigma, timeout_ms;
     double hrm_confidence, hrm_sd, trm_confidence, trm_sd;
-    str confidence;
+    str confidence, recorded_from, recorded_cell;
 };
 struct plan_event {
     str what, arm, domain;
