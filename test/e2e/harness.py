@@ -27,6 +27,7 @@ from processes import Process, free_port, http_json, http_status, to_yaml  # noq
 MODEL = "gpt-4o-mini"
 PROVIDER_KEY = "sk-provider-secret-8c1f"  # must never be seen in a log or an answer
 CLIENT_KEY = "sk-client-secret-27d0"
+KEYS = {"WEIR_E2E_KEY_A": "sk-of-several-keyA", "WEIR_E2E_KEY_B": "sk-of-several-keyB"}  # of providers with more than one
 PATIENCE = 20  # seconds until something that should happen counts as not happening
 
 
@@ -135,6 +136,10 @@ class Upstream:
     def counts(self):
         return http_json(f"http://127.0.0.1:{self.port}/weir/provider")[1]
 
+    def requests(self):
+        """Of a script, in order: at_ms, the end of the key, the model."""
+        return http_json(f"http://127.0.0.1:{self.port}/weir/provider/requests")[1]["requests"]
+
 
 class Gateway:
     def __init__(self, world, upstream_port, extra):
@@ -160,7 +165,7 @@ class Gateway:
         self.config.write_text(to_yaml(config))
 
     def start(self, wait=True, ready=True):
-        env = {"WEIR_E2E_PROVIDER_KEY": PROVIDER_KEY, "WEIR_E2E_CLIENT_KEY": CLIENT_KEY}
+        env = {"WEIR_E2E_PROVIDER_KEY": PROVIDER_KEY, "WEIR_E2E_CLIENT_KEY": CLIENT_KEY, **KEYS}
         self.process = self.world.start(["serve", "--config", self.config], self.log, env)
         if wait:
             self.process.wait_for(f"http://127.0.0.1:{self.admin_port}/{'readyz' if ready else 'healthz'}")
@@ -203,7 +208,7 @@ class Gateway:
     # ---- its ledger ----
 
     def command(self, *words):
-        env = {"WEIR_E2E_PROVIDER_KEY": PROVIDER_KEY, "WEIR_E2E_CLIENT_KEY": CLIENT_KEY}
+        env = {"WEIR_E2E_PROVIDER_KEY": PROVIDER_KEY, "WEIR_E2E_CLIENT_KEY": CLIENT_KEY, **KEYS}
         return subprocess.run([self.world.weir, *words, "--config", self.config], env=env, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, check=False)
 

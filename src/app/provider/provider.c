@@ -204,6 +204,7 @@ static const struct {
     { "/chat/completions", "POST", answer_chat },
     { "/models", "GET", answer_models },
     { "/weir/provider", "GET", answer_counts },
+    { "/weir/provider/requests", "GET", answer_seen },
 };
 
 static void on_request(void *ctx, struct exchange *x)
@@ -300,6 +301,7 @@ void provider_close(struct provider *p)
     server_close(p->server);
     buf_fini(&p->body);
     buf_fini(&p->piece);
+    buf_fini(&p->seen);
     recording_close(p->recorded);
     arena_fini(&p->arena);
     free(p);

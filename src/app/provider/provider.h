@@ -9,7 +9,8 @@
  *     script:FILE     one JSON object a line, each an answer to play, faults included; see below
  *
  * GET /weir/provider counts, so that a test sees what the provider saw:
- * {"requests", "answered", "gone" (clients that left early), "cut" (by us), "open"}.
+ * {"requests", "answered", "gone" (clients that left early), "cut" (by us), "open"}. GET /weir/provider/requests lists what a script
+ * was asked, in order: {"requests": [{"at_ms", "key" (its last four characters), "model", "stream"}, …]}.
  *
  * A script's line has any of these members. Lines are used in order, then from the first again.
  *

@@ -25,6 +25,7 @@ struct provider {
     struct link plays; /* answers that are under way */
     struct buf body; /* scratch of one answer, reused */
     struct buf piece; /* scratch of one write, reused */
+    struct buf seen; /* of a script: its requests, as JSON objects between commas */
     struct provider_counts counts;
     size_t open;
     struct recording *recorded; /* of that mode only */
@@ -56,6 +57,10 @@ void recorded_write_models(const struct provider *p, struct buf *out);
 NODISCARD enum err script_load(struct provider *p, char out_why[256]);
 void script_answer(struct provider *p, struct exchange *x);
 void script_write_models(const struct provider *p, struct buf *out);
+
+/* ---- seen.c ---- */
+void seen_note(struct provider *p, const struct exchange *x);
+void answer_seen(struct provider *p, struct exchange *x);
 
 /* One entry of the list of models. */
 void model_write(struct buf *out, str name);

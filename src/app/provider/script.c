@@ -290,6 +290,7 @@ void script_answer(struct provider *p, struct exchange *x)
     const struct script_answer *a = next_answer(p->script);
     struct play *play = play_new(p, x);
 
+    seen_note(p, x);
     if (!play)
         return;
     play->status = (int)a->status;
