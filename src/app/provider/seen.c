@@ -19,8 +19,8 @@ void seen_note(struct provider *p, const struct exchange *x)
     bool is_chat = scan_request(exchange_body(x), &scan);
     buf_printf(out, "%s{\"at_ms\":%" PRId64 ",\"key\":", out->len > 0 ? "," : "",
                world_now(p->world) / NSEC_PER_MS);
-    json_write_str(out, str_slice(key, key.len > KEY_BYTES_SHOWN ? key.len - KEY_BYTES_SHOWN : 0,
-                                  key.len));
+    json_write_str(
+        out, str_slice(key, key.len > KEY_BYTES_SHOWN ? key.len - KEY_BYTES_SHOWN : 0, key.len));
     buf_printf(out, ",\"model\":");
     json_write_str(out, is_chat ? scan.model : (str){ 0 });
     buf_printf(out, ",\"stream\":%s}", is_chat && scan.stream ? "true" : "false");
