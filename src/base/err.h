@@ -37,6 +37,7 @@
     X(PROVIDER_STALLED,         504, true,  true,  "upstream_error",        "the provider stopped sending in the middle")          \
     X(PROVIDER_CUT,             502, true,  true,  "upstream_error",        "the provider's connection ended too early")           \
     X(PROVIDER_RATE_LIMITED,    429, true,  true,  "rate_limit_error",      "the provider is rate limiting")                       \
+    X(PROVIDER_RESTING,         503, false, true,  "upstream_error",        "the provider failed too often and is left alone for a while") \
     X(PROVIDER_OVERLOADED,      503, true,  true,  "upstream_error",        "the provider is overloaded")                          \
     X(PROVIDER_FAILED,          502, true,  true,  "upstream_error",        "the provider failed")                                 \
     X(PROVIDER_GARBAGE,         502, true,  true,  "upstream_error",        "the provider's answer makes no sense")                \

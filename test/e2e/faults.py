@@ -106,7 +106,7 @@ STREAM_CASES = [
     ("stream: stalls", {"events": stream(["a", "b"]), "stall_ms": 60000, "stall_after_events": 2}),
 ]
 
-TIMEOUTS = {"upstream": {"first_byte_timeout_seconds": 1, "idle_timeout_seconds": 1}}
+TIMEOUTS = {"breaker": {"failures": 0}, "upstream": {"first_byte_timeout_seconds": 1, "idle_timeout_seconds": 1}}
 
 
 def providers(checks, world):

@@ -23,6 +23,7 @@
 #include "edge/config/config.h"
 #include "edge/http/server.h"
 #include "edge/store/store.h"
+#include "edge/upstream/lanes.h"
 #include "edge/upstream/post.h"
 #include "edge/world/log.h"
 #include "edge/world/world.h"
@@ -58,6 +59,7 @@ struct serve {
     struct arms_slot arms;
     struct controller *controller;
     struct reach *reach;
+    struct lanes *lanes;
     struct health *health;
     bool can_post;
     atomic_int drained; /* workers that have ended */
@@ -163,7 +165,7 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
     w->serve = s;
     turn_init(&w->drain, on_drain);
     enum err e = feed_open(&w->feed);
-    const struct stack_seams seams = { &s->arms, w->feed, s->reach };
+    const struct stack_seams seams = { &s->arms, w->feed, s->reach, s->lanes };
     s->feeds[index] = w->feed;
     if (e == OK)
         e = stack_open(&w->stack, s->store, s->config, &s->log, (unsigned)index, &seams);
@@ -216,6 +218,7 @@ static enum err control_plane_open(struct serve *s, const struct cli_args *args,
         .feeds = s->feeds,
         .feed_count = s->worker_count,
         .arms = &s->arms,
+        .lanes = s->lanes,
     };
     enum err e = post_init();
 
@@ -264,6 +267,8 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     enum err e = stack_store_open(&s->store, config, cli_value(args, "ledger"), why);
     if (e == OK)
         e = reach_open(&s->reach, config);
+    if (e == OK)
+        e = lanes_open(&s->lanes);
     for (size_t i = 0; e == OK && i < s->worker_count; i++)
         e = worker_open(s, i, listen, why);
     if (e == OK)
@@ -299,6 +304,7 @@ static void serve_close(struct serve *s)
     }
     arms_slot_fini(&s->arms);
     reach_close(s->reach);
+    lanes_close(s->lanes);
     world_close(s->world);
     store_close(s->store);
     free(s->workers);

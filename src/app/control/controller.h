@@ -22,6 +22,7 @@
 #include "base/base.h"
 
 struct arms_slot;
+struct lanes;
 struct config;
 struct controller;
 struct exchange;
@@ -37,6 +38,7 @@ struct controller_options {
     struct feed *const *feeds; /* one a worker */
     size_t feed_count;
     struct arms_slot *arms; /* where it publishes */
+    struct lanes *lanes; /* of the calls of arms that have a configuration of their own */
 };
 
 /* Restores what was under way and starts. post_init() must have been called. WEIR_STORE with a sentence in out_why. */

@@ -50,7 +50,7 @@ static enum err live_open(struct controller *c, struct experiment_file *file,
         snprintf(x->labels[i], sizeof(x->labels[i]), "%.*s/%.*s", STR_ARG(file->experiment.id),
                  STR_ARG(file->experiment.arms[i].name));
         if (file->profiles[i])
-            e = engine_profile_open(&x->profiles[i], file->profiles[i]);
+            e = engine_profile_open(&x->profiles[i], file->profiles[i], c->options.lanes);
     }
     if (e != OK)
         live_close(x);

@@ -19,9 +19,9 @@
 
 /* ---- opening ---- */
 
-static enum err canary_open(struct live_rollout *l)
+static enum err canary_open(struct live_rollout *l, struct lanes *lanes)
 {
-    return l->file->canary ? engine_profile_open(&l->canary, l->file->canary) : OK;
+    return l->file->canary ? engine_profile_open(&l->canary, l->file->canary, lanes) : OK;
 }
 
 enum err live_rollout_open(struct controller *c, struct rollout_file *file,
@@ -44,7 +44,7 @@ enum err live_rollout_open(struct controller *c, struct rollout_file *file,
     enum err e = rollout_init(&l->machine, &file->spec, &issues);
     arena_fini(&arena);
     if (e == OK)
-        e = canary_open(l);
+        e = canary_open(l, c->options.lanes);
     if (e != OK) {
         live_rollout_close(l);
         return e;

@@ -28,6 +28,7 @@
 
 struct config;
 struct engine_profile;
+struct lanes;
 
 #define ARMS_EXPERIMENTS_MAX 4
 
@@ -77,8 +78,10 @@ const struct arms *arms_enter(struct arms_slot *slot, struct arms_reader *reader
 void arms_exit(struct arms_reader *reader);
 
 /* A configuration as queries run under it: its models, endpoints, prices and strategies; the fallback of its `route` with it.
- * Immutable and shared by all workers; the configuration must outlive it. */
-NODISCARD enum err engine_profile_open(struct engine_profile **out, const struct config *config);
+ * Immutable and shared by all workers; the configuration must outlive it, and so must the
+ * lanes; NULL: calls have none. */
+NODISCARD enum err engine_profile_open(struct engine_profile **out, const struct config *config,
+                                       struct lanes *lanes);
 void engine_profile_close(struct engine_profile *p); /* NULL is a no-op */
 
 #endif

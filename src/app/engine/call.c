@@ -17,7 +17,8 @@
 #define BYTES_PER_TOKEN 4
 
 static void on_upstream_head(struct upstream_call *u, int http_status, str content_type);
-static void on_upstream_data(struct upstream_call *u, str bytes);
+static enum err on_upstream_data(struct upstream_call *u, str bytes);
+static enum err on_upstream_answer(struct upstream_call *u);
 static void on_upstream_done(struct upstream_call *u);
 
 struct query_call *call_new(struct query *q, str role, str label, uint32_t parent)
@@ -89,10 +90,25 @@ void call_reserve(struct query_call *c, int64_t output_tokens_max)
     struct usage worst = { .input = tokens_of_bytes(c->request.len), .output = output_tokens_max };
     nano_usd cost = price_cost(c->price, &worst);
 
+    c->output_tokens_max = output_tokens_max;
     c->reserved = cost == COST_UNPRICED ? 0 : cost;
     c->reserved_tokens = worst.input + worst.output;
     c->query->cost_reserved += c->reserved;
     c->query->tokens_reserved += c->reserved_tokens;
+}
+
+/* Where others may answer in its stead, attempts are left for them, and a long wait is none of its business. */
+static const struct upstream_limits *limits_of(struct query_call *c)
+{
+    const struct upstream_limits *own = &c->endpoint->limits;
+
+    if (!c->original && c->target->fallback_count == 0)
+        return own;
+    c->limits = *own;
+    c->limits.attempts_max = fallback_attempts(c);
+    if (fallback_has_more(c))
+        c->limits.wait_max = own->backoff_max;
+    return &c->limits;
 }
 
 void call_stage(struct query_call *c, bool wants_stream)
@@ -107,11 +123,13 @@ void call_stage(struct query_call *c, bool wants_stream)
 
     ledger_call_begin(q->engine->ledger, &row);
     c->upstream.request = (struct upstream_request){ .url = c->endpoint->url,
-                                                     .authorization = c->endpoint->authorization,
+                                                     .keys = c->target->keys,
+                                                     .key_count = c->target->key_count,
+                                                     .has_alternative = fallback_has_more(c),
                                                      .body = buf_str(&c->request),
                                                      .wants_stream = wants_stream,
                                                      .deadline = q->deadline,
-                                                     .limits = &q->profile->limits };
+                                                     .limits = limits_of(c) };
     list_add_tail(&q->engine->staged, &c->staged);
 }
 
@@ -122,22 +140,41 @@ void call_start(struct query_call *c)
     c->upstream.ctx = c;
     c->upstream.on_head = on_upstream_head;
     c->upstream.on_data = on_upstream_data;
+    c->upstream.on_answer = on_upstream_answer;
     c->upstream.on_done = on_upstream_done;
     upstream_start(c->query->engine->upstream, &c->upstream, &request);
 }
 
 /* ---- what the provider sends ---- */
 
+/* An attempt's answer begins; what an earlier attempt's had brought is void. */
 static void on_upstream_head(struct upstream_call *u, int http_status, str content_type)
 {
     struct query_call *c = u->ctx;
+    bool is_events = str_eq_nocase(str_slice(content_type, 0, STR("text/event-stream").len),
+                                   STR("text/event-stream"));
+
+    (void)http_status;
+    if (!u->request.wants_stream)
+        return;
+    sse_decoder_fini(&c->events);
+    sse_decoder_init(&c->events, EVENT_BYTES_MAX);
+    c->saw_done = false;
+    c->usage = (struct usage){ 0 };
+    c->stream_fault = content_type.len == 0 || is_events ? OK : PROVIDER_GARBAGE;
+}
+
+static void relay(struct query_call *c, str payload)
+{
     struct query *q = c->query;
 
-    (void)content_type;
-    if (!u->request.wants_stream || q->is_cancelled || q->has_head)
-        return;
-    q->has_head = true;
-    q->on_head(q, http_status);
+    c->upstream.is_given = true;
+    if (!q->has_head) {
+        q->has_head = true;
+        q->model = c->model->name;
+        q->on_head(q, c->upstream.http_status);
+    }
+    q->on_event(q, payload);
 }
 
 /* Relays one event of a plain stream. [DONE] waits for the ledger; usage that the client did not
@@ -145,52 +182,62 @@ static void on_upstream_head(struct upstream_call *u, int http_status, str conte
 static void on_event(void *ctx, str payload)
 {
     struct query_call *c = ctx;
-    struct query *q = c->query;
     struct chat_chunk chunk;
     struct arena scratch;
 
-    if (c->has_ended || c->saw_done)
+    if (c->has_ended || c->saw_done || c->stream_fault != OK)
         return;
     arena_init(&scratch, EVENT_BYTES_MAX * 8);
     enum err e = chat_chunk_parse(&scratch, payload, &chunk);
     if (e != OK) {
-        c->saw_error = true;
+        c->stream_fault = PROVIDER_GARBAGE;
     } else if (chunk.is_done) {
         c->saw_done = true;
+    } else if (chunk.is_error) {
+        c->stream_fault = PROVIDER_FAILED;
     } else {
-        c->saw_error = c->saw_error || chunk.is_error;
         c->relayed_bytes += (int64_t)chunk.content.len;
         if (chunk.has_usage)
             c->usage = chunk.usage;
         bool is_only_usage = chunk.has_usage && !chunk.has_choices;
-        if (!chunk.is_error && (!is_only_usage || q->chat->include_usage))
-            q->on_event(q, payload);
+        if (!is_only_usage || c->query->chat->include_usage)
+            relay(c, payload);
     }
     arena_fini(&scratch);
 }
 
-static void on_upstream_data(struct upstream_call *u, str bytes)
+static enum err on_upstream_data(struct upstream_call *u, str bytes)
 {
     struct query_call *c = u->ctx;
 
     if (c->has_ended)
-        return;
+        return OK;
     enum err e = sse_decoder_feed(&c->events, bytes, on_event, c);
-    if (e == OK && !c->saw_error)
-        return;
-    upstream_cancel(u);
-    call_end(c, c->saw_error ? PROVIDER_FAILED : PROVIDER_GARBAGE);
-    query_step(c->query);
+    if (c->has_ended)
+        return OK; /* the client left while it was told */
+    if (c->stream_fault != OK)
+        return c->stream_fault;
+    return e == OK ? OK : PROVIDER_GARBAGE;
+}
+
+static enum err answer_read(struct query_call *c);
+
+static enum err on_upstream_answer(struct upstream_call *u)
+{
+    struct query_call *c = u->ctx;
+
+    if (!u->request.wants_stream)
+        return answer_read(c);
+    if (c->stream_fault != OK)
+        return c->stream_fault;
+    return c->saw_done ? OK : PROVIDER_CUT; /* a stream without [DONE] is not whole */
 }
 
 static void on_upstream_done(struct upstream_call *u)
 {
     struct query_call *c = u->ctx;
-    enum err fault = u->result;
 
-    if (fault == OK && u->request.wants_stream && !c->saw_done)
-        fault = PROVIDER_CUT; /* a stream without [DONE] is not whole */
-    call_end(c, fault);
+    call_end(c, u->result);
     query_step(c->query);
 }
 
@@ -265,8 +312,6 @@ void call_end(struct query_call *c, enum err fault)
                world_now(q->engine->world));
     if (c->endpoint->provider->is_simulated)
         q->is_simulated = true;
-    if (fault == OK && !c->upstream.request.wants_stream)
-        fault = answer_read(c);
     if (!c->usage.is_known)
         c->usage = usage_estimate(c, fault);
     c->trace->fault = fault;
@@ -280,5 +325,8 @@ void call_end(struct query_call *c, enum err fault)
     q->tokens_reserved -= c->reserved_tokens;
     q->calls_running--;
     call_record(c, fault);
-    query_call_told(q, c, fault);
+    if (fallback_start(c, fault))
+        return;
+    struct query_call *told = fallback_told(c, &fault);
+    query_call_told(q, told, fault);
 }

@@ -84,12 +84,13 @@ enum err engine_open(struct engine **out, const struct engine_options *options)
     e->arms = options->arms;
     e->feed = options->feed;
     e->reach = options->reach;
+    e->lanes = options->lanes;
     link_init(&e->queries);
     link_init(&e->staged);
     link_init(&e->ending);
     link_init(&e->feedback);
     link_init(&e->idle_calls);
-    enum err fault = engine_profile_open(&e->profile, e->config);
+    enum err fault = engine_profile_open(&e->profile, e->config, e->lanes);
     if (fault != OK) {
         free(e);
         return fault;

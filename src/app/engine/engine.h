@@ -32,6 +32,7 @@ struct arms_slot;
 struct config;
 struct engine;
 struct engine_profile;
+struct lanes;
 struct ledger;
 struct log;
 struct metrics;
@@ -51,6 +52,7 @@ struct engine_options {
         arms; /* who runs under what, until the slot ends; NULL: the configuration is everybody's */
     struct feed *feed; /* told how queries end; NULL: nobody is */
     struct reach *reach; /* told which providers answer; NULL: nobody is */
+    struct lanes *lanes; /* of all workers; NULL: no provider is ever left alone */
 };
 
 NODISCARD enum err engine_open(struct engine **out, const struct engine_options *options);
@@ -148,10 +150,12 @@ struct query {
     const struct chat_request *chat; /* the client's request; its messages are the question */
     struct verifier verifier;
     str model_override; /* a strategy on another model than the route's; empty: none */
+    bool forbids_fallback; /* the model that it names answers, or none */
     bool
         may_be_audited; /* once answered, the strong model may be asked the same; see route.audit_share */
     void *ctx;
-    void (*on_head)(struct query *q, int http_status); /* a plain stream begins */
+    void (*on_head)(struct query *q,
+                    int http_status); /* a plain stream begins, with its first event */
     void (*on_event)(struct query *q,
                      str payload); /* an SSE payload of a plain stream; never [DONE] */
     void (*on_finish)(struct query *q);
@@ -167,7 +171,7 @@ struct query {
     nsec retry_after; /* that a rate-limiting provider asked for; negative: none */
     str body; /* of a plain answer, byte for byte */
     struct reason_best best; /* of a strategy */
-    str model; /* that answered */
+    str model; /* that answered; of a fallback when it did */
     struct usage usage; /* of all calls */
     nano_usd cost;
     uint32_t calls;

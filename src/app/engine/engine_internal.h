@@ -10,6 +10,7 @@
 #include "edge/config/config.h"
 #include "edge/store/store.h"
 #include "edge/telemetry/metrics.h"
+#include "edge/upstream/lanes.h"
 #include "edge/upstream/upstream.h"
 #include "edge/world/world.h"
 
@@ -17,21 +18,31 @@
 struct endpoint {
     const struct config_provider *provider;
     str url;
-    str authorization;
+    struct upstream_limits limits;
+};
+
+/* A model as calls need it. */
+struct call_target {
+    const struct config_model *model;
+    const struct endpoint *endpoint;
+    const struct upstream_key *keys; /* at least one; of its lanes */
+    size_t key_count;
+    const struct config_model *fallback[CONFIG_FALLBACKS_MAX];
+    size_t fallback_count;
 };
 
 /* See arms.h. */
 struct engine_profile {
     const struct config *config;
     const struct endpoint *endpoints; /* one a provider, same order */
-    struct upstream_limits limits; /* of its calls */
+    const struct call_target *targets; /* one a model of config, same order */
     struct reason_config reason;
     struct reason_config
         reason_fallback; /* of route.fallback; its models are called as config has them */
     struct arena arena;
 };
 
-/* What `max_retries` and `upstream` say of one call. */
+/* What `max_retries`, `upstream` and `breaker` say of one call. */
 struct upstream_limits call_limits(const struct config *config);
 
 struct engine {
@@ -46,6 +57,7 @@ struct engine {
     struct arms_reader arms_reader;
     struct feed *feed;
     struct reach *reach;
+    struct lanes *lanes;
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */
     struct link staged; /* query_calls whose start waits for a commit */
@@ -67,6 +79,14 @@ struct query_call {
     struct sse_decoder events;
     const struct endpoint *endpoint;
     const struct config_model *model;
+    const struct call_target *target; /* of both */
+    struct upstream_limits limits; /* where a chain of fallbacks shares its attempts */
+    struct query_call
+        *original; /* whose provider failed, so that this one was made; NULL: itself */
+    enum err first_fault; /* of an original that another call followed */
+    size_t chain_at; /* place in the original's chain that comes next */
+    int attempts_before; /* of the calls before it in the chain */
+    int64_t output_tokens_max; /* that were reserved */
     const struct price *price;
     struct call_trace *trace;
     uint32_t reason_id;
@@ -76,7 +96,7 @@ struct query_call {
     int64_t relayed_bytes; /* of content, while streaming */
     struct usage usage; /* from the stream's usage chunk */
     bool saw_done; /* [DONE] */
-    bool saw_error; /* an error event in the stream */
+    enum err stream_fault; /* what is wrong with the stream that was read; OK: nothing */
     bool has_ended;
 };
 
@@ -92,7 +112,17 @@ void call_free(struct query_call *c);
 /* What the worst case of a call with this many output tokens costs and uses. */
 void call_reserve(struct query_call *c, int64_t output_tokens_max);
 
+/* ---- fallback.c ---- */
+/* The attempts that a call may take of its chain's, at least one each left for those to come. */
+int fallback_attempts(const struct query_call *c);
+bool fallback_has_more(const struct query_call *c);
+/* Another call for one that ended with a fault; false: there is none to be made, and whoever asked is to be told. */
+bool fallback_start(struct query_call *before, enum err fault);
+/* Which call, and with which fault in *fault, is told when c was the last of its chain. */
+struct query_call *fallback_told(struct query_call *c, enum err *fault);
+
 /* ---- query.c ---- */
+bool call_aim(struct query_call *c, str model); /* false: no such model is configured */
 void query_step(struct query *q);
 void query_call_told(struct query *q, struct query_call *c,
                      enum err fault); /* a call ended: tell the strategy, or keep the answer */

@@ -53,17 +53,7 @@ static const char *strategy_name(const struct query *q)
     return q->route.is_plain ? "plain" : reason_strategy_name(q->route.strategy);
 }
 
-static const struct endpoint *endpoint_of(const struct engine_profile *profile,
-                                          const struct config_model *model)
-{
-    const struct config *config = profile->config;
-    const struct config_provider *provider = config_provider_find(config, model->provider);
-
-    return provider ? &profile->endpoints[provider - config->providers] : NULL;
-}
-
-/* The call's model, endpoint and price; false when the model is not configured. */
-static bool call_aim(struct query_call *c, str model)
+bool call_aim(struct query_call *c, str model)
 {
     const struct engine_profile *profile = c->query->profile;
     const struct config *config = profile->config;
@@ -71,7 +61,8 @@ static bool call_aim(struct query_call *c, str model)
     c->model = config_model_find(config, model);
     if (!c->model)
         return false;
-    c->endpoint = endpoint_of(profile, c->model);
+    c->target = &profile->targets[c->model - config->models];
+    c->endpoint = c->target->endpoint;
     if (config->monitoring.track_cost)
         c->price = price_find(&config->prices, c->model->name, c->query->started_wall);
     return c->endpoint != NULL;
@@ -299,8 +290,10 @@ static enum query_state step_run(struct query *q)
 void query_call_told(struct query *q, struct query_call *c, enum err fault)
 {
     if (q->route.is_plain) {
-        if (fault == OK)
+        if (fault == OK) {
             q->body = buf_str(&c->upstream.body);
+            q->model = c->model->name;
+        }
         q->is_truncated = fault != OK && c->relayed_bytes > 0;
         fail(q, fault);
     } else if (!q->is_cancelled && q->fault == OK) {

@@ -54,7 +54,8 @@ enum err stack_open(struct stack *out, struct store *store, const struct config 
                                                   .log = log,
                                                   .arms = seams ? seams->arms : NULL,
                                                   .feed = seams ? seams->feed : NULL,
-                                                  .reach = seams ? seams->reach : NULL });
+                                                  .reach = seams ? seams->reach : NULL,
+                                                  .lanes = seams ? seams->lanes : NULL });
     if (e != OK) {
         stack_close(&s);
         return e;

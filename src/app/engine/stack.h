@@ -14,6 +14,7 @@ struct arms_slot;
 struct config;
 struct engine;
 struct feed;
+struct lanes;
 struct ledger;
 struct log;
 struct metrics;
@@ -27,6 +28,7 @@ struct stack_seams {
     struct arms_slot *arms;
     struct feed *feed;
     struct reach *reach;
+    struct lanes *lanes;
 };
 
 struct stack {

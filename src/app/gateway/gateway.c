@@ -253,6 +253,8 @@ static enum err extension_read(struct chat *c, struct chat_error *error)
     if (!json_str(json_get(c->request.metadata, STR("domain")), q->arena, &q->domain) &&
         header.len > 0)
         q->domain = header;
+    q->forbids_fallback =
+        str_eq_nocase(exchange_header(c->exchange, STR("x-weir-fallback")), STR("off"));
     if (!q->route.is_plain)
         unit_read(c);
     if (!json_exists(weir))

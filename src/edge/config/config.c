@@ -77,6 +77,13 @@ static void pairs_check(struct config_build *build)
         issue_add(build->issues, &place,
                   "upstream.backoff_seconds must not be above upstream.backoff_max_seconds");
     }
+    if (c->breaker.pause > c->breaker.pause_max) {
+        const struct yaml_node *breaker = yaml_get(build->root, STR("breaker"));
+        const struct yaml_node *node = yaml_get(breaker, STR("open_seconds"));
+        place = place_in(build, node ? node : yaml_get(breaker, STR("open_max_seconds")));
+        issue_add(build->issues, &place,
+                  "breaker.open_seconds must not be above breaker.open_max_seconds");
+    }
     if (str_eq(c->server.listen, c->server.admin) && !str_ends(c->server.admin, STR(":0"))) {
         const struct yaml_node *node = yaml_get(server, STR("admin"));
         place = place_in(build, node ? node : yaml_get(server, STR("listen")));
@@ -145,6 +152,7 @@ static void snapshot_fill(struct config_build *build, str text)
     if (is_whole) {
         for (size_t i = 0; i < c->model_count; i++)
             model_check(build, &c->models[i]);
+        fallbacks_check(build);
         builtin_key_check(build);
         pairs_check(build);
         profile_check(build);

@@ -19,13 +19,26 @@
 
 struct route_model;
 
+struct config_secrets {
+    const str *sources;
+    const str *values;
+    size_t count;
+};
+struct config_texts {
+    const str *items;
+    size_t count;
+};
+
 struct config_provider {
     str name; /* "openai" */
     str base_url; /* "https://api.openai.com/v1", no slash at the end */
-    str api_key; /* resolved secret; empty: none is sent */
+    str api_key; /* resolved secret, the first one of api_keys; empty: none is sent */
     str api_key_source; /* "env:OPENAI_API_KEY", for messages */
     bool is_simulated; /* its answers are labelled simulated */
     bool has_json_schema; /* it takes response_format json_schema */
+    struct config_secrets api_keys; /* in the order of use; none: api_key alone */
+    nsec connect_timeout, first_byte_timeout, idle_timeout; /* 0: those of upstream */
+    nsec timeout; /* of a call with all its attempts; 0: the query's time alone bounds it */
 };
 
 struct config_model {
@@ -33,7 +46,11 @@ struct config_model {
     str provider; /* a key of providers */
     str upstream_name; /* what the provider calls it */
     bool is_hidden; /* the fallback's own: clients may not name it */
+    struct config_texts fallback; /* models that answer when it cannot, in this order */
 };
+
+#define CONFIG_FALLBACKS_MAX 8 /* models that one query may fall back to */
+#define CONFIG_API_KEYS_MAX 16 /* of a provider */
 
 enum config_durability { DURABILITY_ACKNOWLEDGED, DURABILITY_RELAXED };
 
@@ -97,8 +114,13 @@ struct config {
     } server;
     struct {
         nsec connect_timeout, first_byte_timeout, idle_timeout, backoff, backoff_max;
+        nsec key_rest;
         int64_t connections_max, answer_bytes_max;
     } upstream;
+    struct {
+        int64_t failures; /* 0: never */
+        nsec pause, pause_max, ramp;
+    } breaker;
     struct {
         int64_t calls_max; /* per query */
         int64_t tokens_max; /* per query, input and output */
@@ -157,6 +179,9 @@ str config_default_path(void);
 const struct config_model *config_model_find(const struct config *c, str name);
 /* The same, for names that clients give: hidden ones are not found. */
 const struct config_model *config_model_offered(const struct config *c, str name);
+/* The models that answer in its stead, in order: its own list, each followed by that one's; none twice, never itself. */
+size_t config_fallbacks(const struct config *c, const struct config_model *model,
+                        const struct config_model *out[CONFIG_FALLBACKS_MAX]);
 const struct config_provider *config_provider_find(const struct config *c, str name);
 struct reason_config config_reason(const struct config *c);
 

@@ -124,6 +124,21 @@ static const struct {
       "1:48 providers.x.api_key must be env:NAME or file:PATH, never the secret itself" },
     { "providers: {x: {base_url: 'http://a', api_key: 'env:sk-1'}}",
       "1:48 providers.x.api_key must be env:NAME or file:PATH, never the secret itself" },
+    { "models: {a: {fallback: [b]}}", "1:25 models.a.fallback: no model is called 'b'" },
+    { "models: {a: {fallback: [slw]}, slow: {}}",
+      "1:25 models.a.fallback: no model is called 'slw'; did you mean 'slow'?" },
+    { "models: {a: {fallback: [a]}}", "1:25 models.a.fallback goes round in a circle: a -> a" },
+    { "models: {a: {fallback: [c, b]}, b: {fallback: [a]}, c: {}}",
+      "1:28 models.a.fallback goes round in a circle: a -> b -> a" },
+    { "models: {x: {fallback: [a]}, a: {fallback: [b]}, b: {fallback: [c]}, c: {fallback: [a]}}",
+      "1:45 models.a.fallback goes round in a circle: a -> b -> c -> a" },
+    { "models: {a: {fallback: b}}", "1:24 models.a.fallback must be a list" },
+    { "providers: {x: {base_url: 'http://a', api_key: 'env:HOME', api_keys: ['env:HOME']}}",
+      "1:70 providers.x has both api_key and api_keys; write the list alone" },
+    { "providers: {x: {base_url: 'http://a', api_keys: ['sk-1']}}",
+      "1:50 providers.x.api_keys[0] must be env:NAME or file:PATH, never the secret itself" },
+    { "breaker: {open_seconds: 100}",
+      "1:25 breaker.open_seconds must not be above breaker.open_max_seconds" },
     { "extends: /nowhere.yaml",
       "1:10 extends cannot use '/nowhere.yaml': No such file or directory" },
     { "prices: /nowhere.yaml",
@@ -449,7 +464,8 @@ static void the_hash_follows_each_key(void)
         if (value[0] == '\0')
             continue;
         bool is_provider = strcmp(keys[i].path, "model_provider") == 0;
-        bool is_backoff = strcmp(keys[i].path, "upstream.backoff_seconds") == 0;
+        bool is_backoff = strcmp(keys[i].path, "upstream.backoff_seconds") == 0 ||
+                          strcmp(keys[i].path, "breaker.open_seconds") == 0;
         if (is_backoff)
             snprintf(value, sizeof(value), "3");
         if (dot)

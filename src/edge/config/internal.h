@@ -147,16 +147,6 @@ struct key_range {
 bool key_range_parse(const char *range, struct key_range *out);
 
 /* ---- building a snapshot ---- */
-struct config_secrets {
-    const str *sources;
-    const str *values;
-    size_t count;
-};
-struct config_texts {
-    const str *items;
-    size_t count;
-};
-
 /* alerts.channels.* and alerts.rules.* as they are written; alerts.c makes channels and rules of them. */
 struct config_channel {
     str kind, url, severity_min, from, user, password_source, password;
@@ -291,6 +281,8 @@ void parts_load(struct config_build *build);
 void alerts_load(struct config_build *build);
 /* What `route` names: the trained model, the fallback's snapshot, and its models among ours; models must have been read. */
 void profile_load(struct config_build *build);
+/* models.*.fallback: names that are not there, and circles. */
+void fallbacks_check(struct config_build *build);
 /* What must hold between `route`, `cascade`, `strategy` and the models. */
 void profile_check(struct config_build *build);
 /* What an arm may not set to something else than own, the process's configuration; own NULL: than the file that it extends. */

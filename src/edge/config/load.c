@@ -132,6 +132,26 @@ static void provider_builtin(struct config_build *build, struct config_provider 
            SECRET_FOUND);
 }
 
+/* One key is a list of one. */
+static void keys_settle(struct config_build *build, struct config_provider *provider,
+                        const struct yaml_node *node)
+{
+    const struct yaml_node *list = yaml_get(node, STR("api_keys"));
+    struct config_place place = place_of(list);
+
+    if (provider->api_keys.count == 0)
+        return;
+    if (yaml_get(node, STR("api_key")))
+        issue_add(build->issues, &place,
+                  "providers.%.*s has both api_key and api_keys; write the list alone",
+                  STR_ARG(provider->name));
+    if (provider->api_keys.count > CONFIG_API_KEYS_MAX)
+        issue_add(build->issues, &place, "providers.%.*s.api_keys holds more than %d keys",
+                  STR_ARG(provider->name), CONFIG_API_KEYS_MAX);
+    provider->api_key = provider->api_keys.values[0];
+    provider->api_key_source = provider->api_keys.sources[0];
+}
+
 static void providers_load(struct config_build *build)
 {
     struct config *c = &build->snapshot->config;
@@ -149,6 +169,7 @@ static void providers_load(struct config_build *build)
                                  .shown = path_join(&build->scratch, STR("providers"), node->key),
                                  .owner = node->key };
         record_load(build, &record, node);
+        keys_settle(build, &providers[i], node);
     }
     if (!yaml_get(map, STR("openai")))
         provider_builtin(build, &providers[n++]);
@@ -170,7 +191,9 @@ static void models_load(struct config_build *build)
         return;
     for (size_t i = 0; node; node = node->next, i++) {
         str name = name_take(build, node, "model");
-        models[i] = (struct config_model){ name, c->model_provider, name, false };
+        models[i] = (struct config_model){ .name = name,
+                                           .provider = c->model_provider,
+                                           .upstream_name = name };
         struct record record = { .kind = RECORD_MODEL,
                                  .base = &models[i],
                                  .shown = path_join(&build->scratch, STR("models"), node->key),
@@ -178,7 +201,9 @@ static void models_load(struct config_build *build)
         record_load(build, &record, node);
     }
     if (!yaml_get(map, c->model))
-        models[n++] = (struct config_model){ c->model, c->model_provider, c->model, false };
+        models[n++] = (struct config_model){ .name = c->model,
+                                             .provider = c->model_provider,
+                                             .upstream_name = c->model };
     build->snapshot->models = models;
     c->models = models;
     c->model_count = n;

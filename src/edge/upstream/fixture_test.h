@@ -133,15 +133,17 @@ static void on_head(struct upstream_call *call, int http_status, str content_typ
         p->in_head(p);
 }
 
-static void on_data(struct upstream_call *call, str bytes)
+static enum err on_data(struct upstream_call *call, str bytes)
 {
     struct probe *p = probe_of(call);
 
     CHECK_INT(p->heads, 1);
     buf_add(&p->data, bytes);
     p->datas++;
+    call->is_given = true;
     if (p->in_data)
         p->in_data(p);
+    return OK;
 }
 
 static void on_done(struct upstream_call *call)

@@ -228,6 +228,8 @@ bool retry_plan(const struct retry_facts *facts, const struct upstream_limits *l
     nsec delay = ceiling > 0 ? (nsec)rng_below(rng, (uint64_t)ceiling + 1) : 0;
     if (delay < facts->retry_after)
         delay = facts->retry_after;
+    if (limits->wait_max > 0 && delay > limits->wait_max)
+        return false;
     if (!i64_add(facts->now, delay, &at) || at >= facts->deadline)
         return false;
     *out_delay = delay;

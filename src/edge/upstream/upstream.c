@@ -4,13 +4,15 @@
  *
  *    QUEUE ~~~~> CONNECT ~~~~> HEAD ~~~~> ANSWER ~~~~> SETTLE ----> DONE       a wavy line waits for an event
  *      ^            '-------------'----------------------^ |
- *      '~~~~~~~~~~~~~~~~~~~~~~~~~ BACKOFF <----------------'  retryable, nothing given away yet
+ *      '~~~~~~~~~~~~~~~~~~~~~~~~~ BACKOFF <----------------|  retryable, nothing given away yet
+ *      '---------------------------------------------------'  its key was refused, and there is another
  *
  * Events of the transport record facts and post the call's turn; data alone is handed on at once. Each
  * call has one timer, set to the earliest moment at which a step must look again. It is moved only to
  * come earlier: when it fires too soon, the step finds nothing due and sets it anew, which makes the
  * many prolongations of the idle timeout free.
  */
+#include "edge/upstream/lanes.h"
 #include "edge/upstream/retry.h"
 #include "edge/upstream/transport.h"
 #include "edge/upstream/upstream.h"
@@ -33,7 +35,7 @@ struct upstream {
     struct rng rng;
     uint32_t slots_used;
     struct link waiting; /* calls without a slot, oldest first */
-    struct upstream_call *telling; /* whose on_head runs; NULL when it cancelled itself */
+    struct upstream_call *telling; /* whose callback runs; NULL when it cancelled itself */
     size_t calls_active;
 };
 
@@ -46,6 +48,7 @@ struct upstream_options upstream_options_default(void)
                     .idle_timeout = 30 * NSEC_PER_SEC,
                     .backoff_base = 100 * NSEC_PER_MS,
                     .backoff_max = 5 * NSEC_PER_SEC,
+                    .key_rest = 30 * NSEC_PER_SEC,
                     .answer_bytes_max = (size_t)16 << 20 },
         .connections_max = 1024,
         .seed = 1,
@@ -106,13 +109,29 @@ static bool head_give(struct upstream_call *call)
     return is_there;
 }
 
+/* The attempt ends as if the transport had ended it. */
+static void attempt_fail(struct upstream_call *call, enum err fault)
+{
+    call->owner->transport->methods->cancel(call->transport);
+    call->transport = NULL;
+    call->is_over = true;
+    call->fault = fault;
+    turn_post(call->owner->world, &call->turn);
+}
+
 static void on_data(void *ctx, str bytes)
 {
     struct upstream_call *call = ctx;
+    struct upstream *u = call->owner;
 
-    call->is_relaying = true;
-    if (head_give(call))
-        call->on_data(call, bytes);
+    if (!head_give(call))
+        return;
+    u->telling = call;
+    enum err fault = call->on_data(call, bytes);
+    bool is_there = u->telling == call;
+    u->telling = NULL;
+    if (is_there && fault != OK)
+        attempt_fail(call, fault);
 }
 
 static void on_end(void *ctx, enum err result, bool is_final)
@@ -188,12 +207,82 @@ static nsec after(nsec from, nsec timeout)
     return i64_add(from, timeout, &at) ? at : NSEC_NEVER;
 }
 
+/* ---- keys and their lanes ---- */
+
+static uint32_t key_bit(const struct upstream_call *call, const struct upstream_key *key)
+{
+    return UINT32_C(1) << (key - call->request.keys);
+}
+
+static bool key_take(struct upstream_call *call, const struct upstream_key *key)
+{
+    bool has_alternative = call->request.has_alternative || call->request.key_count > 1;
+
+    if (!lane_admit(key->lane, &call->request.limits->breaker, now_of(call), has_alternative,
+                    &call->ticket))
+        return false;
+    call->key = key;
+    call->has_ticket = true;
+    return true;
+}
+
+/* The first key that this call was not refused with, does not rest and has a lane that admits; one that rests is better than none.
+ * False: no attempt may be made. */
+static bool key_pick(struct upstream_call *call)
+{
+    const struct upstream_request *request = &call->request;
+    nsec now = now_of(call);
+
+    for (size_t i = 0; i < 2 * request->key_count; i++) {
+        const struct upstream_key *key = &request->keys[i % request->key_count];
+        bool may_rest = i >= request->key_count;
+        if ((call->keys_refused & key_bit(call, key)) == 0 &&
+            lane_is_resting(key->lane, now) == may_rest && key_take(call, key))
+            return true;
+    }
+    return request->key_count == 0;
+}
+
+/* What the attempt says about the provider. A refused key and a limit say that it is there; that we gave up says nothing. */
+static void lane_tell(struct upstream_call *call)
+{
+    bool is_alive = call->result == OK || call->result == PROVIDER_REJECTED ||
+                    call->result == PROVIDER_NO_MODEL;
+    bool is_of_key = call->result == PROVIDER_AUTH || call->result == PROVIDER_RATE_LIMITED;
+
+    if (!call->has_ticket)
+        return;
+    call->has_ticket = false;
+    if (is_of_key || (!is_alive && !err_info(call->result)->blames_provider))
+        lane_forget(call->key->lane, call->ticket);
+    else
+        lane_note(call->key->lane, &call->request.limits->breaker, now_of(call), call->ticket,
+                  !is_alive);
+}
+
+/* True when the attempt's key was refused or limited and another one can be tried at once. */
+static bool key_walk(struct upstream_call *call)
+{
+    const struct upstream_request *request = &call->request;
+    bool is_of_key = call->result == PROVIDER_AUTH || call->result == PROVIDER_RATE_LIMITED;
+
+    if (!is_of_key || request->key_count < 2 || call->is_refused)
+        return false;
+    nsec rest = call->retry_after >= 0 ? call->retry_after : request->limits->key_rest;
+    call->keys_refused |= key_bit(call, call->key);
+    lane_rest(call->key->lane, after(now_of(call), rest));
+    if (call->keys_refused == (UINT32_C(1) << request->key_count) - 1)
+        return false;
+    call->key_walks++;
+    return true;
+}
+
 static enum state attempt_start(struct upstream_call *call)
 {
     struct upstream *u = call->owner;
     const struct transport_request request = {
         .url = call->request.url,
-        .authorization = call->request.authorization,
+        .authorization = call->key ? call->key->authorization : call->request.authorization,
         .body = call->request.body,
         .wants_stream = call->request.wants_stream,
         .answer_bytes_max = call->request.limits->answer_bytes_max,
@@ -205,7 +294,7 @@ static enum state attempt_start(struct upstream_call *call)
     call->http_status = 0;
     call->first_byte = 0;
     call->retry_after = -1;
-    call->is_sent = call->is_over = call->is_final = false;
+    call->is_sent = call->is_over = call->is_final = call->is_head_given = false;
     buf_reset(&call->body);
     call->fault =
         u->transport->methods->start(u->transport, &call->transport, &request, &events, call);
@@ -226,8 +315,12 @@ static enum state step_queue(struct upstream_call *call)
         call->fault = list_empty(&call->waiting) ? DEADLINE_EXCEEDED : WEIR_OVERLOADED;
         return SETTLE;
     }
-    if (slot_take(call))
-        return attempt_start(call);
+    if (slot_take(call)) {
+        if (key_pick(call))
+            return attempt_start(call);
+        call->is_refused = true;
+        return SETTLE;
+    }
     if (list_empty(&call->waiting))
         list_add_tail(&call->owner->waiting, &call->waiting);
     look_again_at(call, NSEC_NEVER);
@@ -270,13 +363,17 @@ static enum state step_answer(struct upstream_call *call)
 }
 
 /* A status that is no success says more than the way in which its body ended. */
-static enum err attempt_fault(const struct upstream_call *call)
+static enum err attempt_fault(struct upstream_call *call)
 {
+    if (call->is_refused) /* what an earlier attempt met says more */
+        return call->attempts > 0 ? call->result : PROVIDER_RESTING;
     if (call->http_status == 0 || call->fault == DEADLINE_EXCEEDED ||
         call->fault == WEIR_OVERLOADED)
         return call->fault;
     enum err fault = upstream_fault_of_status(call->http_status);
-    return fault == OK ? call->fault : fault;
+    if (fault != OK || call->fault != OK)
+        return fault != OK ? fault : call->fault;
+    return call->on_answer ? call->on_answer(call) : OK;
 }
 
 static enum state step_settle(struct upstream_call *call)
@@ -287,16 +384,20 @@ static enum state step_settle(struct upstream_call *call)
 
     slot_release(call);
     call->result = attempt_fault(call);
+    lane_tell(call);
+    if (key_walk(call))
+        return QUEUE;
     const struct retry_facts facts = {
         .fault = call->result,
-        .is_final = call->is_relaying || call->is_final,
-        .attempts = call->attempts,
+        .is_final = call->is_given || call->is_final || call->is_refused,
+        .attempts = call->attempts - call->key_walks,
         .retry_after = call->retry_after,
         .now = now_of(call),
         .deadline = call->request.deadline,
     };
     if (call->result == OK || !retry_plan(&facts, limits, &u->rng, &delay))
         return DONE;
+    call->keys_refused = 0;
     call->resume_at = facts.now + delay;
     return BACKOFF;
 }
@@ -315,7 +416,7 @@ static const struct rule rules[STATE_COUNT] = {
     [CONNECT] = { "connect", step_connect, TO(CONNECT) | TO(HEAD) | TO(SETTLE) },
     [HEAD]    = { "head",    step_head,    TO(HEAD) | TO(ANSWER) | TO(SETTLE) },
     [ANSWER]  = { "answer",  step_answer,  TO(ANSWER) | TO(SETTLE) },
-    [SETTLE]  = { "settle",  step_settle,  TO(BACKOFF) | TO(DONE) },
+    [SETTLE]  = { "settle",  step_settle,  TO(QUEUE) | TO(BACKOFF) | TO(DONE) },
     [BACKOFF] = { "backoff", step_backoff, TO(BACKOFF) | TO(QUEUE) },
     [DONE]    = { "done",    NULL,         0 },
 };
@@ -327,6 +428,9 @@ static void call_end(struct upstream_call *call)
     struct upstream *u = call->owner;
 
     slot_release(call);
+    if (call->has_ticket)
+        lane_forget(call->key->lane, call->ticket);
+    call->has_ticket = false;
     turn_cancel(&call->turn);
     timer_cancel(u->world, &call->timer);
     call->is_active = false;
@@ -365,6 +469,7 @@ void upstream_start(struct upstream *u, struct upstream_call *call,
     assert(!call->is_active);
     assert(call->on_done);
     assert(call->on_data || !request->wants_stream);
+    assert(request->key_count <= UPSTREAM_KEYS_MAX);
     call->owner = u;
     call->request = *request;
     if (!request->limits)
@@ -374,13 +479,18 @@ void upstream_start(struct upstream *u, struct upstream_call *call,
     buf_reset(&call->body);
     call->result = OK;
     call->http_status = 0;
-    call->attempts = 0;
+    call->attempts = call->key_walks = 0;
+    call->key = NULL;
+    call->keys_refused = 0;
     call->first_byte = 0;
     call->took = 0;
     call->started = world_now(u->world);
+    nsec total = call->request.limits->total_timeout, end = after(call->started, total);
+    if (total > 0 && end < call->request.deadline)
+        call->request.deadline = end;
     call->transport = NULL;
     call->state = QUEUE;
-    call->is_head_given = call->is_relaying = call->is_final = call->has_slot = false;
+    call->is_given = call->is_final = call->is_refused = call->has_ticket = call->has_slot = false;
     call->is_active = true;
     u->calls_active++;
     link_init(&call->waiting);
