@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir report: what a day cost, and what it did. */
 #include "app/cli/cli.h"
+#include "app/cli/progress.h"
 #include "app/report/daily.h"
 #include "edge/config/config.h"
 #include "edge/world/world.h"
@@ -27,6 +28,18 @@ static int print(const struct daily *d, enum daily_format format)
     return EXIT_UNREACHABLE;
 }
 
+static void show_progress(void *ctx, int64_t done, int64_t all)
+{
+    struct progress *p = ctx;
+
+    if (p->total == 0)
+        progress_init(p, stderr, "queries summed", (uint64_t)all, 0, world_now_exact());
+    if (done < all)
+        progress_show(p, (uint64_t)done, STR("once"), world_now_exact());
+    else
+        progress_end(p, (uint64_t)done, STR("once"), world_now_exact());
+}
+
 static int report(const struct cli_args *args, const struct config *config, const struct day *day,
                   enum daily_format format)
 {
@@ -40,11 +53,14 @@ static int report(const struct cli_args *args, const struct config *config, cons
     struct ledger_report ledger;
     struct daily d;
     struct arena arena;
+    struct progress progress = { 0 };
+    str directory = value_or(args, "ledger", config->ledger.directory);
     char why[256] = "";
 
     arena_init(&arena, MEMORY_MAX);
-    enum err e = store_read_report(value_or(args, "ledger", config->ledger.directory), &span,
-                                   &arena, &ledger, why);
+    enum err e = store_roll_up(directory, show_progress, &progress, why);
+    if (e == OK)
+        e = store_read_report(directory, &span, &arena, &ledger, why);
     if (e == OK)
         e = daily_make(&d, &options, &ledger, &arena);
     int status = EXIT_UNREACHABLE;
