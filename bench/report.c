@@ -190,9 +190,10 @@ int main(int argc, char **argv)
     char made[] = "/tmp/weir-bench-report-XXXXXX", why[256];
     long queries = argc > 1 ? atol(argv[1]) : 1000000;
     const char *directory = argc > 2 ? argv[2] : mkdtemp(made);
+    const struct day_query query = { .date = STR(DATE), .zone = STR("UTC") };
     struct day day;
 
-    if (!directory || queries < 1 || day_find(STR(DATE), STR("UTC"), 0, &day, why) != OK)
+    if (!directory || queries < 1 || day_find(&query, &day, why) != OK)
         return 2;
     nsec start = world_now_exact();
     if (ledger_make(str_from(directory), &day, queries) != OK)

@@ -72,6 +72,26 @@ static int report(const struct cli_args *args, const struct config *config, cons
     return status;
 }
 
+/* --date, or --from and --to. */
+static enum err day_of(const struct cli_args *args, struct day *out, char out_why[256])
+{
+    bool is_span = cli_has(args, "from");
+    const struct day_query query = { .date = cli_value(args, is_span ? "from" : "date"),
+                                     .last_date = cli_value(args, "to"),
+                                     .zone = value_or(args, "tz", STR("UTC")),
+                                     .now = world_wall() };
+
+    if (is_span != cli_has(args, "to") || (is_span && cli_has(args, "date"))) {
+        snprintf(out_why, 256, "say --date, or both --from and --to");
+        return CALLER_BAD_REQUEST;
+    }
+    if ((is_span || cli_has(args, "date")) && query.date.len == 0) {
+        snprintf(out_why, 256, "the date must be one of the calendar, as 2026-11-24");
+        return CALLER_BAD_REQUEST;
+    }
+    return day_find(&query, out, out_why);
+}
+
 static int run(const struct cli_args *args)
 {
     struct config *config = NULL;
@@ -85,10 +105,7 @@ static int run(const struct cli_args *args)
     if (cli_has(args, "format") && !daily_format_find(cli_value(args, "format"), &format))
         return cli_usage_error("report", "--format must be text, json, csv or html, not '%.*s'",
                                STR_ARG(cli_value(args, "format")));
-    if (cli_has(args, "date") && cli_value(args, "date").len == 0)
-        return cli_usage_error("report", "the date must be one of the calendar, as 2026-11-24");
-    if (day_find(cli_value(args, "date"), value_or(args, "tz", STR("UTC")), world_wall(), &day,
-                 why) != OK)
+    if (day_of(args, &day, why) != OK)
         return cli_usage_error("report", "%s", why);
     int status = cli_config_load(args, false, &config);
     if (status != EXIT_DONE)
@@ -100,6 +117,8 @@ static int run(const struct cli_args *args)
 
 static const struct cli_option options[] = {
     { "date", "D", "the day, as 2026-11-24 (default: today)" },
+    { "from", "D", "the first day of several, with --to" },
+    { "to", "D", "the last of them; at most 366" },
     { "tz", "Z", "whose day: a name of the tz database (default: UTC)" },
     { "format", "text|json|csv|html", "how it is written (default: text)" },
     { "baseline", "MODEL", "whose price savings are held against (default: " BASELINE_DEFAULT ")" },

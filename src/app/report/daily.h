@@ -20,16 +20,34 @@
 
 /* ---- days ---- */
 
+#define DAYS_MAX 366
+
+/* A local day, or several in a row. */
 struct day {
-    char date[16]; /* "2026-11-24" */
+    char date[16]; /* "2026-11-24", the first */
+    char last_date[16];
+    int days; /* 1 to DAYS_MAX */
     char zone[64]; /* "Europe/Berlin" */
     usec_utc from,
-        to; /* [from, to): 23 to 25 hours where clocks change; empty where the date was skipped */
+        to; /* [from, to): a day has 23 to 25 hours where clocks change, none where the date was skipped */
     bool is_over; /* at `now` */
 };
-/* The day of a date ("2026-11-24"; empty: the one that `now` is in) in a zone of the system's tz database ("UTC" needs none).
- * CALLER_BAD_REQUEST with a sentence in out_why. Sets TZ while it runs and puts it back: for a process of one thread. */
-NODISCARD enum err day_find(str date, str zone, usec_utc now, struct day *out, char out_why[256]);
+struct day_query {
+    str date; /* "2026-11-24"; empty: the one that `now` is in */
+    str last_date; /* empty: the same */
+    str zone; /* of the system's tz database; "UTC" needs none */
+    usec_utc now;
+};
+/* CALLER_BAD_REQUEST with a sentence in out_why. Any thread. */
+NODISCARD enum err day_find(const struct day_query *query, struct day *out, char out_why[256]);
+
+/* An hour of one day's local clock, or a day of several. */
+struct day_part {
+    usec_utc from, to;
+    char label[16]; /* "13:00", "2026-11-24" */
+};
+#define DAY_PARTS_MAX 400
+size_t day_split(const struct day *day, struct day_part out[DAY_PARTS_MAX]); /* their number */
 
 /* ---- the report ---- */
 

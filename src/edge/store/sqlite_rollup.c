@@ -34,8 +34,8 @@ static int shape_columns(const struct rollup_shape *shape)
 
 /* ---- cells out ---- */
 
-/* The texts and bytes are the statement's, until its next step. False: what stands there are no sums. */
-static bool cell_read(sqlite3_stmt *statement, enum rollup_table table, struct rollup_cell *cell)
+/* The texts and bytes are the statement's, until its next step. A sum that is no integer is ROLLUP_OVERFLOW. */
+static void cell_read(sqlite3_stmt *statement, enum rollup_table table, struct rollup_cell *cell)
 {
     const struct rollup_shape *shape = &rollup_shapes[table];
     int column = 0;
@@ -49,11 +49,10 @@ static bool cell_read(sqlite3_stmt *statement, enum rollup_table table, struct r
         int len = sqlite3_column_bytes(statement, column);
         cell->names[i] = (str){ (const char *)text, text && len > 0 ? (size_t)len : 0 };
     }
-    for (int i = 0; i < shape->sums; i++, column++) {
-        if (sqlite3_column_type(statement, column) != SQLITE_INTEGER)
-            return false;
-        cell->sums[i] = sqlite3_column_int64(statement, column);
-    }
+    for (int i = 0; i < shape->sums; i++, column++)
+        cell->sums[i] = sqlite3_column_type(statement, column) == SQLITE_INTEGER
+                            ? sqlite3_column_int64(statement, column)
+                            : ROLLUP_OVERFLOW;
     for (int i = 0; i < shape->reals; i++)
         cell->reals[i] = sqlite3_column_double(statement, column++);
     if (shape->has_latency) {
@@ -61,7 +60,6 @@ static bool cell_read(sqlite3_stmt *statement, enum rollup_table table, struct r
         int len = sqlite3_column_bytes(statement, column);
         cell->latency = (str){ bytes, bytes && len > 0 ? (size_t)len : 0 };
     }
-    return true;
 }
 
 static enum err cells_show(struct database *db, sqlite3_stmt *statement, enum rollup_table table,
@@ -72,8 +70,8 @@ static enum err cells_show(struct database *db, sqlite3_stmt *statement, enum ro
 
     while (e == OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         struct rollup_cell cell;
-        e = cell_read(statement, table, &cell) ? sink(ctx, &cell)
-                                               : database_failed(db, SQLITE_MISMATCH);
+        cell_read(statement, table, &cell);
+        e = sink(ctx, &cell);
     }
     return e == OK && code != SQLITE_DONE ? database_failed(db, code) : e;
 }
@@ -222,8 +220,8 @@ static enum err cell_sum(struct rollup_writer *w, const struct rollup_cell *cell
     if (code == SQLITE_OK)
         code = sqlite3_step(select);
     if (code == SQLITE_ROW) {
-        if (cell_read(select, cell->table, sum))
-            cell_merge(w, sum, cell);
+        cell_read(select, cell->table, sum);
+        cell_merge(w, sum, cell);
         code = SQLITE_DONE;
     }
     memcpy(sum->names, cell->names, sizeof(sum->names)); /* the statement's are gone */
@@ -295,7 +293,8 @@ static enum err compare_take(void *ctx, const struct rollup_cell *cell)
         code = sqlite3_step(select);
     if (code == SQLITE_ROW) {
         c->found++;
-        is_alike = cell_read(select, cell->table, &other) && cells_are_alike(cell, &other);
+        cell_read(select, cell->table, &other);
+        is_alike = cells_are_alike(cell, &other);
     }
     sqlite3_reset(select);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
