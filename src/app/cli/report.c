@@ -6,22 +6,16 @@
 #include "edge/config/config.h"
 #include "edge/world/world.h"
 
-#define BASELINE_DEFAULT "gpt-4o"
-#define MEMORY_MAX ((size_t)256 << 20) /* names and their sums; not what the ledger holds */
-
 static str value_or(const struct cli_args *args, const char *option, str fallback)
 {
     return cli_has(args, option) ? cli_value(args, option) : fallback;
 }
 
-static int print(const struct daily *d, enum daily_format format)
+static int print(const struct buf *out)
 {
-    struct buf out = { 0 };
-
-    daily_write(d, format, &out);
     bool is_written =
-        !out.failed && fwrite(out.ptr, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
-    buf_fini(&out);
+        !out->failed && fwrite(out->ptr, 1, out->len, stdout) == out->len && fflush(stdout) == 0;
+
     if (is_written)
         return EXIT_DONE;
     fprintf(stderr, "weir report: the report cannot be written to stdout\n");
@@ -43,32 +37,27 @@ static void show_progress(void *ctx, int64_t done, int64_t all)
 static int report(const struct cli_args *args, const struct config *config, const struct day *day,
                   enum daily_format format)
 {
-    const struct daily_options options = {
+    const struct daily_request request = {
+        .directory = value_or(args, "ledger", config->ledger.directory),
         .day = *day,
-        .baseline = value_or(args, "baseline", STR(BASELINE_DEFAULT)),
+        .baseline = cli_value(args, "baseline"),
         .is_simulated = cli_has(args, "simulated"),
-        .prices = &config->prices,
+        .config = config,
+        .format = format,
     };
-    const struct report_span span = { day->from, day->to, options.is_simulated };
-    struct ledger_report ledger;
-    struct daily d;
-    struct arena arena;
     struct progress progress = { 0 };
-    str directory = value_or(args, "ledger", config->ledger.directory);
+    struct buf out = { 0 };
     char why[256] = "";
-
-    arena_init(&arena, MEMORY_MAX);
-    enum err e = store_roll_up(directory, show_progress, &progress, why);
-    if (e == OK)
-        e = store_read_report(directory, &span, &arena, &ledger, why);
-    if (e == OK)
-        e = daily_make(&d, &options, &ledger, &arena);
     int status = EXIT_UNREACHABLE;
+
+    enum err e = store_roll_up(request.directory, show_progress, &progress, why);
     if (e == OK)
-        status = print(&d, format);
+        e = daily_report(&request, &out, why);
+    if (e == OK)
+        status = print(&out);
     else
         fprintf(stderr, "weir report: %s: %s\n", err_info(e)->text, why);
-    arena_fini(&arena);
+    buf_fini(&out);
     return status;
 }
 
@@ -121,7 +110,7 @@ static const struct cli_option options[] = {
     { "to", "D", "the last of them; at most 366" },
     { "tz", "Z", "whose day: a name of the tz database (default: UTC)" },
     { "format", "text|json|csv|html", "how it is written (default: text)" },
-    { "baseline", "MODEL", "whose price savings are held against (default: " BASELINE_DEFAULT ")" },
+    { "baseline", "MODEL", "whose price savings are held against (default: report.baseline)" },
     { "simulated", NULL, "of what simulated providers answered instead of what was paid for" },
     { "ledger", "DIR", "the ledger's directory instead of the configuration's" },
     { "config", "FILE", "configuration that names the ledger and the prices" },
