@@ -60,7 +60,7 @@ static const struct daily_kpi *kpi(const struct daily *d, const char *key)
         if (strcmp(d->kpis[i].key, key) == 0)
             return &d->kpis[i];
     }
-    CHECK(!"no such figure");
+    check_note(__FILE__, __LINE__, "no such figure");
     return &d->kpis[0];
 }
 

@@ -476,8 +476,8 @@ static void tampered_sums_are_found(void)
         "UPDATE rollup_calls SET cached_saved_nano_usd = cached_saved_nano_usd - 1",
         "DELETE FROM rollup_calls WHERE model = 'big'",
         "UPDATE rollup_labels SET are_right = are_right + 1",
-        "INSERT INTO rollup_labels SELECT slot + 1, 0, 0, 20, source, 'new', 1, 1, 1, 1 FROM "
-        "rollup_labels LIMIT 1",
+        ("INSERT INTO rollup_labels SELECT slot + 1, 0, 0, 20, source, '', 1, 1, 1, 1"
+         " FROM rollup_labels LIMIT 1"),
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
