@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Experiments on live traffic: arms, counts, results that are valid at every look, restarts, what may not run together."""
 import json
+import subprocess
 import time
 
 import harness
@@ -94,7 +95,46 @@ def beside_a_rollout(world, checks):
     checks.equal("nothing was lost", traffic.broken, [])
 
 
+def each_arm_has_its_patience(world, checks):
+    """max_retries and upstream's times hold for each arm."""
+    busy = world.script([{"status": 503, "body": "{}"}])
+    silent = world.script([{"body": harness.completion(), "delay_ms": 60000}])
+    gateway = world.gateway(busy, {"strategy": "direct", "upstream": {"backoff_seconds": 0.01}})
+    stubborn = write_yaml(world, "stubborn.yaml", {"extends": str(gateway.config), "max_retries": 2})
+    impatient = write_yaml(world, "impatient.yaml", {
+        "extends": str(gateway.config), "model": "late", "model_provider": "silent", "upstream": {"first_byte_timeout_seconds": 0.1},
+        "providers": {"silent": {"base_url": f"http://127.0.0.1:{silent.port}/v1"}}})
+    path = write_yaml(world, "experiment.yaml", {"name": "fast", "arms": {
+        "control": {"share": "30%"}, "stubborn": {"share": "30%", "profile": str(stubborn)},
+        "impatient": {"share": "30%", "profile": str(impatient)}}})
+    checks.equal("start", admin(gateway, "POST", "experiments", {"file": str(path)}).status, 200)
+    for i in range(40):
+        gateway.chat("weir/direct", f"What is {i} + 1?")
+    gateway.stop()
+    seen = {(row["arm"], row["result"], call["attempts"]) for row in gateway.rows() for call in row["calls"] if row["arm"]}
+    checks.equal("each arm tries as often, and waits as long, as its configuration says", seen, {
+        ("fast/control", "PROVIDER_OVERLOADED", 1), ("fast/stubborn", "PROVIDER_OVERLOADED", 3), ("fast/impatient", "PROVIDER_FIRST_BYTE", 1)})
+
+
+def what_is_the_process_s(world, checks):
+    """An arm that sets what belongs to the process is refused with its place, by the gateway and by `weir check`."""
+    up = world.upstream("sim", "--time-scale", "0")
+    gateway = world.gateway(up, {"strategy": "direct"})
+    profile = canary_file(world, gateway, ledger={"directory": "/elsewhere"})
+    for kind, path in (("experiment", experiment_file(world, profile)), ("rollout", rollout_file(world, profile))):
+        for name, done in (("start", gateway.command(kind, "start", path)),
+                           ("check beside the gateway's", gateway.command("check", f"--{kind}", path)),
+                           ("check alone", subprocess.run([world.weir, "check", f"--{kind}", path], capture_output=True, text=True,
+                                                          env={"WEIR_E2E_PROVIDER_KEY": harness.PROVIDER_KEY}))):
+            said = done.stdout + done.stderr
+            checks.true(f"{kind} {name}: refused with its place", done.returncode == 2 and "canary.yaml:1:" in said and
+                        "ledger.directory belongs to the process" in said, said)
+    checks.equal("nothing was started", admin(gateway, "GET", "experiments").json["data"], [])
+
+
 def main(world, checks):
+    each_arm_has_its_patience(world, checks)
+    what_is_the_process_s(world, checks)
     counts(world, checks)
     changed_and_refused(world, checks)
     beside_a_rollout(world, checks)

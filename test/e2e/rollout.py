@@ -11,7 +11,7 @@ import threading
 import time
 
 import harness
-from control_kit import Traffic, admin, canary_file, rollout_file, wait_for, write_yaml
+from control_kit import Receiver, Traffic, admin, canary_file, rollout_file, wait_for, write_yaml
 from harness import completion
 
 
@@ -44,9 +44,23 @@ def chain_is_whole(checks, name, history):
     checks.true(f"{name}: there are rows", bool(history))
 
 
+def pager(world, receiver):
+    """A PagerDuty channel to the receiver."""
+    key = world.path("routing-key")
+    key.write_text("0123456789abcdef0123456789abcdef\n")
+    return {"channels": {"pager": {"kind": "pagerduty", "url": f"http://127.0.0.1:{receiver.port}/v2/enqueue", "secrets": [f"file:{key}"]}}}
+
+
+def advances_are_changes(checks, receiver):
+    wait_for(lambda: len(receiver.got) >= 3)
+    checks.equal("PagerDuty is told of each advance as of a change", set(receiver.paths), {"/v2/change/enqueue"})
+    checks.true("and no incident is opened", all("event_action" not in json.loads(body) for _, body in receiver.got), receiver.got)
+
+
 def healthy(world, checks):
     up = world.upstream("sim", "--time-scale", "0")
-    gateway = world.gateway(up, {"strategy": "direct"})
+    receiver = Receiver(0)
+    gateway = world.gateway(up, {"strategy": "direct", "alerts": pager(world, receiver)})
     path = rollout_file(world, canary_file(world, gateway, temperature=0.5))
     checks.equal("nobody is in a rollout before", gateway.chat("weir/direct", "What is 1 + 1?").json["weir"]["arm"], None)
     done = gateway.command("rollout", "start", path, "--reason", "cheaper", "--actor", "ada", "--json")
@@ -65,6 +79,7 @@ def healthy(world, checks):
     with Traffic(gateway) as traffic:
         checks.true("a healthy rollout completes", wait_for(lambda: state(gateway) == "completed"), status(gateway))
         time.sleep(0.3)
+    advances_are_changes(checks, receiver)
     arms = {arm for _, _, arm in traffic.answers}
     checks.true("queries were answered by every arm",
                 {"quick/canary", "quick/control", "quick/holdback"} <= arms, arms)

@@ -100,23 +100,11 @@ static int results(struct admin_client *c)
 
 static int start(struct admin_client *c)
 {
-    struct buf members = { 0 };
     struct json x;
-    str file;
+    int result = admin_start(c, STR(""), &x);
 
-    if (c->args->word_count != 2)
-        return cli_usage_error("experiment", "name its file: weir experiment start FILE");
-    int result = admin_file(c, c->args->words[1], &file);
-    if (result != EXIT_DONE)
-        return result;
-    buf_add_char(&members, '{');
-    json_member_str(&members, "file", file);
-    const struct admin_call call = { "POST", STR("/admin/v1/experiments"),
-                                     str_slice(buf_str(&members), 1, members.len), -1 };
-    result = admin_call(c, &call, &x);
     if (result == EXIT_DONE && !admin_prints_json(c, x))
         headline_print(c, x);
-    buf_fini(&members);
     return result;
 }
 

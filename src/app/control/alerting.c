@@ -261,7 +261,8 @@ enum err page_add(struct controller *c, const struct page *page)
     const struct config *config = c->options.config;
     struct wire_notice notice = { .link = config->alerts.link,
                                   .group = str_hash(page->subject),
-                                  .count = 1 };
+                                  .count = 1,
+                                  .is_change = page->is_change };
     enum err e = OK;
 
     notice.alerts[0] =

@@ -132,6 +132,7 @@ struct page {
     str arm;
     str sentence;
     str key; /* unique to the event */
+    bool is_change; /* nobody need act */
 };
 NODISCARD enum err page_add(struct controller *c, const struct page *page);
 void channels_wake(struct controller *c);

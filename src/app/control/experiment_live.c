@@ -334,7 +334,7 @@ enum start_result experiment_begin(struct controller *c, const struct rollout_st
     struct experiment_file *file;
     struct live_experiment *x;
 
-    if (experiment_file_load(start->path, &file, issues) != OK)
+    if (experiment_file_load(start->path, c->options.config, &file, issues) != OK)
         return START_BAD_FILE;
     const char *fault = start_fault(c, file);
     if (fault) {

@@ -58,12 +58,16 @@ static enum err row_page(struct controller *c, const struct live_rollout *l,
                row->to.step + 1, l->file->spec.step_count, rollout_reason_text(row->reason));
     evidence_words(row, &words);
     for (size_t i = 0; e == OK && i < ARRAY_LEN(pages); i++) {
-        const struct page page = { .name = pages[i].name,
-                                   .severity = pages[i].severity,
-                                   .subject = name,
-                                   .arm = str_from(l->labels[ARM_CANARY]),
-                                   .sentence = buf_str(&words),
-                                   .key = str_from(key) };
+        struct page page = { .name = pages[i].name,
+                             .severity = pages[i].severity,
+                             .subject = name,
+                             .arm = str_from(l->labels[ARM_CANARY]),
+                             .sentence = buf_str(&words),
+                             .key = str_from(key),
+                             .is_change = row->reason == ROLLOUT_FOR_SHOWN };
+        if (pages[i].reason == ROLLOUT_FOR_INCONCLUSIVE && row->guards != 0)
+            page.severity =
+                ALERT_CRITICAL; /* a guard has tripped, and whose fault it is stays open */
         if (pages[i].reason == row->reason)
             e = page_add(c, &page);
     }
@@ -399,7 +403,7 @@ enum start_result rollout_begin(struct controller *c, const struct rollout_start
     struct rollout_file *file;
     struct live_rollout *l;
 
-    if (rollout_file_load(start->path, &file, issues) != OK)
+    if (rollout_file_load(start->path, c->options.config, &file, issues) != OK)
         return START_BAD_FILE;
     if (is_under_way(c) && !start->supersedes) {
         snprintf(out_why, 256,

@@ -29,7 +29,7 @@ static void limit_words(enum change_metric metric, double limit, struct buf *out
     if (metric == CHANGE_COST_PER_QUERY)
         buf_printf(out, "$%.4g", value);
     else if (metric == CHANGE_LATENCY_P95)
-        buf_printf(out, "%.4g ms", value);
+        buf_printf(out, "%.10g ms", value);
     else
         buf_printf(out, "%.4g", value);
 }

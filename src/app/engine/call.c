@@ -108,7 +108,8 @@ void call_stage(struct query_call *c, bool wants_stream)
                                                      .authorization = c->endpoint->authorization,
                                                      .body = buf_str(&c->request),
                                                      .wants_stream = wants_stream,
-                                                     .deadline = q->deadline };
+                                                     .deadline = q->deadline,
+                                                     .limits = &q->profile->limits };
     list_add_tail(&q->engine->staged, &c->staged);
 }
 

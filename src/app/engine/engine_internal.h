@@ -23,11 +23,15 @@ struct endpoint {
 struct engine_profile {
     const struct config *config;
     const struct endpoint *endpoints; /* one a provider, same order */
+    struct upstream_limits limits; /* of its calls */
     struct reason_config reason;
     struct reason_config
         reason_fallback; /* of route.fallback; its models are called as config has them */
     struct arena arena;
 };
+
+/* What `max_retries` and `upstream` say of one call. */
+struct upstream_limits call_limits(const struct config *config);
 
 struct engine {
     struct world *world;

@@ -384,9 +384,11 @@ static enum err run_init(struct run *r)
 static void conclude(struct run *r)
 {
     struct rehearsal *out = r->out;
-    bool is_stop = out->end == REHEARSAL_ROLLED_BACK ||
-                   (out->end == REHEARSAL_PAUSED && (out->reason == ROLLOUT_FOR_COMMON_CAUSE ||
-                                                     out->reason == ROLLOUT_FOR_SAMPLE_RATIO));
+    bool is_stop =
+        out->end == REHEARSAL_ROLLED_BACK ||
+        (out->end == REHEARSAL_PAUSED &&
+         (out->reason == ROLLOUT_FOR_COMMON_CAUSE || out->reason == ROLLOUT_FOR_SAMPLE_RATIO ||
+          (out->reason == ROLLOUT_FOR_INCONCLUSIVE && out->guards != 0)));
 
     out->ended_s = (double)r->now_us / 1e6;
     out->is_false_rollback = out->end == REHEARSAL_ROLLED_BACK && r->now_us < r->harm_us;

@@ -12,6 +12,9 @@ struct sighting {
     double harm; /* of continuous metrics */
 };
 
+/* What is kept of an arm beside its sums; each includes those before it. */
+enum watch { WATCH_LIMIT, WATCH_ONSET, WATCH_PROMOTED };
+
 static struct sighting binary_sighting(bool is_harm)
 {
     return (struct sighting){ true, is_harm, is_harm, 0 };
@@ -65,7 +68,7 @@ static void continuous_add(struct guard_sums *sums, enum change_metric_kind kind
 }
 
 static struct sighting metric_add(struct guard_sums *sums, const struct guard_plan *plan,
-                                  size_t guard, const struct outcome *outcome, bool is_promoted)
+                                  size_t guard, const struct outcome *outcome, enum watch watch)
 {
     const struct guard_limit *warn = &plan->warn[guard], *trip = &plan->trip[guard];
     enum change_metric metric = plan->specs[guard].metric;
@@ -81,41 +84,24 @@ static struct sighting metric_add(struct guard_sums *sums, const struct guard_pl
     sums->over_trip += s.is_over_trip;
     if (kind != METRIC_BINARY)
         continuous_add(sums, kind, s.harm, warn, trip);
-    if (is_promoted)
-        detector_add(&sums->detector, kind == METRIC_BINARY ? s.is_over_trip : s.harm, trip->mean);
+    if (kind == METRIC_BINARY)
+        s.harm = s.is_over_trip;
+    if (watch >= WATCH_ONSET)
+        onset_add(&sums->onset, s.harm, trip->mean);
+    if (watch >= WATCH_PROMOTED)
+        detector_add(&sums->detector, s.harm, trip->mean);
     return s;
-}
-
-/* Completes a block with the other arm's waiting outcome, or waits; a newer one of the same arm takes the older one's place,
- * so that the two of a block are never far apart. */
-static void block_add(struct change_sums *sums, enum change_side side, uint32_t has,
-                      uint32_t is_over)
-{
-    bool is_pair = sums->waiting.is_there && sums->waiting.side != side;
-
-    if (!is_pair) {
-        sums->waiting.is_there = true;
-        sums->waiting.side = side;
-        sums->waiting.has = has;
-        sums->waiting.is_over = is_over;
-        return;
-    }
-    uint32_t canary = side == SIDE_CANARY ? is_over : sums->waiting.is_over;
-    uint32_t control = side == SIDE_CANARY ? sums->waiting.is_over : is_over;
-    uint32_t both = has & sums->waiting.has;
-    for (size_t m = 0; m < CHANGE_METRIC_COUNT; m++) {
-        if (both >> m & 1)
-            sums->blocks[m].counts[canary >> m & 1][control >> m & 1]++;
-    }
-    sums->waiting.is_there = false;
-    sums->waiting.has = sums->waiting.is_over = 0;
 }
 
 void change_sums_add(struct change_sums *sums, const struct guard_plan *plan, enum change_side side,
                      const struct outcome *outcome)
 {
     struct arm_sums *arm = &sums->arms[side];
-    uint32_t has = 0, is_over = 0;
+    void (*add_to_block)(struct blocks *, struct block_waiting *, bool) =
+        side == SIDE_CANARY ? blocks_add_canary : blocks_add_control;
+    enum watch watch = side == SIDE_CONTROL ? WATCH_LIMIT
+                       : sums->is_promoted  ? WATCH_PROMOTED
+                                            : WATCH_ONSET;
 
     if (outcome->is_cached) {
         arm->cached++;
@@ -124,12 +110,10 @@ void change_sums_add(struct change_sums *sums, const struct guard_plan *plan, en
     arm->outcomes++;
     for (size_t i = 0; i < plan->count; i++) {
         enum change_metric metric = plan->specs[i].metric;
-        struct sighting s = metric_add(&arm->metrics[metric], plan, i, outcome,
-                                       sums->is_promoted && side == SIDE_CANARY);
-        has |= (uint32_t)s.is_there << metric;
-        is_over |= (uint32_t)s.is_over_trip << metric;
+        struct sighting s = metric_add(&arm->metrics[metric], plan, i, outcome, watch);
+        if (s.is_there)
+            add_to_block(&sums->blocks[metric], &sums->waiting[metric], s.is_over_trip);
     }
-    block_add(sums, side, has, is_over);
 }
 
 /* ---- merging ---- */
@@ -148,6 +132,7 @@ static void guard_sums_merge(struct guard_sums *to, const struct guard_sums *fro
     wager_merge(&to->warn, &from->warn);
     wager_merge(&to->trip, &from->trip);
     wager_merge(&to->below, &from->below);
+    onset_merge(&to->onset, &from->onset);
     for (size_t j = 0; j < STATS_BETS; j++)
         to->detector.level[j] = fmin(to->detector.level[j] + from->detector.level[j], LEVEL_MAX);
     to->detector.n += from->detector.n;
@@ -163,11 +148,6 @@ void change_sums_merge(struct change_sums *sums, const struct change_sums *other
         for (size_t m = 0; m < CHANGE_METRIC_COUNT; m++)
             guard_sums_merge(&to->metrics[m], &from->metrics[m]);
     }
-    for (size_t m = 0; m < CHANGE_METRIC_COUNT; m++) {
-        for (size_t cell = 0; cell < 4; cell++)
-            sums->blocks[m].counts[cell / 2][cell % 2] +=
-                other->blocks[m].counts[cell / 2][cell % 2];
-    }
-    if (!sums->waiting.is_there)
-        sums->waiting = other->waiting;
+    for (size_t m = 0; m < CHANGE_METRIC_COUNT; m++)
+        blocks_merge(&sums->blocks[m], &other->blocks[m]);
 }

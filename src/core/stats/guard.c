@@ -88,27 +88,73 @@ bool guard_trips(const struct guard *g, double alpha)
     return guard_log_e(g) >= -log(alpha);
 }
 
-/* ---- the detector ---- */
-
 /* A level beyond this has long raised its alarm. */
 #define LEVEL_MAX 1e300
 
-/* Shiryaev and Roberts' recursion: every moment opens a new bet with 1 (Shin, Ramdas and Rinaldo 2022). */
-void detector_add(struct detector *d, double x, double limit)
+/* Opens a bet with `stake` in each of the 16 and lets an outcome decide on all that are open. */
+static void levels_add(double level[STATS_BETS], double stake, double x, double limit)
 {
     assert(x >= 0);
     assert(limit > 0);
     double gain = fmin(x / limit - 1, GAIN_MAX);
+    for (size_t j = 0; j < STATS_BETS; j++) {
+        double next = (level[j] + stake) * (1 + stakes[j] * gain);
+        level[j] = next < LEVEL_MAX ? next : LEVEL_MAX;
+    }
+}
+
+static double levels_mean(const double level[STATS_BETS])
+{
+    double sum = 0;
+
     for (size_t j = 0; j < STATS_BETS; j++)
-        d->level[j] = fmin((d->level[j] + 1) * (1 + stakes[j] * gain), LEVEL_MAX);
+        sum += level[j] / STATS_BETS;
+    return sum;
+}
+
+/* ---- a breach that begins later ---- */
+
+/* What is staked after k outcomes: 2^i times 1/(2^i (i + 1)(i + 2)) is 1/(i + 1) - 1/(i + 2), so that all of them add up to 1. */
+static double onset_stake(int64_t k)
+{
+    if (k == 0)
+        return 0; /* that is the guard itself */
+    int octave = 63 - __builtin_clzll((unsigned long long)k);
+    return 1 / ((double)((int64_t)1 << octave) * (octave + 1) * (octave + 2));
+}
+
+void onset_add(struct onset *o, double x, double limit)
+{
+    levels_add(o->level, onset_stake(o->n), x, limit);
+    o->n++;
+    o->streams += o->streams == 0;
+}
+
+void onset_merge(struct onset *o, const struct onset *other)
+{
+    for (size_t j = 0; j < STATS_BETS; j++)
+        o->level[j] = fmin(o->level[j] + other->level[j], LEVEL_MAX);
+    o->n += other->n;
+    o->streams += other->streams;
+}
+
+double onset_log_e(const struct onset *o)
+{
+    if (o->streams == 0)
+        return -INFINITY;
+    return log(levels_mean(o->level)) - log((double)o->streams);
+}
+
+/* ---- the detector ---- */
+
+/* Shiryaev and Roberts' recursion: every moment opens a new bet with 1 (Shin, Ramdas and Rinaldo 2022). */
+void detector_add(struct detector *d, double x, double limit)
+{
+    levels_add(d->level, 1, x, limit);
     d->n++;
 }
 
 double detector_level(const struct detector *d)
 {
-    double sum = 0;
-
-    for (size_t j = 0; j < STATS_BETS; j++)
-        sum += d->level[j] / STATS_BETS;
-    return sum;
+    return levels_mean(d->level);
 }

@@ -60,6 +60,19 @@ bool guard_trips(const struct guard *g, double alpha); /* log E >= ln(1/alpha) *
 void guard_add_below(struct guard *g, double x, double limit);
 void guard_add_below_counts(struct guard *g, int64_t k, int64_t n, double limit);
 
+/* A breach that begins later. The same bets, opened anew before every outcome but the first, each time with a part of the stake:
+ * before outcome k + 1 with 1/(2^i (i + 1)(i + 2)), i = floor(log2 k), which add up to 1. So this is an e-process too (a
+ * mixture over the moment of the change), and found is what began after k outcomes once some 2 ln k more evidence is there,
+ * however well the k went. Merging adds; of s streams the wealth is the mean. */
+struct onset {
+    double level[STATS_BETS];
+    int64_t n;
+    int64_t streams; /* merged; 0: nothing was added */
+};
+void onset_add(struct onset *o, double x, double limit); /* x >= 0, limit > 0 */
+void onset_merge(struct onset *o, const struct onset *other);
+double onset_log_e(const struct onset *o); /* -INFINITY before the second outcome */
+
 /* After promotion: the e-detector (e-SR). Average run to a false alarm >= threshold. */
 struct detector {
     double level[STATS_BETS]; /* M_j */

@@ -86,8 +86,7 @@ static void issues_place(struct plan_build *p, const struct experiment *e,
     plan_issues_place(p, issues, names_in_files);
 }
 
-static void experiment_file_read(struct plan_build *p, struct experiment_file *f,
-                                 bool with_profiles)
+static void experiment_file_read(struct plan_build *p, struct experiment_file *f)
 {
     struct config_build *build = &p->build;
     struct plan_experiment from = { .to = SHARE_WHOLE };
@@ -111,50 +110,47 @@ static void experiment_file_read(struct plan_build *p, struct experiment_file *f
     IGNORE(experiment_prepare(e, &issues));
     issues_place(p, e, &issues);
     labels_check(p, e);
-    if (with_profiles && build->issues->errors == 0)
+    if (p->arms.are_loaded && build->issues->errors == 0)
         profiles_load(p, f);
 }
 
-static enum err load(str path, str text, bool with_profiles, struct experiment_file **out,
+static enum err load(str path, str text, const struct plan_arms *arms, struct experiment_file **out,
                      struct config_issues *issues)
 {
     struct experiment_holder *holder = calloc(1, sizeof(*holder));
     struct plan_build p;
+    bool is_open = plan_open(&p, path, text, issues);
 
-    if (plan_open(&p, path, text, issues) && holder)
-        experiment_file_read(&p, &holder->file, with_profiles);
-    if (holder) {
-        holder->file.path = p.file.name;
-        holder->file.text = arena_str(&p.holder.config.arena, text);
-        holder->arena = p.holder.config.arena;
-    }
-    if (!holder || arena_failed(&p.holder.config.arena) || arena_failed(&p.build.scratch))
-        issue_add(issues, &(struct config_place){ .file = &p.file }, "out of memory");
-    issues_sort(issues);
-    plan_close(&p, holder != NULL);
-    if (issues->errors > 0) {
-        if (holder)
-            experiment_file_close(&holder->file);
-        return CALLER_BAD_REQUEST;
-    }
-    *out = &holder->file;
-    return OK;
+    if (!holder)
+        return plan_end(&p, text, NULL);
+    p.arms = *arms;
+    if (is_open)
+        experiment_file_read(&p, &holder->file);
+    enum err e = plan_end(
+        &p, text, &(struct plan_kept){ &holder->arena, &holder->file.path, &holder->file.text });
+    if (e == OK)
+        *out = &holder->file;
+    else
+        experiment_file_close(&holder->file);
+    return e;
 }
 
 enum err experiment_file_load_text(str path, str text, bool with_profiles,
                                    struct experiment_file **out, struct config_issues *issues)
 {
     issues_init(issues);
-    return load(path, text, with_profiles, out, issues);
+    return load(path, text, &(struct plan_arms){ .are_loaded = with_profiles }, out, issues);
 }
 
-enum err experiment_file_load(str path, struct experiment_file **out, struct config_issues *issues)
+enum err experiment_file_load(str path, const struct config *own, struct experiment_file **out,
+                              struct config_issues *issues)
 {
+    const struct plan_arms arms = { .are_loaded = true, .are_checked = true, .own = own };
     struct buf text = { 0 };
     enum err e = CALLER_BAD_REQUEST;
 
     if (plan_text_read(path, &text, issues))
-        e = load(path, buf_str(&text), true, out, issues);
+        e = load(path, buf_str(&text), &arms, out, issues);
     buf_fini(&text);
     return e;
 }

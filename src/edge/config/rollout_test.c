@@ -168,7 +168,8 @@ static void a_canary_is_a_configuration(void)
     CHECK_STR(t.issues.items[1].message, STR("c.yaml is no valid configuration"));
     CHECK(t.issues.items[1].line == 2 && t.issues.items[1].column == 9);
     done(&t);
-    CHECK_ERR(rollout_file_load(STR("/nowhere/r.yaml"), &t.rollout, &t.issues), CALLER_BAD_REQUEST);
+    CHECK_ERR(rollout_file_load(STR("/nowhere/r.yaml"), NULL, &t.rollout, &t.issues),
+              CALLER_BAD_REQUEST);
     done(&t);
 }
 
@@ -228,7 +229,7 @@ static void the_shipped_files_load(void)
         snprintf(path, sizeof(path), "%s/rollouts/gpt-4o-mini.yaml", roots[i]);
         if (access(path, R_OK) != 0)
             continue;
-        CHECK_ERR(rollout_file_load(str_from(path), &t.rollout, &t.issues), OK);
+        CHECK_ERR(rollout_file_load(str_from(path), NULL, &t.rollout, &t.issues), OK);
         REQUIRE(t.rollout && t.rollout->canary);
         CHECK_STR(t.rollout->canary->model, STR("gpt-4o-mini"));
         CHECK(t.rollout->spec.steps[0].time_min_us == 2 * DAY);
@@ -240,7 +241,7 @@ static void the_shipped_files_load(void)
         done(&t);
         t = (struct tried){ 0 };
         snprintf(path, sizeof(path), "%s/experiments/mcts.yaml", roots[i]);
-        CHECK_ERR(experiment_file_load(str_from(path), &t.experiment, &t.issues), OK);
+        CHECK_ERR(experiment_file_load(str_from(path), NULL, &t.experiment, &t.issues), OK);
         REQUIRE(t.experiment && t.experiment->profiles[1] && !t.experiment->profiles[0]);
         CHECK(t.experiment->profiles[1]->use_mcts);
         done(&t);

@@ -329,7 +329,7 @@ static void rollout_make(struct plan_build *p, struct scenario *s)
     }
     if (node->kind == YAML_SCALAR) {
         str path = path_beside(&p->build.scratch, &p->file, node->text);
-        e = rollout_file_load(path, &s->rollout, &issues);
+        e = rollout_file_load(path, NULL, &s->rollout, &issues);
     } else {
         issues_init(&issues);
         e = rollout_part_load(node, canary_timeout(s), &s->rollout, &issues);
@@ -422,26 +422,20 @@ static enum err load(str path, str text, bool with_files, struct scenario **out,
 {
     struct scenario_holder *holder = calloc(1, sizeof(*holder));
     struct plan_build p;
-
     bool is_open = plan_open(&p, path, text, issues);
+
+    if (!holder)
+        return plan_end(&p, text, NULL);
     p.build.may_read_files = with_files;
-    if (is_open && holder)
+    if (is_open)
         scenario_read(&p, &holder->scenario);
-    if (!holder || arena_failed(&p.holder.config.arena) || arena_failed(&p.build.scratch))
-        issue_add(issues, &(struct config_place){ .file = &p.file }, "out of memory");
-    if (holder) {
-        holder->scenario.path = p.file.name;
-        holder->arena = p.holder.config.arena;
-    }
-    issues_sort(issues);
-    plan_close(&p, holder != NULL);
-    if (issues->errors > 0) {
-        if (holder)
-            scenario_close(&holder->scenario);
-        return CALLER_BAD_REQUEST;
-    }
-    *out = &holder->scenario;
-    return OK;
+    enum err e =
+        plan_end(&p, text, &(struct plan_kept){ &holder->arena, &holder->scenario.path, NULL });
+    if (e == OK)
+        *out = &holder->scenario;
+    else
+        scenario_close(&holder->scenario);
+    return e;
 }
 
 enum err scenario_load_text(str path, str text, bool with_files, struct scenario **out,
