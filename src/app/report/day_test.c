@@ -180,6 +180,22 @@ static void hours_are_those_of_the_clock(void)
     CHECK(strcmp(hours[2].label, "02:00") == 0 && strcmp(hours[3].label, "02:00") == 0);
 }
 
+/* Where clocks go back by half an hour an hour of theirs is cut in two, and the rest are whole. */
+static void half_hours_are_cut(void)
+{
+    struct day_part hours[DAY_PARTS_MAX];
+
+    if (!has_zones())
+        SKIP("no tz database (tzdata)");
+    struct day day = day_of("2026-04-05", "Australia/Lord_Howe");
+    REQUIRE(day_split(&day, hours) == 25);
+    CHECK_INT(day.to - day.from, USEC_PER_HOUR * 49 / 2);
+    for (size_t i = 0; i < 25; i++)
+        CHECK_INT(hours[i].to - hours[i].from, i == 2 ? USEC_PER_HOUR / 2 : USEC_PER_HOUR);
+    CHECK(strcmp(hours[1].label, "01:00") == 0 && strcmp(hours[2].label, "01:00") == 0);
+    CHECK(strcmp(hours[3].label, "02:00") == 0);
+}
+
 static void spans_that_are_none_are_refused(void)
 {
     static const struct {
@@ -206,4 +222,4 @@ static void spans_that_are_none_are_refused(void)
 
 TESTS(TEST(days_have_their_hours), TEST(days_follow_each_other), TEST(today_is_that_of_the_zone),
       TEST(nonsense_is_refused), TEST(spans_are_their_days), TEST(hours_are_those_of_the_clock),
-      TEST(spans_that_are_none_are_refused))
+      TEST(half_hours_are_cut), TEST(spans_that_are_none_are_refused))

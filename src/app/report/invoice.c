@@ -10,7 +10,6 @@
 #define COLUMNS_MAX 64
 #define FIELD_BYTES_MAX ((size_t)4096)
 #define SECONDS_PER_DAY INT64_C(86400)
-#define EXPONENT_MAX 30
 #define DAY_LAST 2932896 /* 9999-12-31 */
 
 enum column { COLUMN_DAY, COLUMN_MODEL, COLUMN_AMOUNT, COLUMN_CURRENCY, COLUMN_COUNT };
@@ -296,7 +295,7 @@ static bool decimal_scale(struct decimal d, nano_usd *out)
     int64_t value = d.digits, rest = 0;
 
     for (; power > 0 && value != 0; power--) {
-        if (power > EXPONENT_MAX || !i64_mul(value, 10, &value))
+        if (!i64_mul(value, 10, &value))
             return false;
     }
     for (; power < 0 && value != 0; power++) {

@@ -20,7 +20,7 @@ struct sums {
     struct ledger_report ledger;
     struct histogram latency;
     struct report_pair pairs[3];
-    struct report_part strategies[3], arms[2];
+    struct report_part strategies[3], arms[3];
 };
 
 static void sums_of(struct sums *s, int64_t n, int64_t succeeded)
@@ -38,20 +38,28 @@ static struct report_moments moments_with(int64_t n, double mean, double sd)
     return (struct report_moments){ n, mean * (double)n, mean * mean * (double)n + spread };
 }
 
-static struct daily make(const struct sums *s, const struct config *config,
-                         struct daily_activity activity, struct arena *arena)
+static struct daily make_span(const struct sums *s, const struct config *config, const char *last,
+                              struct daily_activity activity, struct arena *arena)
 {
     struct price_table table = { 0 };
     struct daily_options options = {
         .baseline = STR("big"), .prices = &table, .config = config, .activity = activity
     };
-    const struct day_query query = { .date = STR("2026-11-24"), .zone = STR("UTC"), .now = DAY_TO };
+    const struct day_query query = {
+        .date = STR("2026-11-24"), .last_date = str_from(last), .zone = STR("UTC"), .now = DAY_TO
+    };
     struct daily d = { 0 };
     char why[256];
 
     CHECK_ERR(day_find(&query, &options.day, why), OK);
     CHECK_ERR(daily_make(&d, &options, &s->ledger, arena), OK);
     return d;
+}
+
+static struct daily make(const struct sums *s, const struct config *config,
+                         struct daily_activity activity, struct arena *arena)
+{
+    return make_span(s, config, "", activity, arena);
 }
 
 static const struct daily_kpi *kpi(const struct daily *d, const char *key)
@@ -249,6 +257,19 @@ static void savings_are_the_measured_ones(void)
     config->report.monthly_savings = 61 * NANO_PER_USD;
     d = make(&s, config, (struct daily_activity){ 0 }, &arena);
     CHECK_INT(kpi(&d, "monthly_savings")->verdict, VERDICT_MISSED);
+    /* Two days are half the pace; an arm of which nothing can be said adds nothing. */
+    s.arms[2] = (struct report_part){ .name = STR("x/new"),
+                                      .queries = 50,
+                                      .succeeded = 50,
+                                      .priced = moments_with(50, 0.001, 0.0001) };
+    s.ledger.parts[REPORT_ARM].count = 3;
+    d = make_span(&s, config, "2026-11-25", (struct daily_activity){ 0 }, &arena);
+    CHECK_NEAR(kpi(&d, "monthly_savings")->actual, 30, 1e-6);
+    CHECK_INT(kpi(&d, "monthly_savings")->n, 1000);
+    struct daily_activity seen = { .is_known = true, .alerts = 3 };
+    d = make_span(&s, config, "2026-11-25", seen, &arena);
+    CHECK_NEAR(kpi(&d, "alerts_per_day")->actual, 1.5, 1e-12);
+    CHECK_NEAR(kpi(&d, "dashboard_days")->target, 2, 0);
     arena_fini(&arena);
     config_close(config);
 }

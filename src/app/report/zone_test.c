@@ -120,6 +120,8 @@ static void last_lines(void)
         { "AEST-10AEDT,M10.1.0,M4.1.0/3", 1767225600, 39600 }, /* southern summer */
         { "XXX-1YYY,J60,J300", 1772323199, 3600 }, /* 1 March has number 60 in every year */
         { "XXX-1YYY,J60,J300", 1772330400, 7200 },
+        { "XXX-1YYY,J60,J300", 1835438400, 3600 }, /* 2028-02-29 12:00 UTC */
+        { "XXX-1YYY,J59,J300", 1835438400, 7200 },
         { "XXX-1YYY-2:30,0/0,365/25", 1767225600, 9000 },
         { "CET-1CEST,M3.5.0", 0, -1 },
         { "CET-1CEST", 0, -1 },

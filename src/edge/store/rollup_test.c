@@ -21,6 +21,7 @@ static void drawn_call(struct ledger *l, struct rng *r, int64_t id, uint32_t num
     str model = models[rng_below(r, ARRAY_LEN(models))];
     int64_t input = (int64_t)rng_below(r, 1000), cached = (int64_t)rng_below(r, 1000);
     bool is_priced = rng_below(r, 8) > 0, has_cache = cached <= input;
+    int64_t price_cached = rng_below(r, 2) ? 4 : -1; /* none: as input */
 
     ledger_call_begin(l, &(struct ledger_call){ id, number, STR("plan"), model, STR("p"), 7000 });
     if (rng_below(r, 10) == 0)
@@ -36,11 +37,12 @@ static void drawn_call(struct ledger *l, struct rng *r, int64_t id, uint32_t num
                                                  .is_known = true,
                                                  .is_estimated = rng_below(r, 4) == 0 },
                                       .cost = !is_priced  ? COST_UNPRICED
-                                              : has_cache ? (input - cached) * 10 + cached * 4
+                                              : has_cache ? (input - cached) * 10 +
+                                                                cached * (price_cached < 0 ? 10 : 4)
                                                           : input * 10,
                                       .price_input = is_priced ? 10 : -1,
                                       .price_output = is_priced ? 40 : -1,
-                                      .price_cached = is_priced ? 4 : -1,
+                                      .price_cached = is_priced ? price_cached : -1,
                                       .is_simulated = rng_below(r, 3) == 0 });
 }
 
@@ -65,7 +67,9 @@ static void drawn_query(struct ledger *l, struct rng *r, int64_t id)
                                         .model = models[rng_below(r, ARRAY_LEN(models))],
                                         .hrm_confidence = rng_below(r, 2) ? rng_unit(r) : -1,
                                         .trm_confidence = rng_below(r, 2) ? rng_unit(r) : -1,
-                                        .confidence = rng_below(r, 2) ? rng_unit(r) : -1,
+                                        .confidence = rng_below(r, 8) == 0 ? 1
+                                                      : rng_below(r, 2)    ? rng_unit(r)
+                                                                           : -1,
                                         .is_calibrated = false,
                                         .latency_us = (int64_t)rng_below(r, 5000000),
                                         .raw = LEDGER_RAW_NONE });
@@ -108,7 +112,8 @@ static void write_day(struct world *w, uint64_t seed, int queries)
 /* ---- a report in few numbers, to be held against another ---- */
 
 struct figures {
-    int64_t queries, succeeded, cost, failed_cost, unpriced, routed, calls, cached_saved;
+    int64_t queries, succeeded, cost, failed_cost, unpriced, routed, calls;
+    int64_t cached_cost, cached_saved, binned_right, slot_succeeded, pair_succeeded;
     int64_t estimated, labels, right, binned, other_queries, other_cost, slot_queries, slot_cost;
     int64_t tenants, domains, models, pairs, latency_n;
     double hrm, dollars_squared, latency_sum, latency_p95;
@@ -143,18 +148,24 @@ static struct figures read_figures(struct world *w, usec_utc from, usec_utc to, 
     for (size_t i = 0; i < report.calls_count; i++) {
         f.calls += report.calls[i].calls;
         f.estimated += report.calls[i].estimated;
+        f.cached_cost += report.calls[i].cached_cost;
         f.cached_saved += report.calls[i].cached_saved;
     }
     for (size_t i = 0; i < report.slots_count; i++) {
         f.slot_queries += report.slots[i].queries;
+        f.slot_succeeded += report.slots[i].succeeded;
         f.slot_cost += report.slots[i].cost;
     }
     for (size_t s = 0; s < LABEL_SOURCE_COUNT; s++) {
         f.labels += report.labels[s].n;
         f.right += report.labels[s].right;
-        for (size_t i = 0; i < REPORT_BINS; i++)
+        for (size_t i = 0; i < REPORT_BINS; i++) {
             f.binned += report.labels[s].bins[0][i].n;
+            f.binned_right += report.labels[s].bins[0][i].right;
+        }
     }
+    for (size_t i = 0; i < report.pairs_count; i++)
+        f.pair_succeeded += report.pairs[i].succeeded;
     if (total->latency) {
         f.latency_n = (int64_t)total->latency->n;
         f.latency_sum = total->latency->sum;
@@ -187,6 +198,31 @@ static void make_version_2(struct world *w)
 
 /* ---- tests ---- */
 
+#define PAID_CALLS                                                                                 \
+    " FROM calls WHERE is_simulated = 0 AND cost_nano_usd IS NOT NULL AND NOT is_interrupted"
+#define PAID_LABELS                                                                                \
+    "SELECT count(*) FROM labels l JOIN queries q ON q.id = l.query_id WHERE (q.calls = 0 OR"      \
+    " EXISTS (SELECT 1 FROM calls c WHERE c.query_id = q.id AND c.is_simulated = 0))"
+
+/* The same sums in another language. */
+static void check_by_sql(const struct world *w, const struct figures *paid)
+{
+    CHECK_INT(paid->cached_cost,
+              world_sql(w, "SELECT sum(cached_tokens * coalesce(price_cached_nano_usd,"
+                           " price_input_nano_usd))" PAID_CALLS));
+    CHECK_INT(paid->cached_saved,
+              world_sql(w, "SELECT sum(cached_tokens * (price_input_nano_usd -"
+                           " coalesce(price_cached_nano_usd, price_input_nano_usd)))" PAID_CALLS));
+    CHECK_INT(paid->labels, world_sql(w, PAID_LABELS));
+    CHECK_INT(paid->right, world_sql(w, PAID_LABELS " AND l.value >= 0.5"));
+    CHECK_INT(paid->binned, world_sql(w, PAID_LABELS " AND q.confidence IS NOT NULL"));
+    CHECK_INT(paid->binned_right,
+              world_sql(w, PAID_LABELS " AND q.confidence IS NOT NULL AND l.value >= 0.5"));
+    CHECK_INT(paid->latency_n,
+              world_sql(w, "SELECT count(*) FROM queries q WHERE q.calls = 0 OR EXISTS (SELECT 1"
+                           " FROM calls c WHERE c.query_id = q.id AND c.is_simulated = 0)"));
+}
+
 static void sums_are_those_of_the_rows(void)
 {
     for (uint64_t seed = 1; seed <= 6; seed++) {
@@ -212,6 +248,9 @@ static void sums_are_those_of_the_rows(void)
         CHECK_INT(paid.cost, simulated.other_cost);
         CHECK_INT(paid.slot_cost, paid.cost);
         CHECK_INT(paid.slot_queries, paid.queries);
+        CHECK_INT(paid.slot_succeeded, paid.succeeded);
+        CHECK_INT(paid.pair_succeeded, paid.succeeded);
+        check_by_sql(&w, &paid);
         world_fini(&w);
     }
 }
