@@ -36,7 +36,7 @@ static const char head[] =
     "color:var(--soft);white-space:nowrap}\n"
     ".dots{display:flex;flex-wrap:wrap;gap:1.5rem}figure{margin:0}figcaption{color:var(--soft);"
     "font-size:.85rem;max-width:14rem}\n"
-    ".dot{fill:var(--bar)}.line{stroke:var(--soft);stroke-dasharray:3 3}"
+    ".dots svg{overflow:visible}.dot{fill:var(--bar)}.line{stroke:var(--soft);stroke-dasharray:3 3}"
     ".frame{fill:none;stroke:var(--line)}\n"
     ".verdict{font-weight:600;white-space:nowrap}.shown{color:var(--good)}.missed{color:var(--bad)}"
     ".not{color:var(--soft)}\n"

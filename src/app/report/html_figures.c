@@ -5,6 +5,7 @@
 #include <math.h>
 
 #define LABELS 6 /* below a chart */
+#define YEAR_LENGTH 5 /* "2026-": left out of labels, which have little room */
 #define SIDE 160.0 /* of a reliability diagram, pixels */
 
 /* ---- cost by hour or day ---- */
@@ -18,15 +19,14 @@ static nano_usd bars_highest(const struct daily *d)
     return highest;
 }
 
-static void bar_column(const struct daily_bar *bar, nano_usd highest, bool has_label,
+static void bar_column(const struct daily_bar *bar, nano_usd highest, const char *label,
                        struct buf *out)
 {
     buf_printf(out, "<div title=\"%s: ", bar->part.label);
     html_money(out, bar->cost);
     buf_printf(out, ", %" PRId64 " queries\"><i style=\"height:%.2f%%\"></i>", bar->queries,
                daily_share(bar->cost, highest));
-    if (has_label)
-        buf_printf(out, "<span>%s</span>", bar->part.label);
+    buf_printf(out, "<span>%s</span>", label);
     buf_add(out, STR("</div>"));
 }
 
@@ -42,8 +42,11 @@ void html_bars(const struct daily *d, struct buf *out)
     html_money(out, highest);
     buf_printf(out, ")</span></h2><div class=\"chart\" role=\"img\" aria-label=\"cost by %s\">",
                unit);
-    for (size_t i = 0; i < d->bars_count; i++)
-        bar_column(&d->bars[i], highest, i % step == 0, out);
+    for (size_t i = 0; i < d->bars_count; i++) {
+        bool has_label = i % step == 0 && i + step / 2 < d->bars_count; /* with room behind it */
+        const char *label = d->bars[i].part.label + (d->day.days > 1 ? YEAR_LENGTH : 0);
+        bar_column(&d->bars[i], highest, has_label ? label : "", out);
+    }
     buf_add(out, STR("</div>\n"));
 }
 
