@@ -8,8 +8,8 @@
 #include "base/arena.h"
 #include "base/rng.h"
 
-#define CELLS_MAX 512
-#define BUCKETS 1024 /* of the hash table; a power of two */
+#define CELLS_MAX 2048 /* some 17 MB, touched only as far as they are used */
+#define BUCKETS 4096 /* of the hash table; a power of two */
 #define NAME_BYTES_MAX ((size_t)4 << 20)
 
 _Static_assert(CELLS_MAX <= BUCKETS / 2, "there is an empty bucket at the end of each search");
@@ -18,6 +18,13 @@ const struct rollup_shape rollup_shapes[ROLLUP_TABLE_COUNT] = {
     [ROLLUP_QUERIES] = { 2, QUERY_NAMES, QUERY_SUMS, QUERY_REALS, true },
     [ROLLUP_CALLS] = { 2, CALL_NAMES, CALL_SUMS, 0, false },
     [ROLLUP_LABELS] = { 4, LABEL_NAMES, LABEL_SUMS, 0, false },
+};
+
+/* What makes a cell. */
+struct key {
+    enum rollup_table table;
+    int64_t numbers[ROLLUP_NUMBERS];
+    str names[ROLLUP_NAMES_MAX];
 };
 
 struct rollup {
@@ -81,7 +88,7 @@ enum err rollup_flush(struct rollup *r)
     return e;
 }
 
-static bool key_is(const struct rollup_cell *a, const struct rollup_cell *b)
+static bool key_is(const struct rollup_cell *a, const struct key *b)
 {
     const struct rollup_shape *shape = &rollup_shapes[b->table];
 
@@ -98,7 +105,7 @@ static bool key_is(const struct rollup_cell *a, const struct rollup_cell *b)
     return true;
 }
 
-static size_t key_bucket(const struct rollup_cell *key)
+static size_t key_bucket(const struct key *key)
 {
     const struct rollup_shape *shape = &rollup_shapes[key->table];
     uint64_t hash = (uint64_t)key->table;
@@ -110,7 +117,7 @@ static size_t key_bucket(const struct rollup_cell *key)
     return (size_t)(hash & (BUCKETS - 1));
 }
 
-static enum err cell_add(struct rollup *r, const struct rollup_cell *key, size_t bucket,
+static enum err cell_add(struct rollup *r, const struct key *key, size_t bucket,
                          struct rollup_cell **out)
 {
     struct rollup_cell *cell = &r->cells[r->count];
@@ -130,7 +137,7 @@ static enum err cell_add(struct rollup *r, const struct rollup_cell *key, size_t
 }
 
 /* The cell of the key, which has no sums; made, when there is none. Valid until the next search. */
-static enum err cell_find(struct rollup *r, const struct rollup_cell *key, struct rollup_cell **out)
+static enum err cell_find(struct rollup *r, const struct key *key, struct rollup_cell **out)
 {
     struct rollup_cell *last = r->last[key->table];
     enum err e = OK;
@@ -230,7 +237,7 @@ static void query_sum(struct rollup_cell *cell, const struct row_query *q, const
 static enum err query_add(struct rollup *r, const struct row_query *q, const struct kind kinds[2],
                           bool is_simulated)
 {
-    const struct rollup_cell key = {
+    const struct key key = {
         .table = ROLLUP_QUERIES,
         .numbers = { rollup_slot(q->begin.started), is_simulated },
         .names = { q->begin.tenant, q->begin.domain, q->begin.strategy, q->begin.arm,
@@ -321,7 +328,7 @@ _Static_assert(CALL_INTERRUPTED_COST == CALL_INTERRUPTED + 1 &&
 
 static enum err call_add(struct rollup *r, const struct row_query *q, const struct row_call *c)
 {
-    const struct rollup_cell key = {
+    const struct key key = {
         .table = ROLLUP_CALLS,
         .numbers = { rollup_slot(q->begin.started), c->done.is_simulated },
         .names = { c->begin.model, c->begin.provider, q->begin.domain },
@@ -384,7 +391,7 @@ static enum err label_add(struct rollup *r, const struct rollup_subject *subject
                           const struct ledger_label *label, int times, bool is_simulated)
 {
     int64_t bin = bin_of(subject->confidence);
-    const struct rollup_cell key = {
+    const struct key key = {
         .table = ROLLUP_LABELS,
         .numbers = { rollup_slot(subject->started), is_simulated, subject->is_calibrated, bin },
         .names = { str_from(ledger_source_name(label->source)), subject->domain },

@@ -453,7 +453,7 @@ static void many_names_are_many_cells(void)
 {
     struct world w;
     char name[32];
-    enum { NAMES = 1500 };
+    enum { NAMES = 3000 };
 
     world_init(&w);
     REQUIRE(world_open(&w));
