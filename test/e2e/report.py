@@ -7,6 +7,7 @@ import html.parser
 import io
 import json
 import os
+import random
 import subprocess
 
 import harness
@@ -149,6 +150,35 @@ def old(world, checks):
     checks.true("text: a span", "Cost Report - 2026-03-01 to 2026-03-31 (UTC)" in out and "Daily" not in out, out[:200])
 
 
+def killed(world, checks):
+    """kill -9 at any instant of the summing of an old ledger: what was summed is, what was not will be, nothing twice."""
+    ledger = world.directory / "killed"
+    first = int(datetime.datetime(2026, 5, 5, tzinfo=datetime.timezone.utc).timestamp() * 1e6)
+    count = 120_000  # more than one transaction of a command
+    old_ledger.make(ledger, [old_ledger.query(first + i * 700_000, cost=150 * (i % 50), tenant=str(i % 20)) for i in range(count)])
+    kills, seed = 0, random.randrange(2**32)
+    print("seed", seed)
+    draw = random.Random(seed)
+    for _ in range(12):
+        process = subprocess.Popen([world.weir, "report", "--ledger", ledger, "--date", "2026-05-05", "--json"], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, cwd=world.directory)
+        try:
+            process.wait(draw.uniform(0, 0.3))
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+    status, out, _ = run(world, "ledger", "verify", "--ledger", ledger, "--json")
+    checks.equal("killed: verified", (status, json.loads(out)["mismatches"]), (0, 0))
+    status, out, err = run(world, "report", "--ledger", ledger, "--date", "2026-05-05", "--json")
+    report = json.loads(out)
+    checks.equal(f"killed {kills} times: the sums", (report["total_queries"], report["total_cost_nano_usd"]),
+                 (count, sum(150 * (i % 50) for i in range(count))))
+    status, out, _ = run(world, "ledger", "verify", "--ledger", ledger, "--json")
+    checks.equal("killed: verified again", (status, json.loads(out)["mismatches"]), (0, 0))
+
+
 def hostile(world, checks):
     ledger = world.directory / "hostile"
     noon = int(datetime.datetime(2026, 5, 5, 12, tzinfo=datetime.timezone.utc).timestamp() * 1e6)
@@ -204,6 +234,7 @@ def reconcile(world, checks):
 
 def main(world, checks):
     old(world, checks)
+    killed(world, checks)
     hostile(world, checks)
     reconcile(world, checks)
     usage(checks, world)
