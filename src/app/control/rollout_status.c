@@ -149,8 +149,9 @@ void rollout_status_write(const struct controller *c, const struct live_rollout 
     json_member_i64(out, "sequence", r->sequence);
     json_member_str(out, "reason", str_from(rollout_reason_name(r->reason)));
     json_member_str(out, "reason_text", str_from(rollout_reason_text(r->reason)));
-    json_member_str(out, "holds",
-                    str_from(l->is_outrun ? "outrun" : rollout_hold_name(l->last.hold)));
+    json_member_str(
+        out, "holds",
+        str_from(l->is_outrun || c->is_outrun ? "outrun" : rollout_hold_name(l->last.hold)));
     json_member_str(out, "file", l->file->path);
     snprintf(hash, sizeof(hash), "%016" PRIx64, c->options.config->hash);
     json_member_str(out, "revision_before", str_from(hash));

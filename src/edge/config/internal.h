@@ -189,6 +189,9 @@ struct plan_guard {
 struct plan_experiment {
     str name, seed, layer;
     uint32_t from, to;
+    str allocation, metric; /* empty: not written; and so are negative numbers */
+    double epsilon, delta, floor;
+    nsec every;
 };
 struct plan_arm {
     uint32_t start, share;
@@ -211,7 +214,7 @@ struct plan_scenario {
 struct plan_model {
     double success, errors, cost_usd, cost_sd, latency_ms, latency_sigma, timeout_ms;
     double hrm_confidence, hrm_sd, trm_confidence, trm_sd;
-    str confidence;
+    str confidence, recorded_from, recorded_cell;
 };
 struct plan_event {
     str what, arm, domain;
