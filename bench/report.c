@@ -164,6 +164,7 @@ static void directory_remove(const char *path)
 static int measure(str directory, const struct day *day)
 {
     const struct report_span span = { day->from, day->to, false };
+    double slowest = 0;
 
     for (int run = 0; run < RUNS; run++) {
         struct arena arena;
@@ -176,12 +177,15 @@ static int measure(str directory, const struct day *day)
             fprintf(stderr, "bench-report: %s\n", why);
             return 1;
         }
+        double seconds = (double)(world_now_exact() - start) / 1e9;
+        slowest = seconds > slowest ? seconds : slowest;
         printf("%s{\"queries\":%" PRId64 ",\"cost_nano_usd\":%" PRId64
                ",\"seconds\":%.3f,\"cpu_seconds\":%.3f}",
-               run > 0 ? "," : "", report.total.queries, report.total.cost,
-               (double)(world_now_exact() - start) / 1e9, cpu_seconds() - cpu);
+               run > 0 ? "," : "", report.total.queries, report.total.cost, seconds,
+               cpu_seconds() - cpu);
         arena_fini(&arena);
     }
+    printf("],\"slowest_seconds\":%.3f}\n", slowest);
     return 0;
 }
 
@@ -201,7 +205,6 @@ int main(int argc, char **argv)
     printf("{\"queries\":%ld,\"write_seconds\":%.3f,\"reads\":[", queries,
            (double)(world_now_exact() - start) / 1e9);
     int status = measure(str_from(directory), &day);
-    printf("]}\n");
     if (argc <= 2)
         directory_remove(directory);
     return status;

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import re
 import subprocess
 
 import harness
@@ -57,6 +58,13 @@ def parts(checks, world, config):
     checks.true("json: the price ratio of the two models", abs(report["savings_percentage"] - 94) < 1e-9, report["savings_percentage"])
     checks.equal("json: not measured", report["measured"]["why"], "not measured: no control traffic")
     checks.equal("json: raw", report["hrm_confidence"]["kind"], "raw")
+    kpis = {kpi["name"]: kpi for kpi in report["kpis"]}
+    checks.equal("json: key figures", list(kpis), ["cost_per_query", "success_rate", "hrm_confidence", "trm_confidence", "latency_p95",
+                                                   "monthly_savings", "model_share", "mcts_share", "alerts_per_day", "dashboard_days"])
+    checks.true("json: verdicts", all(kpi["verdict"] in ("shown", "not shown", "missed", "not measured") for kpi in report["kpis"]), kpis)
+    checks.equal("json: four queries show little", kpis["cost_per_query"]["verdict"], "not shown")
+    checks.equal("json: no control, no savings", kpis["monthly_savings"]["verdict"], "not measured")
+    checks.equal("json: latency of all", report["latency_ms"]["n"], 4)
     return report
 
 
@@ -78,6 +86,10 @@ def formats(checks, world, config, report):
     tags = []
     parser.handle_starttag = lambda tag, _: tags.append(tag)
     parser.feed(out)
+    checks.true("html: charts, key figures, calibration's place", all(part in out for part in [
+        'class="chart"', "Cost by hour", "Key figures against their targets", "Model Distribution", "Latency"]), out[:500])
+    widths = [float(width) for width in re.findall(r"(?:width|height):([0-9.]+)%", out.split("<body>")[1])]
+    checks.true("html: every bar is a part", len(widths) > 24 and all(0 <= width <= 100 for width in widths), widths)
     checks.true("html: self-contained", status == 0 and "svg" in tags and not {"script", "link", "img", "iframe"} & set(tags), set(tags))
     checks.true("csv: no formula", all(not row["name"].startswith(tuple("=+-@")) for row in rows), out)
 
