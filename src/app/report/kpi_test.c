@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The key figures: each verdict on both sides of its target, and what is drawn from a day's sums. */
+#include <pthread.h>
+
 #include "app/report/daily_internal.h"
 #include "app/report/report_rig_test.h"
 #include "edge/config/config.h"
@@ -346,6 +348,73 @@ static void activity_is_counted(void)
     world_fini(&w);
 }
 
+/* ---- as a server calls it ---- */
+
+struct caller {
+    pthread_t thread;
+    struct daily_request request;
+    struct buf out;
+    enum err result;
+    char why[256];
+};
+
+static void *caller_run(void *arg)
+{
+    struct caller *c = arg;
+
+    for (int i = 0; i < 20 && c->result == OK; i++) {
+        buf_reset(&c->out);
+        c->result = daily_report(&c->request, &c->out, c->why);
+    }
+    return NULL;
+}
+
+/* Several threads, each in a zone and a format of its own, in the process that writes the ledger, while it writes. */
+static void threads_may_report_beside_a_running_store(void)
+{
+    static const char *const zones[] = { "UTC", "Asia/Kathmandu", "America/New_York" };
+    struct caller callers[DAILY_FORMAT_COUNT];
+    struct config *config = config_default();
+    struct world w;
+
+    REQUIRE(world_open(&w));
+    sample_add(&w, &(struct sample){ SMALL_1000 });
+    CHECK_ERR(ledger_commit(w.ledger), OK);
+    memset(callers, 0, sizeof(callers));
+    for (size_t i = 0; i < DAILY_FORMAT_COUNT; i++) {
+        struct day_query query = { .date = STR("2026-11-24"),
+                                   .zone = str_from(zones[i % ARRAY_LEN(zones)]),
+                                   .now = DAY_TO };
+        struct caller *c = &callers[i];
+        c->request = (struct daily_request){ .directory = str_from(w.directory),
+                                             .config = config,
+                                             .format = (enum daily_format)i };
+        if (day_find(&query, &c->request.day, c->why) != OK) { /* no tz database */
+            query.zone = STR("UTC");
+            CHECK_ERR(day_find(&query, &c->request.day, c->why), OK);
+        }
+        REQUIRE(pthread_create(&c->thread, NULL, caller_run, c) == 0);
+    }
+    for (int i = 0; i < 500; i++) {
+        sample_add(&w, &(struct sample){ SMALL_1000 });
+        CHECK_ERR(ledger_commit(w.ledger), OK);
+    }
+    for (size_t i = 0; i < DAILY_FORMAT_COUNT; i++) {
+        struct caller *c = &callers[i];
+        pthread_join(c->thread, NULL);
+        CHECK_ERR(c->result, OK);
+        CHECK_STR(str_from(c->why), STR(""));
+        CHECK(str_find(buf_str(&c->out), str_from(c->request.day.date)) != STR_NPOS);
+        buf_fini(&c->out);
+    }
+    world_seal(&w);
+    world_report(&w, false, "big");
+    CHECK_INT(w.sums.total.queries, 501);
+    world_fini(&w);
+    config_close(config);
+}
+
 TESTS(TEST(means_have_verdicts), TEST(the_interval_of_a_mean_is_the_normal_one),
       TEST(rates_have_verdicts), TEST(percentiles_have_verdicts), TEST(counts_need_no_interval),
-      TEST(savings_are_the_measured_ones), TEST(calibration_is_the_gap), TEST(activity_is_counted))
+      TEST(savings_are_the_measured_ones), TEST(calibration_is_the_gap), TEST(activity_is_counted),
+      TEST(threads_may_report_beside_a_running_store))
