@@ -588,46 +588,8 @@ static void interrupted_queries_have_no_latency(void)
     world_fini(&w);
 }
 
-static void latencies_come_back(void)
-{
-    static struct histogram h, again;
-    static uint8_t packed[LATENCY_BYTES_MAX];
-    struct rng r;
-
-    rng_init(&r, 5);
-    for (int n = 0; n < 300; n++) {
-        memset(&h, 0, sizeof(h));
-        memset(&again, 0, sizeof(again));
-        for (int i = 0; i < n; i++)
-            histogram_add(&h, (double)rng_below(&r, UINT64_C(1) << rng_below(&r, 40)));
-        str bytes = { (const char *)packed, latency_pack(packed, &h) };
-        CHECK((bytes.len == 0) == (n == 0));
-        REQUIRE(latency_add(&again, bytes));
-        CHECK(memcmp(&again, &h, sizeof(h)) == 0);
-        if (n > 0)
-            CHECK(!latency_add(&again, str_slice(bytes, 0, bytes.len - 1)));
-        CHECK_INT((int64_t)again.n, n);
-    }
-}
-
-static void sums_that_overflow_stay_so(void)
-{
-    int64_t sum = INT64_MAX - 5;
-
-    rollup_sum(&sum, 4);
-    CHECK_INT(sum, INT64_MAX - 1);
-    rollup_sum(&sum, 10);
-    CHECK(sum == ROLLUP_OVERFLOW);
-    rollup_sum(&sum, -10);
-    CHECK(sum == ROLLUP_OVERFLOW);
-    CHECK_INT(rollup_slot(-1), -1);
-    CHECK_INT(rollup_slot(0), 0);
-    CHECK_INT(rollup_slot(ROLLUP_SLOT_USEC), 1);
-}
-
 TESTS(TEST(sums_are_those_of_the_rows), TEST(a_report_is_right_while_it_is_rolled_up),
       TEST(what_is_pending_is_counted_once), TEST(a_server_rolls_up_beside_its_work),
       TEST(a_command_rolls_up_with_progress), TEST(cut_quarter_hours_are_read_from_rows),
       TEST(many_names_are_many_cells), TEST(sums_outlive_their_rows), TEST(tampered_sums_are_found),
-      TEST(labels_wait_across_the_migration), TEST(interrupted_queries_have_no_latency),
-      TEST(latencies_come_back), TEST(sums_that_overflow_stay_so))
+      TEST(labels_wait_across_the_migration), TEST(interrupted_queries_have_no_latency))
