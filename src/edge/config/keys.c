@@ -333,6 +333,8 @@ static const struct config_key keys[] = {
       "the limit that warns, in the metric's unit: a part of 1, US dollars, milliseconds; 0: none; not written: docs/rollouts.md" },
     { "rollout-file.guards.*.trip", RECORD_GUARD, KEY_NUMBER, NULL, "[0, 1000000000]", NULL, NULL, RELOAD, EFFECT, GUARD(trip), 0, false,
       "the limit that rolls back" },
+    { "rollout-file.guards.*.advance", RECORD_GUARD, KEY_NUMBER, NULL, "[0, 1000000000]", NULL, NULL, RELOAD, EFFECT, GUARD(advance), 0, false,
+      "what must be shown to be kept before the next step, at least as strict as trip; without it trip" },
     { "rollout-file.guards.*.dry_run", RECORD_GUARD, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, GUARD(is_dry_run), 0, false,
       "it is recorded and never acts" },
     { "rollout-file.guards.*.compare", RECORD_GUARD, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, GUARD(is_compared), 0, false,
