@@ -45,6 +45,10 @@ static void trips_write(const struct guard_spec *spec, double needed, struct buf
     buf_printf(&words, " at log E >= %.2f", needed);
     if (spec->is_compared)
         buf_printf(&words, ", or worse than the control by more than %.4g", spec->margin);
+    if (spec->advance != 0) {
+        buf_add(&words, STR("; advances when it is shown to keep "));
+        limit_words(spec->metric, spec->advance, &words);
+    }
     if (spec->is_dry_run)
         buf_add(&words, STR("; a dry run, it never acts"));
     json_member_str(out, "trips_if", buf_str(&words));

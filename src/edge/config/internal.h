@@ -178,7 +178,7 @@ struct plan_step {
 };
 struct plan_guard {
     bool is_enabled, is_dry_run, is_compared;
-    double warn, trip, margin;
+    double warn, trip, advance, margin;
 };
 struct plan_experiment {
     str name, seed, layer;

@@ -118,7 +118,7 @@ static void a_rollout_is_read(void)
         "name: r\nseed: s\ncanary: c.yaml\nholdback: 2.5%\nthin_data: ship\ncommon_cause: "
         "roll_back\nstale_after: 20m\njudge: 30s\nalpha_trip: 0.01\nsteps:\n"
         "  - {share: 7%, min: 2d, max: 5d, n_min: 30, approval: true}\n  - {share: 1, min: 1d}\n"
-        "guards:\n  cost_per_query: {trip: 0.02, compare: true, margin: 0.1}\n"
+        "guards:\n  cost_per_query: {trip: 0.02, advance: 0.003, compare: true, margin: 0.1}\n"
         "  latency_p95: {warn: 0, trip: 4000, dry_run: true}\n  trm_confidence_mean: {enabled: "
         "false}\n");
 
@@ -142,6 +142,7 @@ static void a_rollout_is_read(void)
         if (g->metric == CHANGE_COST_PER_QUERY) {
             CHECK_NEAR(g->warn, 0.005e9, 1e-3); /* as by default */
             CHECK_NEAR(g->trip, 0.02e9, 1e-3);
+            CHECK_NEAR(g->advance, 0.003e9, 1e-3);
             CHECK(g->is_compared && !g->is_dry_run);
             CHECK_NEAR(g->margin, 0.1, 0);
         } else if (g->metric == CHANGE_LATENCY_P95) {
@@ -150,6 +151,7 @@ static void a_rollout_is_read(void)
             CHECK(g->is_dry_run);
         } else {
             CHECK_NEAR(g->trip, guard_defaults[g->metric].trip, 0);
+            CHECK_NEAR(g->advance, 0, 0);
         }
     }
     done(&t);
@@ -279,6 +281,13 @@ static void the_shipped_files_load(void)
             CHECK_NEAR(t.rollout->spec.guards[g].trip, guard_defaults[g].trip, 1e-6);
             CHECK_NEAR(t.rollout->spec.guards[g].warn, guard_defaults[g].warn, 1e-6);
         }
+        done(&t);
+        t = (struct tried){ 0 };
+        snprintf(path, sizeof(path), "%s/rollouts/gpt-4o-mini-strict.yaml", roots[i]);
+        CHECK_ERR(rollout_file_load(str_from(path), NULL, &t.rollout, &t.issues), OK);
+        REQUIRE(t.rollout);
+        CHECK_NEAR(t.rollout->spec.guards[CHANGE_SUCCESS_RATE].advance, 0.99, 0);
+        CHECK_NEAR(t.rollout->spec.guards[CHANGE_COST_PER_QUERY].advance, 0.003e9, 1e-3);
         done(&t);
         t = (struct tried){ 0 };
         snprintf(path, sizeof(path), "%s/experiments/mcts.yaml", roots[i]);
