@@ -6,6 +6,7 @@
  *              -> what is left is cut -> ledger flushed
  */
 #include "app/cli/cli.h"
+#include "app/cli/reload.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -40,6 +41,7 @@ struct worker {
     struct turn drain;
     struct timer drain_poll;
     nsec drain_until;
+    struct reload_seat seat;
     pthread_t thread;
     bool is_cutting;
     struct serve *serve;
@@ -58,9 +60,11 @@ struct serve {
     struct feed *feeds[WORKERS_MAX];
     struct arms_slot arms;
     struct controller *controller;
-    struct reach *reach;
-    struct lanes *lanes;
+    struct reach *reach; /* until the reload takes them */
     struct health *health;
+    struct lanes *lanes;
+    struct reload_seat *seats[WORKERS_MAX];
+    struct reload *reload;
     bool can_post;
     atomic_int drained; /* workers that have ended */
     struct timer drained_poll;
@@ -93,7 +97,7 @@ static void on_drain(struct turn *t)
     if (w->gateway.is_draining)
         return;
     w->gateway.is_draining = true;
-    w->drain_until = world_now(w->stack.world) + w->serve->config->server.drain_timeout;
+    w->drain_until = world_now(w->stack.world) + w->gateway.config->server.drain_timeout;
     server_drain(w->server);
     timer_start(w->stack.world, &w->drain_poll, DRAIN_POLL, on_drain_poll);
 }
@@ -139,8 +143,8 @@ static void on_reload_signal(void *ctx, int signum)
     struct serve *s = ctx;
 
     (void)signum;
-    LOG(&s->log, LOG_WARNING, "reload is not supported yet",
-        LOG_TEXT("do", STR("restart weir to apply a new configuration")));
+    if (!s->admin.is_draining)
+        IGNORE(reload_run(s->reload, NULL) != OK); /* it has logged what came of it */
 }
 
 /* ---- the start ---- */
@@ -249,6 +253,44 @@ static enum err health_start(struct serve *s)
     return e;
 }
 
+/* From here on reach and health are the reload's, as the first of its generations. */
+static enum err reload_start(struct serve *s, str path)
+{
+    for (size_t i = 0; i < s->worker_count; i++) {
+        struct worker *w = &s->workers[i];
+        w->seat.world = w->stack.world;
+        w->seat.engine = w->stack.engine;
+        w->seat.gateway = &w->gateway;
+        s->seats[i] = &w->seat;
+    }
+    const struct reload_options options = {
+        .world = s->world,
+        .log = &s->log,
+        .path = path,
+        .running = s->config,
+        .store = s->store,
+        .lanes = s->lanes,
+        .control_probe = controller_probe,
+        .control = s->controller,
+        .admin = &s->admin,
+        .seats = s->seats,
+        .seat_count = s->worker_count,
+        .reach = s->reach,
+        .health = s->health,
+    };
+    enum err e = reload_open(&s->reload, &options);
+
+    if (e != OK)
+        return e;
+    s->reach = NULL;
+    s->health = NULL;
+    s->admin.world = s->world;
+    s->admin.lanes = s->lanes;
+    s->admin.on_reload = reload_on_request;
+    s->admin.reload = s->reload;
+    return OK;
+}
+
 static enum err serve_open(struct serve *s, const struct cli_args *args, char why[256])
 {
     const struct config *config = s->config;
@@ -278,6 +320,8 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     if (e == OK)
         e = health_start(s);
     if (e == OK)
+        e = reload_start(s, cli_value(args, "config"));
+    if (e == OK)
         e = admin_open(s, admin, why);
     if (e == OK)
         e = world_on_signal(s->world, SIGTERM, on_stop_signal, s);
@@ -298,10 +342,12 @@ static void serve_close(struct serve *s)
         post_fini();
     for (size_t i = 0; s->workers && i < s->worker_count; i++) {
         timer_cancel(s->workers[i].stack.world, &s->workers[i].drain_poll);
+        reload_seat_fini(&s->workers[i].seat);
         server_close(s->workers[i].server);
         stack_close(&s->workers[i].stack);
         feed_close(s->workers[i].feed);
     }
+    reload_close(s->reload);
     arms_slot_fini(&s->arms);
     reach_close(s->reach);
     lanes_close(s->lanes);

@@ -90,11 +90,13 @@ enum err engine_open(struct engine **out, const struct engine_options *options)
     link_init(&e->ending);
     link_init(&e->feedback);
     link_init(&e->idle_calls);
-    enum err fault = engine_profile_open(&e->profile, e->config, e->lanes);
+    enum err fault = engine_profile_open(&e->first, e->config, e->lanes);
     if (fault != OK) {
         free(e);
         return fault;
     }
+    e->profile = e->first;
+    e->generation = 1;
     world_on_turn_end(e->world, &e->hook, on_turn_end);
     if (e->arms)
         arms_join(e->arms, &e->arms_reader);
@@ -111,8 +113,25 @@ void engine_close(struct engine *e)
     list_remove(&e->hook.link);
     for (struct link *l = list_pop(&e->idle_calls); l; l = list_pop(&e->idle_calls))
         call_free(CONTAINER_OF(l, struct query_call, link));
-    engine_profile_close(e->profile);
+    engine_profile_close(e->first);
     free(e);
+}
+
+void engine_adopt(struct engine *e, const struct engine_profile *profile, struct reach *reach,
+                  uint32_t generation)
+{
+    e->profile = profile;
+    e->config = profile->config;
+    e->reach = reach;
+    e->generation = generation;
+}
+
+/* Queries stand in the order in which they started. */
+uint32_t engine_generation_oldest(const struct engine *e)
+{
+    if (list_empty(&e->queries))
+        return e->generation;
+    return CONTAINER_OF_CONST(e->queries.next, struct query, all)->generation;
 }
 
 void engine_stop(struct engine *e)

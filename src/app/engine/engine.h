@@ -32,6 +32,7 @@ struct arms_slot;
 struct config;
 struct engine;
 struct engine_profile;
+struct engine_profile;
 struct lanes;
 struct ledger;
 struct log;
@@ -57,6 +58,12 @@ struct engine_options {
 
 NODISCARD enum err engine_open(struct engine **out, const struct engine_options *options);
 void engine_close(struct engine *e); /* every query must have ended; NULL is a no-op */
+/* Queries that start from now on run under another configuration, whose profile, configuration and reach live until
+ * engine_generation_oldest() has passed `generation`; numbers grow from 1, the one that engine_open() was given. */
+void engine_adopt(struct engine *e, const struct engine_profile *profile, struct reach *reach,
+                  uint32_t generation);
+uint32_t
+engine_generation_oldest(const struct engine *e); /* that a query which has not ended may read */
 uint32_t engine_busy(const struct engine *e); /* queries that have not ended */
 void engine_stop(struct engine *e); /* cuts every query: each ends with WEIR_STOPPING */
 
@@ -184,6 +191,7 @@ struct query {
     struct engine *engine;
     const struct engine_profile *profile; /* that it runs under, whatever is published meanwhile */
     struct feed_assignment assignment;
+    uint32_t generation; /* of the configuration that was the engine's when it started */
     enum query_state state;
     struct link link; /* among those that wait for a commit */
     struct link all; /* among the engine's queries */

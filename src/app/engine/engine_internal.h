@@ -52,7 +52,9 @@ struct engine {
     struct metrics *metrics;
     const struct config *config;
     const struct log *log;
-    struct engine_profile *profile; /* of config */
+    const struct engine_profile *profile; /* of config */
+    struct engine_profile *first; /* that it opened itself */
+    uint32_t generation; /* of profile */
     struct arms_slot *arms;
     struct arms_reader arms_reader;
     struct feed *feed;

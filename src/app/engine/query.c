@@ -425,6 +425,7 @@ void query_finished(struct query *q)
 void query_start(struct engine *e, struct query *q)
 {
     q->engine = e;
+    q->generation = e->generation;
     q->id = ledger_query_id(e->ledger);
     q->started = world_now(e->world);
     q->started_wall = world_wall();

@@ -4,6 +4,8 @@
 #include "app/health/health.h"
 #include "edge/http/server.h"
 #include "edge/telemetry/metrics.h"
+#include "edge/upstream/lanes.h"
+#include "edge/world/world.h"
 
 void admin_on_request(void *ctx, struct exchange *x)
 {
@@ -25,11 +27,21 @@ void admin_on_request(void *ctx, struct exchange *x)
         health_read(admin->health, &report);
         metrics_write(&body, admin->shards, admin->shard_count);
         health_metrics_write(&report, &body);
+        lanes_metrics_write(admin->lanes, &body);
         exchange_respond(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), NULL, 0,
                          buf_str(&body));
         buf_fini(&body);
     } else if (str_eq(path, STR("/openapi.yaml"))) {
         exchange_respond(x, 200, STR("application/yaml"), NULL, 0, gateway_openapi[0]);
+    } else if (str_eq(path, STR("/admin/v1/breakers"))) {
+        struct buf body = { 0 };
+        buf_add(&body, STR("{\"breakers\":"));
+        lanes_write(admin->lanes, world_now(admin->world), &body);
+        buf_add_char(&body, '}');
+        exchange_respond(x, 200, json, NULL, 0, buf_str(&body));
+        buf_fini(&body);
+    } else if (admin->on_reload && str_eq(path, STR("/admin/v1/config/reload"))) {
+        admin->on_reload(admin->reload, x);
     } else if (admin->on_api && str_starts(path, STR("/admin/v1/"))) {
         admin->on_api(admin->api, x);
     } else if (str_eq(path, STR("/")) || str_starts(path, STR("/admin/v1/"))) {

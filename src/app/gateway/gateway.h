@@ -7,7 +7,7 @@
  * cancels its query.
  *
  * May include: base, core/json, core/money, core/dialect, core/reason, core/http, edge/world, edge/config, edge/store, edge/http,
- * edge/telemetry, app/engine, app/health.
+ * edge/upstream, edge/telemetry, app/engine, app/health.
  */
 #ifndef WEIR_APP_GATEWAY_GATEWAY_H
 #define WEIR_APP_GATEWAY_GATEWAY_H
@@ -18,6 +18,7 @@ struct config;
 struct engine;
 struct exchange;
 struct health;
+struct lanes;
 struct log;
 struct metrics;
 struct world;
@@ -39,6 +40,7 @@ void gateway_on_request(void *ctx, struct exchange *x);
 void gateway_on_refused(void *ctx, enum err fault, str path);
 
 struct admin {
+    struct world *world;
     struct metrics *const *shards;
     size_t shard_count;
     struct health *health;
@@ -46,6 +48,10 @@ struct admin {
     /* Answers what is below /admin/v1/; NULL: nobody does. */
     void (*on_api)(void *api, struct exchange *x);
     void *api;
+    /* Answers /admin/v1/config/reload; NULL: nobody does. */
+    void (*on_reload)(void *reload, struct exchange *x);
+    void *reload;
+    struct lanes *lanes; /* of the calls to providers */
 };
 /* The server's on_request of the admin listener; ctx is a struct admin. */
 void admin_on_request(void *ctx, struct exchange *x);

@@ -211,7 +211,10 @@ static void on_turn(struct timer *timer)
     for (size_t i = 0; i < HEALTH_PART_COUNT; i++) {
         struct health_part *part = &h->report.parts[i];
         bool was_ok = part->is_ok;
-        looks[i](h, now, part);
+        struct health_part look = *part;
+        looks[i](h, now, &look);
+        if (look.is_known || !part->is_known)
+            *part = look;
         if (part->is_ok != was_ok)
             part->since = world_wall();
     }
@@ -296,6 +299,11 @@ enum err health_open(struct health **out, const struct health_options *options)
                                                  options->config->server.ready_needs_provider,
                                   .since = world_wall(),
                                   .detail = "not looked at yet" };
+    if (options->before) {
+        bool is_required = h->report.parts[HEALTH_PROVIDER].is_required;
+        health_read(options->before, &h->report);
+        h->report.parts[HEALTH_PROVIDER].is_required = is_required;
+    }
     h->copy = h->report;
     enum err e = targets_make(h) ? probes_open(h) : WEIR_NO_MEMORY;
     if (e != OK) {

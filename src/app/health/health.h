@@ -56,6 +56,7 @@ struct health_options {
     /* Can control.db be used? OK, or a fault; called in the loop, so it must not wait. */
     enum err (*control_probe)(void *control);
     void *control;
+    struct health *before; /* what it knew holds until this one has looked; NULL: nothing did */
 };
 
 NODISCARD enum err health_open(struct health **out, const struct health_options *options);

@@ -192,6 +192,10 @@ size_t config_fallbacks(const struct config *c, const struct config_model *model
 const struct config_provider *config_provider_find(const struct config *c, str name);
 struct reason_config config_reason(const struct config *c);
 
+/* Tells which keys that need a restart differ between two configurations of one process. */
+void config_restart_keys(const struct config *running, const struct config *wanted,
+                         void (*on_key)(void *ctx, str path), void *ctx);
+
 /* The key table as Markdown: docs/configuration.md. */
 void config_document(struct buf *out);
 
