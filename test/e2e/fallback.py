@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Fallbacks beyond the failover wall: who may fall back, which error survives, what it costs; a breaker's life seen from outside;
+several keys."""
+import urllib.request
+
+import harness
+from harness import completion, free_port, http_json, wait_until
+
+FOREVER = 0
+ERROR = {"error": {"message": "something", "type": "x", "param": None, "code": None}}
+DOWN = {"status": 500, "body": ERROR, "repeat": FOREVER}
+NOBODY = free_port()
+
+
+def provider(upstream, **members):
+    return {"base_url": f"http://127.0.0.1:{getattr(upstream, 'port', upstream)}/v1", **members}
+
+
+def gateway_of(world, providers, models, **extra):
+    config = {"providers": providers, "models": models, "timeout_seconds": 8, "server": {"ready_needs_provider": False},
+              "upstream": {"backoff_seconds": 0.01, "first_byte_timeout_seconds": 1, "idle_timeout_seconds": 1}, **extra}
+    return world.gateway(NOBODY, config)
+
+
+def chains(checks, world):
+    refuses = world.script([{"status": 400, "body": ERROR, "repeat": FOREVER}])
+    lacks = world.script([{"status": 404, "body": ERROR, "repeat": FOREVER}])
+    down, busy = world.script([DOWN]), world.script([{"status": 503, "body": ERROR, "repeat": FOREVER}])
+    good = world.script([{"body": completion("good", 100, 10), "repeat": FOREVER}])
+    gateway = gateway_of(
+        world, {"refuses": provider(refuses), "lacks": provider(lacks), "down": provider(down), "busy": provider(busy), "good": provider(good)},
+        {"asks-wrongly": {"provider": "refuses", "fallback": ["gpt-4o"]}, "unknown": {"provider": "lacks", "fallback": ["gpt-4o"]},
+         "a": {"provider": "down", "fallback": ["b", "c"]}, "b": {"provider": "busy", "fallback": ["c"]}, "c": {"provider": "busy"},
+         "nested": {"provider": "down", "fallback": ["b2"]}, "b2": {"provider": "busy", "fallback": ["gpt-4o"]},
+         "gpt-4o": {"provider": "good"}, "weir-model": {"provider": "down", "fallback": ["gpt-4o"]}},
+        max_retries=1, breaker={"failures": 0})
+    checks.error("a request that is wrong is wrong everywhere", gateway.chat("asks-wrongly", "Hi"), 400)
+    checks.equal("a model that is not there", gateway.chat("unknown", "Hi").text, "good")
+    checks.error("all fail: the error of the model that was asked for", gateway.chat("a", "Hi"), 502)
+    seen = len(down.requests()), len(busy.requests())
+    # a: 2 attempts; b and c: one each, and the budget is used up. Each model once, though b names c too.
+    checks.equal("one budget of attempts", seen, (2, 2))
+    checks.equal("a chain goes on", gateway.chat("nested", "Hi").headers["x-weir-model"], "gpt-4o")
+    before = len(good.requests())
+    answer = gateway.chat("nested", "Hi", {"x-weir-fallback": "off"})
+    checks.error("who forbids it gets the error", answer, 502)
+    checks.equal("and nobody else is asked", len(good.requests()), before)
+    answer = gateway.post({"model": "weir/direct", "messages": [{"role": "user", "content": "Hi"}], "weir": {"model": "weir-model"}})
+    checks.equal("a strategy's call falls back", answer.status, 200)
+    checks.equal("under the other's name", good.requests()[-1]["model"], "gpt-4o")
+    checks.equal("stops", gateway.stop(), 0)
+    rows(checks, gateway)
+
+
+def rows(checks, gateway):
+    found = {}
+    for row in gateway.rows():
+        found.setdefault(row["requested_model"], row)
+    row = found["a"]
+    checks.equal("all fail: row", (row["result"], row["http_status"], row["model"]), ("PROVIDER_FAILED", 502, "a"))
+    checks.equal("all fail: calls", [(call["model"], call["attempts"], call["result"]) for call in row["calls"]],
+                 [("a", 2, "PROVIDER_FAILED"), ("b", 1, "PROVIDER_OVERLOADED"), ("c", 1, "PROVIDER_OVERLOADED")])
+    row = found["nested"]
+    checks.equal("requested and served", (row["model"], [call["model"] for call in row["calls"]]), ("gpt-4o", ["nested", "b2", "gpt-4o"]))
+    checks.equal("the price is the one's that answered", row["calls"][2]["cost_nano_usd"], 100 * 2500 + 10 * 10000)
+    checks.equal("a wrong request: one call", len(found["asks-wrongly"]["calls"]), 1)
+    checks.equal("ledger verify", gateway.verify()[0], 0)
+
+
+def one_deadline(checks, world):
+    """A provider that hangs may take its own share of the time alone; the deadline covers the whole chain."""
+    silent = world.script([{"body": completion(), "delay_ms": 600000, "repeat": FOREVER}])
+    good = world.script([{"body": completion("good"), "repeat": FOREVER}])
+    gateway = gateway_of(world, {"hasty": provider(silent, timeout_seconds=1), "patient": provider(silent, first_byte_timeout_seconds=600),
+                                 "good": provider(good)},
+                         {"hasty": {"provider": "hasty", "fallback": ["good"]}, "patient": {"provider": "patient", "fallback": ["good"]},
+                          "good": {"provider": "good"}}, timeout_seconds=3, max_retries=5, upstream={"first_byte_timeout_seconds": 600})
+    checks.equal("its share of the time is over", gateway.chat("hasty", "Hi").text, "good")
+    before = len(good.requests())
+    checks.error("no time is left for a fallback", gateway.chat("patient", "Hi"), 504)
+    checks.equal("so none is asked", len(good.requests()), before)
+    checks.equal("deadline: stops", gateway.stop(), 0)
+
+
+def breakers_of(gateway):
+    return {row["provider"]: row for row in http_json(f"http://127.0.0.1:{gateway.admin_port}/admin/v1/breakers")[1]["breakers"]}
+
+
+def breaker(checks, world):
+    """Opens, is probed by one, comes back; without a fallback the client is told."""
+    sick = world.script([{"status": 500, "body": ERROR, "repeat": 6}, {"body": completion("well"), "repeat": FOREVER}])
+    gateway = gateway_of(world, {"sick": provider(sick)}, {"m": {"provider": "sick"}}, max_retries=0,
+                         breaker={"failures": 5, "open_seconds": 0.3, "open_max_seconds": 30, "ramp_seconds": 0.3})
+    for _ in range(5):
+        checks.error("it fails", gateway.chat("m", "Hi"), 502)
+    answer = gateway.chat("m", "Hi")
+    checks.error("left alone", answer, 503)
+    checks.equal("and said so", answer.json["error"]["code"], "provider_resting")
+    checks.equal("nobody was sent there", len(sick.requests()), 5)
+    checks.equal("operators see it", (breakers_of(gateway)["sick"]["state"], breakers_of(gateway)["sick"]["opened"]), ("open", 1))
+    metrics = urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin_port}/metrics").read().decode()
+    checks.true("metrics too", 'weir_breaker_state{provider="sick",model="m",key="0"} 1' in metrics
+                and 'weir_breaker_opened_total{provider="sick",model="m",key="0"} 1' in metrics)
+    checks.true("a probe fails: it opens again", wait_until(lambda: gateway.chat("m", "Hi").status == 502))
+    checks.equal("for twice as long", len(sick.requests()), 6)
+    checks.true("a probe succeeds", wait_until(lambda: gateway.chat("m", "Hi").status == 200))
+    requests = sick.requests()
+    checks.true("the second pause was the longer one", requests[6]["at_ms"] - requests[5]["at_ms"] >= 600 - 1, requests[4:])
+    checks.equal("where nobody else can answer a ramp refuses nobody", [gateway.chat("m", "Hi").status for _ in range(5)], [200] * 5)
+    checks.true("and it closes", wait_until(lambda: gateway.chat("m", "Hi").status == 200 and breakers_of(gateway)["sick"]["state"] == "closed"))
+    checks.equal("breaker: stops", gateway.stop(), 0)
+
+
+def ramp(checks, world):
+    """With a fallback, one that comes back gets a growing share, not all at once."""
+    sick = world.script([{"status": 500, "body": ERROR, "repeat": 5}, {"body": completion("first"), "repeat": FOREVER}])
+    good = world.script([{"body": completion("second"), "repeat": FOREVER}])
+    gateway = gateway_of(world, {"sick": provider(sick), "good": provider(good)},
+                         {"m": {"provider": "sick", "fallback": ["other"]}, "other": {"provider": "good"}}, max_retries=0,
+                         breaker={"failures": 5, "open_seconds": 0.2, "ramp_seconds": 600})
+    for _ in range(5):
+        checks.equal("falls back", gateway.chat("m", "Hi").text, "second")
+    checks.true("the probe answers", wait_until(lambda: gateway.chat("m", "Hi").text == "first"))
+    texts = [gateway.chat("m", "Hi").text for _ in range(81)]
+    checks.true("then about one in eight", 9 <= texts.count("first") <= 12, texts.count("first"))
+    checks.equal("nobody fails", set(texts), {"first", "second"})
+    checks.equal("ramp: stops", gateway.stop(), 0)
+
+
+def keys(checks, world):
+    """429 and 403 on a key go to the next at once; only where all are refused does the client hear of it."""
+    limited = {"status": 429, "headers": {"retry-after": "60"}, "body": ERROR}
+    upstream = world.script([limited, {"body": completion(), "repeat": 2}, {"status": 403, "body": ERROR}, limited])
+    gateway = gateway_of(world, {"p": provider(upstream, api_keys=["env:WEIR_E2E_KEY_A", "env:WEIR_E2E_KEY_B"])}, {"m": {"provider": "p"}},
+                         max_retries=0)
+    checks.equal("a limited key: the next one answers, without a retry", gateway.chat("m", "Hi").status, 200)
+    checks.equal("it rests", gateway.chat("m", "Hi").status, 200)
+    answer = gateway.chat("m", "Hi")
+    checks.error("both refused", answer, 429)
+    checks.equal("keys in order", [request["key"] for request in upstream.requests()], ["keyA", "keyB", "keyB", "keyB", "keyA"])
+    checks.true("operators see which key rests", any(row["key_rests_seconds"] > 20 for row in
+                http_json(f"http://127.0.0.1:{gateway.admin_port}/admin/v1/breakers")[1]["breakers"]))
+    checks.equal("keys: stops", gateway.stop(), 0)
+    output = gateway.process.output()
+    checks.true("no key in the log", "sk-of-several" not in output)
+
+
+def main(world, checks):
+    chains(checks, world)
+    one_deadline(checks, world)
+    breaker(checks, world)
+    ramp(checks, world)
+    keys(checks, world)
+
+
+if __name__ == "__main__":
+    harness.run(main)
