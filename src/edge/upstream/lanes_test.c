@@ -360,7 +360,8 @@ static void who_has_the_same_identity_shares_a_lane(void)
     CHECK(lane_made(l, "m", 1, 9 + LANES_MAX) == NULL);
     CHECK(lane_made(l, "m", 1, 7) == one);
     struct breaker_ticket ticket;
-    CHECK(lane_admit(NULL, NULL, 0, true, &ticket)); /* without a lane nobody is refused */
+    const struct breaker_options options = { .failures = 1 };
+    CHECK(lane_admit(NULL, &options, 0, true, &ticket)); /* without a lane nobody is refused */
     CHECK(!lane_is_resting(NULL, 0));
     lanes_close(l);
 }
