@@ -5,7 +5,7 @@ several keys."""
 import urllib.request
 
 import harness
-from harness import completion, free_port, http_json, wait_until
+from harness import chunk, completion, free_port, http_json, wait_until
 
 FOREVER = 0
 ERROR = {"error": {"message": "something", "type": "x", "param": None, "code": None}}
@@ -66,6 +66,33 @@ def rows(checks, gateway):
     checks.equal("the price is the one's that answered", row["calls"][2]["cost_nano_usd"], 100 * 2500 + 10 * 10000)
     checks.equal("a wrong request: one call", len(found["asks-wrongly"]["calls"]), 1)
     checks.equal("ledger verify", gateway.verify()[0], 0)
+
+
+def first_error(checks, world):
+    """A wait that is longer than a backoff is left for the fallback; when that fails too, all that is said is the first one's."""
+    said = {"error": {"message": "first is busy", "type": "x", "param": None, "code": None}}
+    limited = world.script([{"status": 429, "headers": {"retry-after": "5"}, "body": said, "repeat": FOREVER}])
+    down = world.script([DOWN])
+    gateway = gateway_of(world, {"limited": provider(limited), "down": provider(down)},
+                         {"m": {"provider": "limited", "fallback": ["n"]}, "n": {"provider": "down"}}, max_retries=1)
+    answer = gateway.chat("m", "Hi")
+    checks.error("first error", answer, 429)
+    checks.equal("its text and its wait", (answer.json["error"]["message"], answer.headers.get("retry-after")), ("first is busy", "5"))
+    # Of the budget of 2 + 1 attempts the first took one and left two.
+    checks.equal("no long wait where somebody else can be asked", (len(limited.requests()), len(down.requests())), (1, 2))
+    checks.equal("first error: stops", gateway.stop(), 0)
+
+
+def tried_again(checks, world):
+    """What a broken stream had said of its usage is not the next attempt's."""
+    usage = chunk(usage={"prompt_tokens": 99999, "completion_tokens": 99999, "total_tokens": 199998})
+    events = [chunk({"role": "assistant", "content": "four"}), chunk({}, "stop"), "[DONE]"]
+    gateway = gateway_of(world, {"p": provider(world.script([{"events": [usage], "cut_after_events": 1}, {"events": events}]))},
+                         {"m": {"provider": "p"}}, max_retries=1)
+    checks.equal("a stream that broke before its first event is tried again", gateway.chat("m", "Hi", stream=True).streamed_text(), "four")
+    checks.equal("tried again: stops", gateway.stop(), 0)
+    call = gateway.rows()[0]["calls"][0]
+    checks.true("tried again: usage", call["attempts"] == 2 and "99999" not in str(call), call)
 
 
 def one_deadline(checks, world):
@@ -148,6 +175,8 @@ def keys(checks, world):
 
 def main(world, checks):
     chains(checks, world)
+    first_error(checks, world)
+    tried_again(checks, world)
     one_deadline(checks, world)
     breaker(checks, world)
     ramp(checks, world)
