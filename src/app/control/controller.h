@@ -45,7 +45,10 @@ NODISCARD enum err controller_open(struct controller **out,
 /* Reads what is left in the feeds and writes checkpoints; NULL is a no-op. */
 void controller_close(struct controller *c);
 
-/* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox}; ctx is a struct controller. */
+/* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox,overview}; ctx is a struct controller. */
 void controller_on_request(void *ctx, struct exchange *x);
+
+/* What happens now, as one JSON object: the sums of the last while, and what is under way. */
+void controller_snapshot_write(struct controller *c, struct buf *out);
 
 #endif

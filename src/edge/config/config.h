@@ -87,6 +87,8 @@ struct config {
     struct {
         str listen; /* 127.0.0.1:8080 */
         str admin; /* 127.0.0.1:8081 */
+        str admin_key; /* resolved secret; empty: the admin API needs none, on this machine */
+        str admin_key_source; /* "env:WEIR_ADMIN_KEY" */
         int64_t workers; /* 0: one per core */
         int64_t body_bytes_max, head_bytes_max, connections_max;
         nsec head_timeout, idle_timeout, drain_timeout;

@@ -1,0 +1,28 @@
+// parts: what several pages show alike.
+
+import { el } from "./dom.js";
+import * as format from "./format.js";
+
+const KINDS = { running: "info", baking: "info", completed: "good", paused: "warn", aborted: "bad", draft: "", superseded: "", firing: "bad", pending: "warn", inactive: "good", stopped: "" };
+
+export function stateKind(state) {
+  return KINDS[state] ?? "";
+}
+
+export function seriesColumns(first) {
+  return [
+    { title: first, cell: (s) => s.name },
+    { title: "n", number: true, cell: (s) => format.count(s.n) },
+    { title: "Success", number: true, cell: (s) => format.percent(s.success_rate) },
+    { title: "Cost", number: true, cell: (s) => format.dollars(s.cost_per_query_usd) },
+    { title: "p95", number: true, cell: (s) => format.ms(s.latency_ms.p95) },
+    { title: "HRM", number: true, cell: (s) => format.share(s.hrm_confidence) },
+    { title: "TRM", number: true, cell: (s) => format.share(s.trm_confidence) },
+  ];
+}
+
+// A row of choices, one of them pressed.
+export function choices(label, values, chosen, onChoose) {
+  return el("div", { class: "choices", role: "group", "aria-label": label }, values.map(([value, words]) =>
+    el("button", { type: "button", "aria-pressed": value === chosen ? "true" : "false", onclick: () => onChoose(value) }, words)));
+}
