@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dashboard: the paths, and what all answers share. */
-#include "app/admin/dashboard_internal.h"
+#include "app/admin/reader.h"
 
 #include <stdlib.h>
 
@@ -44,7 +44,9 @@ static const struct {
     const char *path;
     void (*handle)(struct dashboard *d, struct exchange *x);
 } paths[] = {
-    { "/admin/v1/events", events_answer },
+    { "/admin/v1/events", events_answer },   { "/admin/v1/queries", reader_answer },
+    { "/admin/v1/series", reader_answer },   { "/admin/v1/reports", reader_answer },
+    { "/admin/v1/config", settings_answer },
 };
 
 static void api_answer_any(struct dashboard *d, struct exchange *x)
@@ -85,6 +87,11 @@ enum err dashboard_open(struct dashboard **out, const struct dashboard_options *
         return WEIR_NO_MEMORY;
     d->options = *options;
     events_init(d);
+    enum err e = reader_open(d);
+    if (e != OK) {
+        free(d);
+        return e;
+    }
     *out = d;
     return OK;
 }
@@ -93,6 +100,7 @@ void dashboard_close(struct dashboard *d)
 {
     if (!d)
         return;
+    reader_close(d);
     events_fini(d);
     free(d);
 }

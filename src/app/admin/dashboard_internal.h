@@ -56,11 +56,19 @@ void events_init(struct dashboard *d);
 void events_fini(struct dashboard *d);
 void events_answer(struct dashboard *d, struct exchange *x);
 
+/* ---- reader.c: what the ledger is asked (reader.h) ---- */
+struct reader;
+void reader_answer(struct dashboard *d, struct exchange *x);
+
+/* ---- settings.c ---- */
+void settings_answer(struct dashboard *d, struct exchange *x);
+
 /* ---- dashboard.c ---- */
 struct dashboard {
     struct dashboard_options options;
     struct sessions sessions;
     struct viewers viewers;
+    struct reader *reader;
 };
 struct refusal {
     int status;
