@@ -4,8 +4,16 @@ import { connect, disconnect, get, listen, post, remove, whenKeyIsAsked } from "
 import { card, el, empty, note, replace, toast } from "./dom.js";
 import { redraw } from "./charts.js";
 import * as overview from "./pages/overview.js";
+import * as cost from "./pages/cost.js";
+import * as performance from "./pages/performance.js";
+import * as domains from "./pages/domains.js";
+import * as rollout from "./pages/rollout.js";
+import * as experiments from "./pages/experiments.js";
+import * as alerts from "./pages/alerts.js";
+import * as queries from "./pages/queries.js";
+import * as configuration from "./pages/configuration.js";
 
-const pages = { overview };
+const pages = { overview, cost, performance, domains, rollout, experiments, alerts, queries, configuration };
 const main = document.getElementById("main");
 let current = null;
 

@@ -46,7 +46,7 @@ function nothing(title, detail, why) {
 function axes(options) {
   const common = { stroke: () => css("--muted"), grid: { stroke: () => css("--grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
   return [
-    { ...common, grid: { show: false }, space: 64, values: (u, ticks) => instants(u, ticks) },
+    { ...common, grid: { show: false }, space: 64, size: 32, values: (u, ticks) => instants(u, ticks) },
     { ...common, size: 62, values: (_, ticks) => ticks.map((v) => (v === null ? "" : options.format(v))) },
   ];
 }
@@ -77,7 +77,7 @@ function target(options) {
 
 function plot(box, x, series, options) {
   const shown = series.map((s) => ({
-    label: s.name, stroke: () => css(s.color), width: 2, spanGaps: true, points: { show: x.length < 3, size: 6 },
+    label: s.name, stroke: () => css(s.color), width: 2, spanGaps: true, points: { show: s.values.filter((v) => v !== null).length < 40, size: 5, fill: () => css(s.color) },
     fill: s.fill ? () => `${css(s.color)}26` : undefined, value: (_, v) => (v === null || v === undefined ? format.NONE : options.format(v)),
   }));
   const range = (_, low, high) => {
@@ -86,10 +86,13 @@ function plot(box, x, series, options) {
     const lowest = options.target === undefined ? bottom : Math.min(bottom, options.target);
     return options.range ?? [lowest, top > lowest ? top + (top - lowest) * 0.08 : lowest + 1];
   };
+  // Without a pointer over it, the legend says the newest values.
+  const newest = x.findLastIndex((_, i) => series.some((s) => s.values[i] !== null));
+  const rest = (u) => (u.cursor.idx === null || u.cursor.left < 0) && u.setLegend({ idx: newest }, false);
   const made = new uPlot({
     width: box.clientWidth || 300, height: options.height ?? 210, legend: { live: true }, cursor: { y: false, points: { size: 7 } },
     scales: { x: { time: true }, y: { range } }, axes: axes(options),
-    series: [{ value: (_, v) => (v === null ? format.NONE : format.time(v)) }, ...shown], hooks: { draw: [target(options)] },
+    series: [{ value: (_, v) => (v === null ? format.NONE : format.time(v)) }, ...shown], hooks: { draw: [target(options)], setCursor: [rest], ready: [rest] },
   }, [x, ...series.map((s) => s.values)], box);
   plots.add(made);
   new ResizeObserver((_, observer) => {
@@ -148,7 +151,7 @@ function line(x1, y1, x2, y2, kind) {
   return svg("line", { x1, y1, x2, y2, class: kind });
 }
 
-const FRAME = { left: 44, right: 12, top: 12, bottom: 34 };
+const FRAME = { left: 44, right: 18, top: 24, bottom: 34 };
 
 function frame(width, height) {
   return { left: FRAME.left, right: width - FRAME.right, top: FRAME.top, bottom: height - FRAME.bottom,
@@ -167,7 +170,7 @@ export function histogram(title, bins, options) {
     const height = 190, f = frame(width, height), step = (f.right - f.left) / bins.length;
     const columns = bins.map((v, i) => svg("rect", { x: f.left + i * step + 1, y: f.y(v / top), width: Math.max(1, step - 2), height: f.bottom - f.y(v / top), rx: 2, style: { fill: `var(${options.color})` } },
       svg("title", {}, `${format.number(i / bins.length)} to ${format.number((i + 1) / bins.length)}: ${format.count(v)}`)));
-    const mark = (at, kind, words) => [line(f.x(at), f.top, f.x(at), f.bottom, kind), text(f.x(at) + (at > 0.75 ? -5 : 5), f.top + 9, words, { "text-anchor": at > 0.75 ? "end" : "start" })];
+    const mark = (at, kind, words) => [line(f.x(at), f.top, f.x(at), f.bottom, kind), text(f.x(at), f.top - 8, words, { "text-anchor": "middle" })];
     return svg("svg", { width, height, role: "img", "aria-label": `${title}, ${detail}` },
       [0, 0.5, 1].map((s) => [line(f.left, f.y(s), f.right, f.y(s), "svg-grid"), text(f.left - 6, f.y(s) + 4, format.compact(s * top), { "text-anchor": "end" })]),
       columns, [0, 0.25, 0.5, 0.75, 1].map((s) => text(f.x(s), height - 14, format.share(s, 2), { "text-anchor": "middle" })),
@@ -250,4 +253,33 @@ export function spark(values, color) {
   const top = Math.max(...known), bottom = Math.min(0, ...known), width = 120, height = 28;
   const points = values.map((v, i) => (v === null || v === undefined ? null : `${(i / (values.length - 1)) * width},${height - 2 - ((v - bottom) / (top - bottom || 1)) * (height - 4)}`)).filter(Boolean);
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "spark", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("polyline", { points: points.join(" "), style: { stroke: `var(${color})` } }));
+}
+
+// ---- one query's calls in time ----
+
+// Where a call began is recorded from version 3 of the ledger on; before that calls are drawn one behind the other.
+function starts(q) {
+  let at = 0;
+  return q.calls.map((c) => {
+    const start = c.started_us ?? at;
+    at = start + c.latency_us;
+    return start;
+  });
+}
+
+export function timeline(q) {
+  const at = starts(q), isKnown = q.calls.every((c) => c.started_us !== undefined && c.started_us !== null);
+  const end = Math.max(q.latency_us, ...q.calls.map((c, i) => at[i] + c.latency_us), 1), roles = [...new Set(q.calls.map((c) => c.role))], colors = ["--series-1", "--series-2", "--series-3", "--series-4"];
+  const draw = (width) => {
+    const each = 26, left = Math.min(150, width * 0.32), right = width - 8, top = 10, height = top + (q.calls.length + 1) * each + 26, x = (us) => left + (us / end) * (right - left);
+    const row = (i) => top + i * each + each / 2;
+    const bar = (name, start, length, i, color, words, first) => svg("g", {}, svg("title", {}, words), text(left - 10, row(i) + 4, name.length > 18 ? `${name.slice(0, 17)}…` : name, { "text-anchor": "end" }),
+      svg("rect", { x: x(start), y: row(i) - 8, width: Math.max(2, x(start + length) - x(start)), height: 16, rx: 4, style: { fill: `var(${color})` } }), first > 0 && first < length ? line(x(start + first), row(i) - 8, x(start + first), row(i) + 8, "svg-first") : null,
+      i > 0 ? svg("path", { d: `M8 ${row(0) + 8}V${row(i)}H16`, class: "svg-branch" }) : null);
+    return svg("svg", { width, height, role: "img", "aria-label": `${q.calls.length} calls within ${format.ms(end / 1000)}; the same as a table follows` },
+      [0, 0.25, 0.5, 0.75, 1].map((s) => [line(x(s * end), top, x(s * end), height - 24, "svg-grid"), text(x(s * end), height - 8, format.ms((s * end) / 1000), { "text-anchor": s === 0 ? "start" : s === 1 ? "end" : "middle" })]),
+      bar(q.strategy, 0, q.latency_us, 0, "--muted", `the query: ${format.ms(q.latency_us / 1000)}`, 0),
+      q.calls.map((c, i) => bar(`${c.number} ${c.role}`, at[i], c.latency_us, i + 1, c.result === "OK" ? colors[roles.indexOf(c.role) % colors.length] : "--bad", `${c.number} ${c.role}, ${c.model}: ${c.result}, ${format.ms(c.latency_us / 1000)} from ${format.ms(at[i] / 1000)}`, c.first_byte_us)));
+  };
+  return el("div", {}, sized(draw), isKnown ? null : note("When each call began was not recorded: they are drawn one behind the other, though some may have run at the same time."));
 }

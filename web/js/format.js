@@ -27,8 +27,8 @@ export function share(v, digits = 3) {
 export function dollars(v) {
   if (!known(v)) return NONE;
   const size = Math.abs(v);
-  const digits = size === 0 || size >= 100 ? 2 : size >= 1 ? 3 : size >= 0.01 ? 4 : 6;
-  return `${v < 0 ? "−" : ""}$${size.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
+  const digits = size === 0 || size >= 1 ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : { maximumSignificantDigits: 3, minimumFractionDigits: 2, maximumFractionDigits: 9 };
+  return `${v < 0 ? "−" : ""}$${size.toLocaleString("en", digits)}`;
 }
 
 export function nano(v) {

@@ -4,7 +4,7 @@ import { get, listen } from "../api.js";
 import { card, el, empty, pill, replace, table, tile } from "../dom.js";
 import * as format from "../format.js";
 import { lines, spark } from "../charts.js";
-import { seriesColumns, stateKind } from "../parts.js";
+import { HOLDS, seriesColumns, stateKind } from "../parts.js";
 
 export const title = "Overview";
 export const about = "What happens now. These figures are of this process, in memory; the other pages read the ledger.";
@@ -23,7 +23,7 @@ function tiles(now, minutes) {
 
 function rolloutState(r) {
   if (!r) return el("p", {}, "No rollout. ", el("code", {}, "weir rollout start FILE"), " begins one.");
-  return el("p", {}, pill(r.state, stateKind(r.state)), " ", el("a", { href: "#/rollout" }, r.name), ` step ${r.step} of ${r.steps}`, r.holds && r.holds !== "none" ? `, holds: ${r.holds}` : "");
+  return el("p", {}, pill(r.state, stateKind(r.state)), " ", el("a", { href: "#/rollout" }, r.name), ` step ${r.step} of ${r.steps}`, r.state === "running" || r.state === "baking" ? `; waits for ${HOLDS[r.holds] ?? r.holds}` : "");
 }
 
 function states(now) {
