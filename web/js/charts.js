@@ -273,9 +273,9 @@ export function timeline(q) {
   const draw = (width) => {
     const each = 26, left = Math.min(150, width * 0.32), right = width - 8, top = 10, height = top + (q.calls.length + 1) * each + 26, x = (us) => left + (us / end) * (right - left);
     const row = (i) => top + i * each + each / 2;
-    const bar = (name, start, length, i, color, words, first) => svg("g", {}, svg("title", {}, words), text(left - 10, row(i) + 4, name.length > 18 ? `${name.slice(0, 17)}…` : name, { "text-anchor": "end" }),
+    const bar = (name, start, length, i, color, words, first) => svg("g", {}, svg("title", {}, words), text(i > 0 ? 20 : 0, row(i) + 4, name.length > 18 ? `${name.slice(0, 17)}…` : name, {}),
       svg("rect", { x: x(start), y: row(i) - 8, width: Math.max(2, x(start + length) - x(start)), height: 16, rx: 4, style: { fill: `var(${color})` } }), first > 0 && first < length ? line(x(start + first), row(i) - 8, x(start + first), row(i) + 8, "svg-first") : null,
-      i > 0 ? svg("path", { d: `M8 ${row(0) + 8}V${row(i)}H16`, class: "svg-branch" }) : null);
+      i > 0 ? svg("path", { d: `M6 ${row(0) + 8}V${row(i)}H15`, class: "svg-branch" }) : null);
     return svg("svg", { width, height, role: "img", "aria-label": `${q.calls.length} calls within ${format.ms(end / 1000)}; the same as a table follows` },
       [0, 0.25, 0.5, 0.75, 1].map((s) => [line(x(s * end), top, x(s * end), height - 24, "svg-grid"), text(x(s * end), height - 8, format.ms((s * end) / 1000), { "text-anchor": s === 0 ? "start" : s === 1 ? "end" : "middle" })]),
       bar(q.strategy, 0, q.latency_us, 0, "--muted", `the query: ${format.ms(q.latency_us / 1000)}`, 0),

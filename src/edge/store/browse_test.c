@@ -38,8 +38,8 @@ static int64_t make(struct ledger *l, const struct made *m)
                                             .strategy = STR("hrm"),
                                             .arm = STR("a") });
     for (uint32_t n = 1; n <= m->calls; n++) {
-        ledger_call_begin(
-            l, &(struct ledger_call){ id, n, STR("plan"), str_from(m->model), STR("p"), 5000 });
+        ledger_call_begin(l, &(struct ledger_call){ id, n, STR("plan"), str_from(m->model),
+                                                    STR("p"), 5000, 250 });
         if (m->is_interrupted)
             continue;
         struct ledger_call_end end = { .query = id,
@@ -311,6 +311,9 @@ static void one_query_is_whole(void)
     CHECK(is_found);
     REQUIRE(json_parse(&r.arena, buf_str(&text), &query, NULL) == OK);
     CHECK_INT(json_count(json_get(query, STR("calls"))), 2);
+    int64_t started_us = 0;
+    CHECK(json_i64(json_path(query, STR("calls.1.started_us")), &started_us));
+    CHECK_INT(started_us, 250);
     CHECK_INT(json_count(json_get(query, STR("labels"))), 1);
     CHECK(json_is(json_get(query, STR("route")), JSON_NULL));
     buf_reset(&text);

@@ -102,6 +102,7 @@ static void write_call(struct buf *out, const struct row_call *c)
     json_member_i64(out, "reasoning_tokens", done->usage.reasoning);
     json_member_bool(out, "usage_known", done->usage.is_known);
     json_member_bool(out, "estimated", done->usage.is_estimated);
+    member_natural(out, "started_us", c->begin.started_us);
     member_cost(out, "reserved_nano_usd", c->begin.reserved);
     member_cost(out, "cost_nano_usd", done->cost);
     member_natural(out, "price_input_nano_usd", done->price_input);

@@ -95,6 +95,8 @@ static const char *const migrations[] = {
     " text TEXT NOT NULL,"
     " PRIMARY KEY (query_id, source)"
     ") WITHOUT ROWID;",
+
+    "ALTER TABLE calls ADD COLUMN started_us INTEGER;" /* since its query started; NULL: unknown */
 };
 
 enum err database_migrate(struct database *db)

@@ -83,7 +83,7 @@ async function one(root, page, id) {
     root.append(back, empty("There is no such query.", el("p", {}, error.message)));
     return;
   }
-  root.append(back, el("div", { class: "row" }, el("h2", { class: "mono" }, q.id), result(q), q.calls.some((c) => c.simulated) ? pill("simulated", "warn") : null, q.truncated ? pill("broke off", "bad") : null),
+  root.append(back, el("div", { class: "row" }, el("h2", { class: "mono query-id" }, q.id), result(q), q.calls.some((c) => c.simulated) ? pill("simulated", "warn") : null, q.truncated ? pill("broke off", "bad") : null),
     el("div", { class: "tiles" }, tile("Cost", q.cost_nano_usd === null ? "no price" : format.nano(q.cost_nano_usd), `${format.count(q.call_count)} calls`), tile("Latency", format.ms(q.latency_us / 1000), q.stream ? "streamed" : "in one piece"),
       tile("Confidence", format.share(q.confidence), q.calibrated ? "calibrated" : "raw, not calibrated"), tile("Tokens", `${format.compact(q.input_tokens)} / ${format.compact(q.output_tokens)}`, "in / out")),
     card("Calls in time", q.calls.length ? [timeline(q), calls(q.calls)] : note("It made no call.")),
