@@ -152,8 +152,10 @@ function frame() {
   document.getElementById("sign-out").addEventListener("click", signOut);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   window.addEventListener("hashchange", async () => {
-    await show();
-    main.focus();
+    const shown = show();
+    main.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+    await shown;
   });
   listen((now) => {
     const badge = document.querySelector("[data-page=alerts] .badge");

@@ -209,7 +209,7 @@ export function reliability(title, bins, options) {
 // rows: [{name, n, low, q1, median, q3, p95, high}] in milliseconds.
 export function boxes(title, rows, options) {
   if (rows.length === 0) return nothing(title, options.detail);
-  const top = Math.max(...rows.map((r) => r.p95), options.target ?? 0) * 1.08;
+  const top = Math.max(...rows.map((r) => r.p95), options.target ?? 0) * 1.08 || 1;
   const draw = (width) => {
     const each = 34, height = rows.length * each + 40, left = Math.min(120, width * 0.3), right = width - 60, x = (v) => left + (Math.min(v, top) / top) * (right - left);
     const row = (r, i) => {

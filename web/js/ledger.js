@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { el, empty, note, replace } from "./dom.js";
 import * as format from "./format.js";
-import { choices } from "./parts.js";
+import { choices, EXAMPLE } from "./parts.js";
 
 const RANGES = [["1h", "1 h"], ["6h", "6 h"], ["24h", "24 h"], ["7d", "7 d"], ["30d", "30 d"]];
 const chosen = { range: "24h", simulated: null };
@@ -11,7 +11,7 @@ const chosen = { range: "24h", simulated: null };
 function nobody(s) {
   return empty("No query in this span.",
     el("p", {}, `The ledger has none from ${format.time(s.from)} to now${s.other_queries ? ` but ${format.count(s.other_queries)} that ${s.simulated ? "were paid for" : "simulated providers answered"}` : ""}. Choose a longer span, or ask something:`),
-    el("pre", { tabindex: "0" }, "curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \\\n  -d '{\"model\": \"weir/auto\", \"messages\": [{\"role\": \"user\", \"content\": \"What is 17 * 24?\"}]}'"));
+    el("pre", { tabindex: "0" }, EXAMPLE));
 }
 
 function warnings(s) {

@@ -5,6 +5,12 @@ import * as format from "./format.js";
 
 const KINDS = { running: "info", baking: "info", completed: "good", paused: "warn", aborted: "bad", draft: "", superseded: "", firing: "bad", pending: "warn", inactive: "good", stopped: "" };
 
+// A question from a shell, to have something to look at.
+export const EXAMPLE = `curl http://127.0.0.1:8080/v1/chat/completions \\
+  -H 'content-type: application/json' \\
+  -d '{"model": "weir/auto", "messages": [
+       {"role": "user", "content": "What is 17 * 24?"}]}'`;
+
 // What a rollout waits for before it advances.
 export const HOLDS = { none: "nothing: it advances", idle: "it is over", paused: "it is paused", outrun: "another process moves it", judging: "a guard is being judged", no_traffic: "there is no traffic", stale_data: "data are old",
   time: "the step's minimum time", samples: "the step's minimum of answers", fresh_samples: "answers newer than the restart", evidence: "the guards have not yet been shown to hold" };

@@ -3,7 +3,7 @@
  * series: GET /admin/v1/series?range=24h&baseline=gpt-4o&simulated=1: what a span was like over time, by name, and how its
  * confidences are spread and kept. Columns, so that a chart takes them as they are. Money is integer nano-dollars.
  *
- * Without `simulated` it is of what was paid for, or, where nothing was, of what simulated providers answered, and says which.
+ * Without `simulated` it is of what was paid for, or, where no call was, of what simulated providers answered, and says which.
  */
 #include "app/admin/reader.h"
 
@@ -370,7 +370,7 @@ void series_answer(struct reading *r, str rest)
     s.span.to = (r->now / s.span.width + 1) * s.span.width;
     s.span.from = s.span.to - s.range->length;
     enum err e = browse_summarise(r->browser, &s.span, &r->arena, &summary);
-    if (e == OK && chooses && summary.total.queries == 0 && summary.other_queries > 0) {
+    if (e == OK && chooses && summary.model_count == 0 && summary.other_queries > 0) {
         s.span.is_simulated = true;
         e = browse_summarise(r->browser, &s.span, &r->arena, &summary);
     }

@@ -15,7 +15,8 @@ function words(v) {
 
 function isChanged(k) {
   if (k.default === null) return !["", "none", "0", "false"].includes(words(k.value)) && k.value !== null;
-  const number = Number(k.default);
+  const time = /^([\d.]+)(s|m|h|d)$/.exec(k.default);
+  const number = time ? Number(time[1]) * { s: 1, m: 60, h: 3600, d: 86400 }[time[2]] : Number(k.default);
   return typeof k.value === "number" && Number.isFinite(number) ? k.value !== number : words(k.value) !== k.default;
 }
 

@@ -4,7 +4,7 @@ import { get, listen } from "../api.js";
 import { card, el, empty, pill, replace, table, tile } from "../dom.js";
 import * as format from "../format.js";
 import { lines, spark } from "../charts.js";
-import { HOLDS, seriesColumns, stateKind } from "../parts.js";
+import { EXAMPLE, HOLDS, seriesColumns, stateKind } from "../parts.js";
 
 export const title = "Overview";
 export const about = "What happens now. These figures are of this process, in memory; the other pages read the ledger.";
@@ -29,10 +29,10 @@ function rolloutState(r) {
 function states(now) {
   const firing = now.alerts_firing;
   return [
-    el("div", { class: "state" }, el("h3", {}, "Rollout"), rolloutState(now.rollout)),
-    el("div", { class: "state" }, el("h3", {}, "Alerts"), el("p", {}, pill(firing ? `${firing} firing` : "quiet", firing ? "bad" : "good"), " ",
+    el("div", { class: "state" }, el("h2", {}, "Rollout"), rolloutState(now.rollout)),
+    el("div", { class: "state" }, el("h2", {}, "Alerts"), el("p", {}, pill(firing ? `${firing} firing` : "quiet", firing ? "bad" : "good"), " ",
       el("a", { href: "#/alerts" }, `${now.alerts_pending} pending`), now.dead_letters ? el("span", { class: "bad-text" }, `, ${now.dead_letters} messages undelivered`) : null)),
-    el("div", { class: "state" }, el("h3", {}, "Experiments"), el("p", {}, el("a", { href: "#/experiments" }, `${now.experiments_running} running`))),
+    el("div", { class: "state" }, el("h2", {}, "Experiments"), el("p", {}, el("a", { href: "#/experiments" }, `${now.experiments_running} running`))),
   ];
 }
 
@@ -53,8 +53,7 @@ function charts(minutes) {
 function nobody() {
   return empty("No query has ended here in the last day.",
     el("p", {}, "Ask one, and it appears within a second:"),
-    el("pre", { tabindex: "0" }, "weir ask \"What is 17 * 24?\"\n\ncurl http://127.0.0.1:8080/v1/chat/completions \\\n  -H 'content-type: application/json' \\\n  -d '{\"model\": \"weir/auto\", \"messages\": [{\"role\": \"user\", \"content\": \"What is 17 * 24?\"}]}'"),
-    el("p", {}, "weir ask runs beside this process and writes to a ledger of its own; what the data listener answers is counted here."));
+    el("pre", { tabindex: "0" }, EXAMPLE));
 }
 
 export async function show(root, page) {
