@@ -67,7 +67,7 @@ def ledger(checks, gateway):
     for number in range(12):
         gateway.chat("weir/direct", f"What is {number} + 1?", weir={"domain": "stem" if number % 2 else "tactical"})
     gateway.chat("no-such-model", "Hi")
-    wait_for(lambda: len(get(gateway, f"/admin/v1/queries?limit=200&fresh={time.monotonic()}").json["data"]) == 13)
+    checks.true("an answer is made anew when it is no longer fresh", wait_for(lambda: len(get(gateway, "/admin/v1/queries?limit=200").json["data"]) == 13))
     rows = gateway.rows()
     listed = get(gateway, "/admin/v1/queries?limit=200&all").json
     checks.equal("every query is listed, newest first", [q["id"] for q in listed["data"]], [q["id"] for q in reversed(rows)])
@@ -111,7 +111,29 @@ def sums(checks, gateway, rows):
     overview = get(gateway, "/admin/v1/overview").json
     checks.true("what is in memory agrees", overview["windows"]["1h"]["n"] in (12, 13) and overview["windows"]["24h"]["failed"] == 0
                 and abs(overview["windows"]["1h"]["cost_usd"] * 1e9 - cost) < 1, overview["windows"]["1h"])
-    checks.equal("its minutes add up, too", sum(m["n"] for m in overview["minutes"]), overview["windows"]["1h"]["n"])
+    minutes = overview["minutes"]
+    checks.equal("its minutes add up, too", sum(m["n"] for m in minutes), overview["windows"]["1h"]["n"])
+    checks.true("each is a minute after the one before, and the last is this one",
+                all(b["at"] - a["at"] == 60 for a, b in zip(minutes, minutes[1:])) and abs(minutes[-1]["at"] * 1e6 - overview["at_us"]) < 61e6)
+
+
+def simulated(checks, world, up):
+    """What simulated providers answered is kept apart, and shown by itself only where nothing was paid for."""
+    port = up.port
+    gateway = world.gateway(up, {"providers": {"pretend": {"base_url": f"http://127.0.0.1:{port}/v1", "simulated": True}},
+                                 "models": {"made-up": {"provider": "pretend"}, harness.MODEL: {"provider": "test"}}})
+    gateway.chat("made-up", "Hi")
+    gateway.chat("no-such-model", "Hi")
+    gateway.chat("made-up", "Hi")
+    wait_for(lambda: len(get(gateway, "/admin/v1/queries").json["data"]) == 3)
+    series = get(gateway, "/admin/v1/series?range=1h").json
+    checks.equal("of what was simulated", (series["simulated"], series["total"]["n"], series["other_queries"]), (True, 2, 1))
+    gateway.chat(harness.MODEL, "Hi")
+    # Asked so seldom that every answer is an old one that must be made anew.
+    checks.true("an old answer is not given again", wait_for(lambda: time.sleep(1.1) or len(get(gateway, "/admin/v1/queries").json["data"]) == 4, 15))
+    series = get(gateway, "/admin/v1/series?range=6h").json
+    checks.equal("of what was paid for, once there is any", (series["simulated"], series["total"]["n"], series["other_queries"]), (False, 2, 2))
+    gateway.stop()
 
 
 def configuration(checks, gateway):
@@ -139,7 +161,7 @@ def events(checks, gateway):
         stream.sendall(b"GET /admin/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         return stream
     first = viewer()
-    got = read_events(first, 2)
+    got = read_events(first, 4)
     checks.true("snapshots come, each newer", got[0]["at_us"] < got[1]["at_us"] and got[0]["rollout"] is None and "1m" in got[0]["windows"], got)
     crowd = [viewer() for _ in range(255)]
     for stream in crowd:
@@ -208,6 +230,7 @@ def main(world, checks):
     ledger(checks, gateway)
     configuration(checks, gateway)
     events(checks, gateway)
+    simulated(checks, world, up)
     listens_elsewhere(checks, world, up)
     keys(checks, world, up)
     checks.equal("it ends with viewers there", (admin(gateway, "GET", "overview").status, gateway.stop()), (200, 0))

@@ -6,23 +6,6 @@
 
 #include "core/json/json.h"
 
-/* What stands before the '@' of an authority is nobody's business. */
-static void url_write(str url, struct buf *out)
-{
-    struct buf shown = { 0 };
-    size_t scheme = str_find(url, STR("://"));
-    size_t from = scheme == STR_NPOS ? 0 : scheme + 3;
-    str rest = str_slice(url, from, url.len);
-    size_t at = str_find_char(str_slice(rest, 0, str_find_char(rest, '/')), '@');
-
-    buf_add(&shown, str_slice(url, 0, from));
-    if (at != STR_NPOS)
-        buf_add(&shown, STR("(hidden)"));
-    buf_add(&shown, str_slice(rest, at == STR_NPOS ? 0 : at, rest.len));
-    json_write_str(out, buf_str(&shown));
-    buf_fini(&shown);
-}
-
 static void texts_write(const str *texts, size_t count, struct buf *out)
 {
     buf_add_char(out, '[');
@@ -50,11 +33,9 @@ static void value_write(const struct config_key *key, const void *base, struct b
     case KEY_CHOICE:
     case KEY_ADDRESS:
     case KEY_FILE:
+    case KEY_URL: /* one with a password is refused when it is loaded */
     case KEY_SECRET: /* the field is where it comes from */
         json_write_str(out, *(const str *)field);
-        break;
-    case KEY_URL:
-        url_write(*(const str *)field, out);
         break;
     case KEY_SECRETS:
         texts_write(secrets->sources, secrets->count, out);

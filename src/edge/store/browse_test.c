@@ -46,7 +46,12 @@ static int64_t make(struct ledger *l, const struct made *m)
                                        .number = n,
                                        .http_status = 200,
                                        .attempts = 1,
-                                       .usage = { .input = 100, .output = 20, .is_known = true },
+                                       /* More cached than there is: as a provider may say. */
+                                       .usage = { .input = 100,
+                                                  .output = 20,
+                                                  .cached = 150,
+                                                  .cache_write = 50,
+                                                  .is_known = true },
                                        .cost = m->is_unpriced ? COST_UNPRICED : 1800,
                                        .price_input = m->is_unpriced ? -1 : 10,
                                        .price_output = m->is_unpriced ? -1 : 40,
@@ -70,7 +75,7 @@ static int64_t make(struct ledger *l, const struct made *m)
 }
 
 static const struct made rows[] = {
-    { START, 1, "stem", "mini", 0.91, 1, 1000, 2, false, false, false, false },
+    { START, 1, "stem", "mini", 0.91, 0.5, 1000, 2, false, false, false, false },
     { START + MINUTE, 2, "stem", "mini", 0.95, 0, 2000, 1, false, false, false, false },
     { START + MINUTE + 1, 3, "tactical", "big", -1, -1, 4000, 1, false, true, false, false },
     { START + 2 * MINUTE, 4, "stem", "mini", 1, -1, 8000, 1, true, false, false, false },
@@ -124,6 +129,7 @@ static void a_span_is_summed(void)
     CHECK(s.total.priced == 3 && s.total.unpriced_calls == 1);
     CHECK(s.total.comparable == 4 && s.total.comparable_cost == 4 * 1800);
     CHECK(s.total.usage.input == 400 && s.total.usage.output == 80);
+    CHECK(s.total.usage.cached == 400 && s.total.usage.cache_write == 0);
     CHECK(s.buckets[0].queries == 1 && s.buckets[0].cost == 3600);
     CHECK(s.buckets[1].queries == 2 && s.buckets[1].succeeded == 1);
     CHECK_INT(s.buckets[2].queries, 0); /* the simulated one is not of this span */
