@@ -114,7 +114,7 @@ def sums(checks, gateway, rows):
     minutes = overview["minutes"]
     checks.equal("its minutes add up, too", sum(m["n"] for m in minutes), overview["windows"]["1h"]["n"])
     checks.true("each is a minute after the one before, and the last is this one",
-                all(b["at"] - a["at"] == 60 for a, b in zip(minutes, minutes[1:])) and abs(minutes[-1]["at"] * 1e6 - overview["at_us"]) < 61e6)
+                all(b["at"] - a["at"] == 60 for a, b in zip(minutes, minutes[1:])) and abs(minutes[-1]["at"] * 1e6 - overview["at_us"]) < 61e6, [overview["at_us"], [m["at"] for m in minutes]])
 
 
 def simulated(checks, world, up):

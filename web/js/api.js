@@ -21,7 +21,11 @@ async function call(method, path, options = {}) {
   let answer;
   try {
     answer = await fetch(`/admin/v1/${path}`, {
-      method, headers, cache: "no-store", credentials: "same-origin", signal: options.signal,
+      method,
+      headers,
+      cache: "no-store",
+      credentials: "same-origin",
+      signal: options.signal,
       body: options.body === undefined ? undefined : JSON.stringify(options.body),
     });
   } catch (error) {

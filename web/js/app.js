@@ -52,20 +52,34 @@ function route() {
 }
 
 function failed(error) {
-  return empty("This cannot be shown.", el("p", {}, error.message), el("button", { type: "button", onclick: show }, "Try again"));
+  return empty(
+    "This cannot be shown.",
+    el("p", {}, error.message),
+    el("button", { type: "button", onclick: show }, "Try again"),
+  );
 }
 
 async function show() {
-  const { name, rest } = route(), page = new Page(), shown = pages[name];
+  const { name, rest } = route(),
+    page = new Page(),
+    shown = pages[name];
   current?.end();
   current = page;
   for (const link of document.querySelectorAll("#nav a")) {
-    if (link.dataset.page === name) link.setAttribute("aria-current", "page");
+    const isCurrent = link.dataset.page === name,
+      nav = document.getElementById("nav");
+    if (isCurrent) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
+    // On small screens the pages are a strip that scrolls.
+    if (isCurrent) nav.scrollTo({ left: link.offsetLeft - (nav.clientWidth - link.clientWidth) / 2 });
   }
   document.title = `${shown.title} · weir`;
   const root = el("div", { class: "page" });
-  replace(main, el("div", { class: "head" }, el("h1", {}, shown.title), el("p", { class: "about" }, shown.about)), root);
+  replace(
+    main,
+    el("div", { class: "head" }, el("h1", {}, shown.title), el("p", { class: "about" }, shown.about)),
+    root,
+  );
   root.setAttribute("aria-busy", "true");
   try {
     await shown.show(root, page, rest);
@@ -83,7 +97,37 @@ function onState(state) {
   document.getElementById("live").dataset.state = state;
   const words = document.getElementById("live-text");
   if (words.textContent !== LIVE[state]) words.textContent = LIVE[state];
-  if (state === "lost") setTimeout(() => document.getElementById("live").dataset.state === "lost" && connect(onState), 5000);
+  if (state === "lost") setTimeout(again, 5000);
+}
+
+// The connection is refused when the session is over, and when weir is away.
+async function again() {
+  if (document.getElementById("live").dataset.state !== "lost" || document.body.classList.contains("signed-out"))
+    return;
+  try {
+    if (!(await get("session")).signed_in) signIn();
+    else connect(onState);
+  } catch {
+    setTimeout(again, 5000);
+  }
+}
+
+// For those who hear the page: what has changed since the last snapshot.
+let heard = null;
+function tell(now) {
+  const state = {
+    rollout: now.rollout
+      ? `rollout ${now.rollout.name}: ${now.rollout.state}, step ${now.rollout.step}`
+      : "no rollout",
+    alerts: `${now.alerts_firing} alerts firing`,
+  };
+  const news = heard
+    ? Object.keys(state)
+        .filter((key) => state[key] !== heard[key])
+        .map((key) => state[key])
+    : [];
+  heard = state;
+  if (news.length) document.getElementById("news").textContent = news.join("; ");
 }
 
 // ---- theme ----
@@ -120,21 +164,42 @@ function signIn() {
   disconnect();
   document.title = "Sign in · weir";
   document.body.classList.add("signed-out");
-  const key = el("input", { id: "key", type: "password", autocomplete: "current-password", required: true, spellcheck: "false" });
+  const key = el("input", {
+    id: "key",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+    spellcheck: "false",
+  });
   const wrong = el("p", { class: "form-error", role: "alert" });
-  const form = el("form", { class: "sign-in", onsubmit: async (event) => {
-    event.preventDefault();
-    try {
-      await post("session", { key: key.value });
-      document.body.classList.remove("signed-out");
-      await start();
-    } catch (error) {
-      wrong.textContent = error.message;
-      key.select();
-    }
-  } }, el("label", { for: "key" }, "Admin key"), key, wrong, el("button", { type: "submit", class: "primary" }, "Sign in"),
-  note("The key that server.admin_key names in the configuration. The session ends after twelve hours, or when weir restarts."));
-  replace(main, el("div", { class: "head narrow" }, el("h1", {}, "Sign in")), card(null, form));
+  const form = el(
+    "form",
+    {
+      class: "sign-in",
+      onsubmit: async (event) => {
+        event.preventDefault();
+        try {
+          await post("session", { key: key.value });
+          document.body.classList.remove("signed-out");
+          await start();
+        } catch (error) {
+          wrong.textContent = error.message;
+          key.select();
+        }
+      },
+    },
+    el("label", { for: "key" }, "Admin key"),
+    key,
+    wrong,
+    el("button", { type: "submit", class: "primary" }, "Sign in"),
+    note(
+      "The key that server.admin_key names in the configuration. The session ends after twelve hours, or when weir restarts.",
+    ),
+  );
+  replace(
+    main,
+    el("div", { class: "narrow" }, el("div", { class: "head" }, el("h1", {}, "Sign in")), card(null, form)),
+  );
   key.focus();
 }
 
@@ -146,9 +211,28 @@ async function signOut() {
 // ---- the start ----
 
 function frame() {
-  replace(document.getElementById("nav"), el("ul", {}, Object.entries(pages).map(([name, page]) =>
-    el("li", {}, el("a", { href: `#/${name}`, "data-page": name }, page.title, el("span", { class: "badge", hidden: true }))))));
-  document.getElementById("theme").addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]));
+  replace(
+    document.getElementById("nav"),
+    el(
+      "ul",
+      {},
+      Object.entries(pages).map(([name, page]) =>
+        el(
+          "li",
+          {},
+          el(
+            "a",
+            { href: `#/${name}`, "data-page": name },
+            page.title,
+            el("span", { class: "badge", hidden: true }),
+          ),
+        ),
+      ),
+    ),
+  );
+  document
+    .getElementById("theme")
+    .addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]));
   document.getElementById("sign-out").addEventListener("click", signOut);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   window.addEventListener("hashchange", async () => {
@@ -163,6 +247,7 @@ function frame() {
     badge.hidden = now.alerts_firing === 0;
     badge.textContent = now.alerts_firing ? String(now.alerts_firing) : "";
   });
+  listen(tell);
   sayTheme();
 }
 

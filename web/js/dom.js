@@ -56,16 +56,46 @@ export function pill(text, kind) {
 
 // columns: [{title, cell(row), number, header}]; cells are texts or nodes.
 export function table(caption, columns, rows, options = {}) {
-  const head = el("tr", {}, columns.map((c) => el("th", { scope: "col", class: c.number ? "number" : null }, c.title)));
+  const head = el(
+    "tr",
+    {},
+    columns.map((c) => el("th", { scope: "col", class: c.number ? "number" : null }, c.title)),
+  );
   const body = rows.map((row) =>
-    el("tr", {}, columns.map((c, i) => el(i === 0 ? "th" : "td", { scope: i === 0 ? "row" : null, class: c.number ? "number" : null }, c.cell(row)))));
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    el("table", {}, el("caption", { class: options.shows_caption ? null : "unseen" }, caption), el("thead", {}, head), el("tbody", {}, body)));
+    el(
+      "tr",
+      {},
+      columns.map((c, i) =>
+        el(
+          i === 0 ? "th" : "td",
+          { scope: i === 0 ? "row" : null, class: c.number ? "number" : null },
+          c.cell(row),
+        ),
+      ),
+    ),
+  );
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    el(
+      "table",
+      {},
+      el("caption", { class: options.shows_caption ? null : "unseen" }, caption),
+      el("thead", {}, head),
+      el("tbody", {}, body),
+    ),
+  );
 }
 
 export function tile(label, value, detail, extra) {
-  return el("div", { class: "tile" },
-    el("p", { class: "tile-label" }, label), el("p", { class: "tile-value" }, value), el("p", { class: "tile-detail" }, detail), extra);
+  return el(
+    "div",
+    { class: "tile" },
+    el("p", { class: "tile-label" }, label),
+    el("p", { class: "tile-value" }, value),
+    el("p", { class: "tile-detail" }, detail),
+    extra,
+  );
 }
 
 let toasts = 0;

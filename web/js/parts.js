@@ -3,7 +3,19 @@
 import { el } from "./dom.js";
 import * as format from "./format.js";
 
-const KINDS = { running: "info", baking: "info", completed: "good", paused: "warn", aborted: "bad", draft: "", superseded: "", firing: "bad", pending: "warn", inactive: "good", stopped: "" };
+const KINDS = {
+  running: "info",
+  baking: "info",
+  completed: "good",
+  paused: "warn",
+  aborted: "bad",
+  draft: "",
+  superseded: "",
+  firing: "bad",
+  pending: "warn",
+  inactive: "good",
+  stopped: "",
+};
 
 // A question from a shell, to have something to look at.
 export const EXAMPLE = `curl http://127.0.0.1:8080/v1/chat/completions \\
@@ -12,8 +24,19 @@ export const EXAMPLE = `curl http://127.0.0.1:8080/v1/chat/completions \\
        {"role": "user", "content": "What is 17 * 24?"}]}'`;
 
 // What a rollout waits for before it advances.
-export const HOLDS = { none: "nothing: it advances", idle: "it is over", paused: "it is paused", outrun: "another process moves it", judging: "a guard is being judged", no_traffic: "there is no traffic", stale_data: "data are old",
-  time: "the step's minimum time", samples: "the step's minimum of answers", fresh_samples: "answers newer than the restart", evidence: "the guards have not yet been shown to hold" };
+export const HOLDS = {
+  none: "nothing: it advances",
+  idle: "it is over",
+  paused: "it is paused",
+  outrun: "another process moves it",
+  judging: "a guard is being judged",
+  no_traffic: "there is no traffic",
+  stale_data: "data are old",
+  time: "the step's minimum time",
+  samples: "the step's minimum of answers",
+  fresh_samples: "answers newer than the restart",
+  evidence: "the guards have not yet been shown to hold",
+};
 
 export function stateKind(state) {
   return KINDS[state] ?? "";
@@ -33,6 +56,15 @@ export function seriesColumns(first) {
 
 // A row of choices, one of them pressed.
 export function choices(label, values, chosen, onChoose) {
-  return el("div", { class: "choices", role: "group", "aria-label": label }, values.map(([value, words]) =>
-    el("button", { type: "button", "aria-pressed": value === chosen ? "true" : "false", onclick: () => onChoose(value) }, words)));
+  return el(
+    "div",
+    { class: "choices", role: "group", "aria-label": label },
+    values.map(([value, words]) =>
+      el(
+        "button",
+        { type: "button", "aria-pressed": value === chosen ? "true" : "false", onclick: () => onChoose(value) },
+        words,
+      ),
+    ),
+  );
 }
