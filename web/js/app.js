@@ -91,7 +91,7 @@ async function show() {
 
 // ---- live ----
 
-const LIVE = { live: "live", reconnecting: "reconnecting", lost: "no connection" };
+const LIVE = { live: "live", reconnecting: "reconnecting", lost: "no connection", asleep: "asleep" };
 
 function onState(state) {
   document.getElementById("live").dataset.state = state;
@@ -109,6 +109,17 @@ async function again() {
     else connect(onState);
   } catch {
     setTimeout(again, 5000);
+  }
+}
+
+// A browser opens six connections to a host: what is not looked at must not hold one.
+function onVisibility() {
+  if (document.body.classList.contains("signed-out")) return;
+  if (document.hidden) {
+    disconnect();
+    onState("asleep");
+  } else {
+    connect(onState);
   }
 }
 
@@ -247,6 +258,7 @@ function frame() {
     badge.hidden = now.alerts_firing === 0;
     badge.textContent = now.alerts_firing ? String(now.alerts_firing) : "";
   });
+  document.addEventListener("visibilitychange", onVisibility);
   listen(tell);
   sayTheme();
 }

@@ -48,7 +48,6 @@ struct viewers {
     struct link list;
     size_t count;
     struct timer tick;
-    nsec heard; /* when something was last sent */
     struct buf event; /* as it was last encoded */
     struct buf snapshot;
 };

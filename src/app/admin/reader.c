@@ -33,7 +33,6 @@ struct waiter { /* in its exchange's arena */
 
 struct question {
     struct link link; /* in the queue until the thread takes it */
-    struct reader *reader;
     enum question_state state;
     char text[QUESTION_BYTES_MAX]; /* path and query */
     size_t path_len, query_len;
@@ -236,7 +235,6 @@ static void questions_init(struct reader *r)
     link_init(&r->queue);
     for (size_t i = 0; i < QUESTIONS_MAX; i++) {
         struct question *q = &r->questions[i];
-        q->reader = r;
         link_init(&q->link);
         link_init(&q->waiters);
         turn_init(&q->done, on_answer);

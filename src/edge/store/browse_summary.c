@@ -60,10 +60,7 @@ struct summing {
     struct arena *arena;
     struct browse_summary *out;
     struct cursor queries, calls, labels;
-    /* Of the query that is being summed: */
-    struct browse_sums *into[4];
-    size_t into_count;
-    bool is_ours;
+    bool is_ours; /* the query that is being summed */
 };
 
 static enum err cursor_next(struct summing *s, struct cursor *c)
