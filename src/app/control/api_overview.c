@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * api_overview: what happens now, from the windows in memory: GET /admin/v1/overview, and the smaller snapshot that viewers
- * are sent while they look. What was before this process is in the ledger.
+ * are sent while they look. What was before that is in the ledger.
  */
 #include "app/control/control_internal.h"
 
@@ -63,7 +63,7 @@ static void windows_write(const struct controller *c, struct buf *out)
     json_key(out, "windows");
     buf_add_char(out, '{');
     for (size_t i = 0; i < ARRAY_LEN(windows); i++) {
-        windows_summarise(c->windows, c->now, &all, windows[i].width, &s);
+        windows_summarise(c->windows, windows_now(c), &all, windows[i].width, &s);
         json_key(out, windows[i].name);
         buf_add_char(out, '{');
         json_member_double(out, "seconds", (double)windows[i].width / (double)NSEC_PER_SEC);
@@ -78,12 +78,12 @@ static void series_write(const struct controller *c, const char *name, unsigned 
 {
     struct alert_labels labels[SERIES_MAX];
     struct windows_summary s;
-    size_t n = windows_series(c->windows, c->now, by, labels, ARRAY_LEN(labels));
+    size_t n = windows_series(c->windows, windows_now(c), by, labels, ARRAY_LEN(labels));
 
     json_key(out, name);
     buf_add_char(out, '[');
     for (size_t i = 0; i < n; i++) {
-        windows_summarise(c->windows, c->now, &labels[i], 3600 * NSEC_PER_SEC, &s);
+        windows_summarise(c->windows, windows_now(c), &labels[i], 3600 * NSEC_PER_SEC, &s);
         comma(out);
         buf_add_char(out, '{');
         json_member_str(out, "name", by == ALERT_BY_ARM ? labels[i].arm : labels[i].domain);
@@ -96,9 +96,9 @@ static void series_write(const struct controller *c, const char *name, unsigned 
 static void minutes_write(const struct controller *c, struct buf *out)
 {
     struct windows_summary s[WINDOWS_RECENT_MAX];
-    int64_t minute = c->wall / 60000000 * 60;
+    int64_t minute = windows_now(c) / (60 * NSEC_PER_SEC) * 60;
 
-    windows_recent(c->windows, c->now, WINDOWS_MINUTES, ARRAY_LEN(s), s);
+    windows_recent(c->windows, windows_now(c), WINDOWS_MINUTES, ARRAY_LEN(s), s);
     json_key(out, "minutes");
     buf_add_char(out, '[');
     for (size_t i = 0; i < ARRAY_LEN(s); i++) {

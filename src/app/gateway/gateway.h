@@ -7,7 +7,7 @@
  * cancels its query.
  *
  * May include: base, core/json, core/money, core/dialect, core/reason, core/http, edge/world, edge/config, edge/store, edge/http,
- * edge/telemetry, app/engine.
+ * edge/telemetry, app/engine, app/health.
  */
 #ifndef WEIR_APP_GATEWAY_GATEWAY_H
 #define WEIR_APP_GATEWAY_GATEWAY_H
@@ -17,6 +17,7 @@
 struct config;
 struct engine;
 struct exchange;
+struct health;
 struct log;
 struct metrics;
 struct world;
@@ -27,6 +28,7 @@ struct gateway {
     struct metrics *metrics;
     const struct config *config;
     const struct log *log;
+    struct health *health; /* what readyz asks */
     bool is_draining; /* readyz says 503 */
 };
 
@@ -39,6 +41,7 @@ void gateway_on_refused(void *ctx, enum err fault, str path);
 struct admin {
     struct metrics *const *shards;
     size_t shard_count;
+    struct health *health;
     bool is_draining;
     /* Answers every other path: the dashboard and the admin API. NULL: there is nothing. */
     void (*on_rest)(void *rest, struct exchange *x);

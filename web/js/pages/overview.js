@@ -9,7 +9,7 @@ import { EXAMPLE, HOLDS, seriesColumns, stateKind } from "../parts.js";
 
 export const title = "Overview";
 export const about =
-  "What happens now. These figures are of this process, in memory; the other pages read the ledger.";
+  "What happens now, from the gateway's memory, which outlasts a restart. The other pages read the ledger.";
 
 function tiles(now, minutes) {
   const w = now.windows,
