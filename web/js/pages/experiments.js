@@ -76,6 +76,19 @@ function differences(x) {
   );
 }
 
+// Where shares follow the results: by what, and whether the best arm is known.
+function allocation(a) {
+  if (!a || a.kind === "fixed") return null;
+  const metric = NAMES[a.metric] ?? a.metric;
+  return el(
+    "p",
+    { class: a.stop ? "good-text" : "muted" },
+    a.stop
+      ? a.stop.text
+      : `Shares follow ${metric.toLowerCase()}, looked at every ${format.span(a.every_seconds)}; the best arm is not known yet.`,
+  );
+}
+
 function one(x, after) {
   const stop = el(
     "button",
@@ -120,6 +133,7 @@ function one(x, after) {
       : note(
           `Arms are shown as often as their shares say (log Bayes factor ${format.number(x.srm.log_bayes)}, alarm at ${format.number(x.srm.alarm_at)}).`,
         ),
+    allocation(x.allocation),
     arms(x),
     differences(x),
   );

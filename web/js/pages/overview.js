@@ -85,9 +85,32 @@ function rolloutState(r) {
   );
 }
 
-function states(now) {
+// Readiness is not behind the key: it is what a load balancer asks.
+async function readiness(signal) {
+  const answer = await fetch("/readyz", { headers: { accept: "application/json" }, cache: "no-store", signal });
+  return answer.json();
+}
+
+function readyState(ready) {
+  if (!ready) return null;
+  const missing = (ready.parts ?? []).filter((part) => !part.ok);
+  return el(
+    "div",
+    { class: "state" },
+    el("h2", {}, "Readiness"),
+    el(
+      "p",
+      {},
+      pill(ready.status.replaceAll("_", " "), ready.status === "ready" ? "good" : "bad"),
+      missing.map((part) => el("span", { class: "bad-text" }, ` ${part.name}: ${part.detail ?? "not available"}`)),
+    ),
+  );
+}
+
+function states(now, ready) {
   const firing = now.alerts_firing;
   return [
+    readyState(ready),
     el("div", { class: "state" }, el("h2", {}, "Rollout"), rolloutState(now.rollout)),
     el(
       "div",
@@ -149,10 +172,10 @@ export async function show(root, page) {
     under = el("div", { class: "states card" }),
     plots = el("div", { class: "grid two" }),
     rest = el("div", { class: "grid two" });
-  let data = await get("overview", page.signal);
+  let [data, ready] = await Promise.all([get("overview", page.signal), readiness(page.signal).catch(() => null)]);
   const live = (now) => {
     replace(top, tiles(now, data.minutes));
-    replace(under, states(now));
+    replace(under, states(now, ready));
   };
   const whole = () => {
     live(data);
@@ -175,7 +198,7 @@ export async function show(root, page) {
   whole();
   page.onEnd(listen(live));
   page.every(10, async () => {
-    data = await get("overview", page.signal);
+    [data, ready] = await Promise.all([get("overview", page.signal), readiness(page.signal).catch(() => null)]);
     whole();
   });
 }
