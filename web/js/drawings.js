@@ -250,7 +250,7 @@ export function gauge(words, value, options) {
 
 export function spark(values, color) {
   const known = values.filter((v) => v !== null && v !== undefined);
-  if (known.length < 2) return null;
+  if (known.length < 4) return null; // a dot says nothing
   const top = Math.max(...known),
     bottom = Math.min(0, ...known),
     width = 120,
