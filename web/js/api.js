@@ -47,6 +47,19 @@ export const get = (path, signal) => call("GET", path, { signal });
 export const post = (path, body, generation) => call("POST", path, { body, generation });
 export const remove = (path, body) => call("DELETE", path, { body });
 
+// Rows that are only ever added to, oldest first, in pages: gives what reads those that are new, behind what was read before.
+export function reader(path) {
+  const rows = [];
+  return async (signal) => {
+    for (;;) {
+      const last = rows.length ? rows[rows.length - 1].event : 0;
+      const page = (await get(`${path}?after=${last}`, signal)).data;
+      rows.push(...page);
+      if (page.length < 1000) return rows;
+    }
+  };
+}
+
 // ---- live ----
 
 const listeners = new Set();

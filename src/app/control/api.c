@@ -180,6 +180,22 @@ enum err api_events(struct controller *c, str kind, str subject, int64_t after, 
     return e;
 }
 
+void api_history(struct controller *c, struct exchange *x, str kind, str name)
+{
+    struct buf body = { 0 };
+    str query = exchange_query(x);
+    int64_t after = 0;
+
+    if (str_starts(query, STR("after=")) &&
+        !str_to_i64(str_slice(query, STR("after=").len, query.len), &after))
+        after = 0;
+    if (api_events(c, kind, name, after, &body) == OK)
+        api_answer(x, 200, &body);
+    else
+        api_refuse(x, api_store_error(c));
+    buf_fini(&body);
+}
+
 /* ---- the paths ---- */
 
 static const struct {

@@ -1,6 +1,6 @@
 // alerts: what fires, what is silenced and by whom, and which messages could not be delivered.
 
-import { get, listen, post, remove } from "../api.js";
+import { get, listen, post, reader, remove } from "../api.js";
 import { ask, done } from "../actions.js";
 import { card, el, empty, note, pill, replace, table } from "../dom.js";
 import * as format from "../format.js";
@@ -189,11 +189,12 @@ function history(rows) {
 
 export async function show(root, page) {
   let state = "";
+  const readHistory = reader("alerts/history");
   async function read() {
     const [list, outbox, past] = await Promise.all([
       get("alerts", page.signal),
       get("outbox", page.signal),
-      get("alerts/history", page.signal),
+      readHistory(page.signal),
     ]);
     const open = root.querySelector("details")?.open;
     replace(
@@ -218,7 +219,7 @@ export async function show(root, page) {
             note("No message was sent or waits. Channels stand under alerts.channels in the configuration."),
           )
         : null,
-      history(past.data),
+      history(past),
     );
     if (open) root.querySelector("details").open = true;
   }

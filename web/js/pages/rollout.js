@@ -1,6 +1,6 @@
 // rollout: where it stands, every guard's evidence against what it takes to trip, what was done and by whom, and the levers.
 
-import { get, post } from "../api.js";
+import { get, post, reader } from "../api.js";
 import { ask, done } from "../actions.js";
 import { card, el, empty, note, pill, replace, table } from "../dom.js";
 import * as format from "../format.js";
@@ -324,7 +324,9 @@ export async function show(root, page) {
     guards = el("div", {}),
     history = el("div", { class: "stack" });
   let shown = null,
-    sequence = -1;
+    sequence = -1,
+    name = null,
+    readHistory = null;
   async function read() {
     const list = (await get("rollouts", page.signal)).data,
       r = list[0];
@@ -378,7 +380,9 @@ export async function show(root, page) {
     );
     if (r.sequence !== sequence) {
       sequence = r.sequence;
-      const rows = (await get(`rollouts/${encodeURIComponent(r.name)}/history`, page.signal)).data;
+      if (name !== r.name) readHistory = reader(`rollouts/${encodeURIComponent(r.name)}/history`);
+      name = r.name;
+      const rows = await readHistory(page.signal);
       replace(
         history,
         card("Audit", audit(rows)),
