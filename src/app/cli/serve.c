@@ -312,7 +312,8 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     return e;
 }
 
-/* The dashboard ends what waits and who watches; the admin's exchanges end before the controller that answers them, and it before the workers' feeds. */
+/* The dashboard ends what waits and who watches; the admin's exchanges end before the controller that answers them, and it
+ * before the workers' feeds. */
 static void serve_close(struct serve *s)
 {
     dashboard_close(s->dashboard);
