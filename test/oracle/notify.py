@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "tools"))
+from packages import fetch, python_with, unpack
 from processes import ROOT, Process, free_port, http_json, to_yaml
 
 BUILD = ROOT / "build"
@@ -93,38 +94,6 @@ class Mailbox:
         writer.close()
 
 
-def fetch(command, **more):
-    """The reason why not, or None."""
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False, **more)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return None if done.returncode == 0 else f"{command[0]}: {(done.stdout + done.stderr).strip()[-300:]}"
-
-
-def install_alertmanager():
-    program = ALERTMANAGER / "usr/bin/prometheus-alertmanager"
-    if program.exists():
-        return program, None
-    ALERTMANAGER.mkdir(parents=True, exist_ok=True)
-    reason = fetch(["apt-get", "download", "prometheus-alertmanager"], cwd=ALERTMANAGER)
-    if reason:
-        fetch(["apt-get", "update", "-qq"])
-        reason = fetch(["apt-get", "download", "prometheus-alertmanager"], cwd=ALERTMANAGER)
-    for package in ALERTMANAGER.glob("*.deb"):
-        reason = fetch(["dpkg-deb", "-x", package, ALERTMANAGER])
-    return program, reason
-
-
-def install_webhooks():
-    if (VENV / "installed").exists():
-        return None
-    reason = fetch([sys.executable, "-m", "venv", VENV]) or fetch([VENV / "bin/pip", "install", "-q", WEBHOOKS])
-    if not reason:
-        (VENV / "installed").touch()
-    return reason
-
-
 class Test:
     def __init__(self, weir, directory):
         self.weir, self.directory = weir, directory
@@ -177,18 +146,18 @@ def webhook(test, recorder, base):
     test.true("webhook takes it", status == 0, said)
     message = json.loads(body)
     test.true("webhook: Alertmanager's version 4", message["version"] == "4" and message["alerts"][0]["labels"]["alertname"] == "test", message)
-    reason = install_webhooks()
+    python, reason = python_with(VENV, WEBHOOKS)
     if reason:
         return test.skip(reason)
     verify = ("import json, sys; from standardwebhooks import Webhook; h, b, s = json.load(sys.stdin); Webhook(s).verify(b, h)")
     given = {name: value for name, value in headers.items()}
     for name, text, want in [("the signature verifies", body.decode(), 0), ("another body does not", body.decode() + " ", 1)]:
-        done = subprocess.run([VENV / "bin/python", "-c", verify], input=json.dumps([given, text, WHSEC]), text=True, capture_output=True)
+        done = subprocess.run([python, "-c", verify], input=json.dumps([given, text, WHSEC]), text=True, capture_output=True)
         test.true(f"webhook: {name}", (done.returncode != 0) == want, done.stderr)
 
 
 def alertmanager(test):
-    program, reason = install_alertmanager()
+    program, reason = unpack("prometheus-alertmanager", ALERTMANAGER, "usr/bin/prometheus-alertmanager")
     if reason:
         return test.skip(reason)
     port = free_port()

@@ -51,7 +51,7 @@ struct serve {
     struct world *world; /* the main thread's */
     struct http_server *admin_server;
     struct admin admin;
-    struct metrics *shards[WORKERS_MAX];
+    const struct metrics *shards[WORKERS_MAX];
     struct feed *feeds[WORKERS_MAX];
     struct arms_slot arms;
     struct controller *controller;
@@ -193,8 +193,13 @@ static enum err admin_open(struct serve *s, str listen, char why[256])
                                       .on_request = admin_on_request,
                                       .ctx = &s->admin };
 
-    s->admin.shards = s->shards;
-    s->admin.shard_count = s->worker_count;
+    s->admin.measure = (struct measure){ .shards = s->shards,
+                                         .shard_count = s->worker_count,
+                                         .store = s->store,
+                                         .on_control = controller_measure,
+                                         .control = s->controller,
+                                         .version = STR(WEIR_VERSION),
+                                         .started = world_wall() };
     enum err e = server_open(&s->admin_server, s->world, &options, server_why);
     if (e != OK)
         snprintf(why, 256, "%s", server_why);

@@ -37,6 +37,8 @@ struct query_call *call_new(struct query *q, str role, str label, uint32_t paren
     }
     struct upstream_call upstream = c->upstream;
     struct buf request = c->request;
+    upstream.attempts = upstream.http_status = 0; /* a call that never leaves keeps these */
+    upstream.took = upstream.first_byte = 0;
     *c = (struct query_call){
         .query = q, .upstream = upstream, .request = request, .trace = trace, .role = role
     };
@@ -115,12 +117,16 @@ void call_stage(struct query_call *c, bool wants_stream)
 void call_start(struct query_call *c)
 {
     struct upstream_request request = c->upstream.request;
+    struct query *q = c->query;
 
+    c->started = world_now(q->engine->world);
+    if (q->calls_away++ == 0)
+        q->away_since = world_now_exact();
     c->upstream.ctx = c;
     c->upstream.on_head = on_upstream_head;
     c->upstream.on_data = on_upstream_data;
     c->upstream.on_done = on_upstream_done;
-    upstream_start(c->query->engine->upstream, &c->upstream, &request);
+    upstream_start(q->engine->upstream, &c->upstream, &request);
 }
 
 /* ---- what the provider sends ---- */
@@ -251,6 +257,22 @@ static void call_record(struct query_call *c, enum err fault)
     ledger_call_done(q->engine->ledger, &row);
 }
 
+static void call_count(const struct query_call *c, enum err fault)
+{
+    struct query *q = c->query;
+    const struct metrics_call row = { .model = c->model->name,
+                                      .fault = fault,
+                                      .attempts = c->upstream.attempts,
+                                      .usage = c->usage,
+                                      .cost = c->trace->cost,
+                                      .took = c->upstream.took,
+                                      .first_byte = c->upstream.first_byte };
+
+    metrics_call_add(q->engine->metrics, &row);
+    if (c->started != 0 && --q->calls_away == 0)
+        q->away += world_now_exact() - q->away_since;
+}
+
 void call_end(struct query_call *c, enum err fault)
 {
     struct query *q = c->query;
@@ -274,6 +296,7 @@ void call_end(struct query_call *c, enum err fault)
     q->cost_reserved -= c->reserved;
     q->tokens_reserved -= c->reserved_tokens;
     q->calls_running--;
+    call_count(c, fault);
     call_record(c, fault);
     query_call_told(q, c, fault);
 }

@@ -186,6 +186,10 @@ struct query {
     nano_usd cost_reserved; /* of calls that run */
     int64_t tokens_reserved;
     uint32_t calls_running;
+    uint32_t calls_away; /* of them, those that have left */
+    nsec away_since; /* when the first of these left */
+    nsec away; /* how long at least one was */
+    nsec started_exact; /* of the clock itself, where `started` is of the loop's turn */
     struct call_trace **trace_end;
     bool is_cancelled;
     enum err cut; /* why it was cancelled */

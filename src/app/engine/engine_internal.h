@@ -68,6 +68,7 @@ struct query_call {
     int64_t reserved_tokens;
     int64_t relayed_bytes; /* of content, while streaming */
     struct usage usage; /* from the stream's usage chunk */
+    nsec started; /* 0: it never left */
     bool saw_done; /* [DONE] */
     bool saw_error; /* an error event in the stream */
     bool has_ended;
@@ -100,6 +101,7 @@ enum reason_strategy strategy_configured(const struct config *profile); /* that 
 void query_assign(struct query *q);
 /* Its outcome, to the feed. */
 void query_report_end(const struct query *q);
+enum metrics_arm query_arm_kind(const struct query *q);
 
 /* ---- decide.c ---- */
 /* Strategy, model and domain of a query that is not plain. */

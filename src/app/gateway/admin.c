@@ -2,7 +2,21 @@
 /* admin: health and metrics, on a listener that is not the public one. */
 #include "app/gateway/gateway_internal.h"
 #include "edge/http/server.h"
-#include "edge/telemetry/metrics.h"
+
+/* In the form that whoever scrapes it asks for. */
+static void respond_metrics(const struct admin *admin, struct exchange *x)
+{
+    struct buf body = { 0 };
+    struct metric_text text = { .format = metric_text_wanted(exchange_header(x, STR("accept"))),
+                                .out = &body };
+    struct metric_sink sink = metric_text_sink(&text);
+
+    measure_walk(&admin->measure, &sink);
+    metric_text_end(&text);
+    exchange_respond(x, body.failed ? 503 : 200, metric_text_type(text.format), NULL, 0,
+                     body.failed ? STR("") : buf_str(&body));
+    buf_fini(&body);
+}
 
 void admin_on_request(void *ctx, struct exchange *x)
 {
@@ -17,11 +31,7 @@ void admin_on_request(void *ctx, struct exchange *x)
                          admin->is_draining ? STR("{\"status\":\"stopping\"}")
                                             : STR("{\"status\":\"ready\"}"));
     } else if (str_eq(path, STR("/metrics"))) {
-        struct buf body = { 0 };
-        metrics_write(&body, admin->shards, admin->shard_count);
-        exchange_respond(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), NULL, 0,
-                         buf_str(&body));
-        buf_fini(&body);
+        respond_metrics(admin, x);
     } else if (str_eq(path, STR("/openapi.yaml"))) {
         exchange_respond(x, 200, STR("application/yaml"), NULL, 0, gateway_openapi[0]);
     } else if (admin->on_api && str_starts(path, STR("/admin/v1/"))) {
