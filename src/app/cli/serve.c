@@ -18,9 +18,11 @@
 #include "app/engine/engine.h"
 #include "app/engine/stack.h"
 #include "app/gateway/gateway.h"
+#include "base/rng.h"
 #include "edge/config/config.h"
 #include "edge/http/server.h"
 #include "edge/store/store.h"
+#include "edge/telemetry/telemetry.h"
 #include "edge/upstream/post.h"
 #include "edge/world/log.h"
 #include "edge/world/world.h"
@@ -55,6 +57,8 @@ struct serve {
     struct feed *feeds[WORKERS_MAX];
     struct arms_slot arms;
     struct controller *controller;
+    struct telemetry *telemetry;
+    struct timer measure;
     bool can_post;
     atomic_int drained; /* workers that have ended */
     struct timer drained_poll;
@@ -159,7 +163,7 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
     w->serve = s;
     turn_init(&w->drain, on_drain);
     enum err e = feed_open(&w->feed);
-    const struct stack_seams seams = { &s->arms, w->feed };
+    const struct stack_seams seams = { &s->arms, w->feed, s->telemetry };
     s->feeds[index] = w->feed;
     if (e == OK)
         e = stack_open(&w->stack, s->store, s->config, &s->log, (unsigned)index, &seams);
@@ -184,6 +188,11 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
     return e;
 }
 
+static void walk_all(void *ctx, const struct metric_sink *sink)
+{
+    measure_walk(ctx, sink);
+}
+
 static enum err admin_open(struct serve *s, str listen, char why[256])
 {
     char server_why[160] = "";
@@ -196,6 +205,7 @@ static enum err admin_open(struct serve *s, str listen, char why[256])
     s->admin.measure = (struct measure){ .shards = s->shards,
                                          .shard_count = s->worker_count,
                                          .store = s->store,
+                                         .telemetry = s->telemetry,
                                          .on_control = controller_measure,
                                          .control = s->controller,
                                          .version = STR(WEIR_VERSION),
@@ -218,14 +228,36 @@ static enum err control_plane_open(struct serve *s, const struct cli_args *args,
         .feed_count = s->worker_count,
         .arms = &s->arms,
     };
-    enum err e = post_init();
+    enum err e = controller_open(&s->controller, &options, why);
 
-    s->can_post = e == OK;
-    if (e == OK)
-        e = controller_open(&s->controller, &options, why);
     s->admin.on_api = controller_on_request;
     s->admin.api = s->controller;
     return e;
+}
+
+static enum err exporters_open(struct serve *s)
+{
+    const struct telemetry_options options = { .config = s->config,
+                                               .log = &s->log,
+                                               .version = STR(WEIR_VERSION),
+                                               .seed = rng_mix((uint64_t)world_wall()) ^
+                                                       (uint64_t)getpid() };
+    enum err e = post_init();
+
+    s->can_post = e == OK;
+    return e == OK ? telemetry_open(&s->telemetry, &options) : e;
+}
+
+/* What exporters are told of now and then; /metrics is always as of now. */
+static void on_measure(struct timer *t)
+{
+    struct serve *s = CONTAINER_OF(t, struct serve, measure);
+    const struct metrics_shards shards = { s->shards, s->worker_count };
+    const struct measurement m = { &shards, walk_all, &s->admin.measure, world_wall() };
+
+    telemetry_measure(s->telemetry, &m);
+    if (telemetry_interval(s->telemetry) > 0)
+        timer_start(s->world, t, telemetry_interval(s->telemetry), on_measure);
 }
 
 static enum err serve_open(struct serve *s, const struct cli_args *args, char why[256])
@@ -244,6 +276,8 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     if (!s->workers)
         return WEIR_NO_MEMORY;
     enum err e = stack_store_open(&s->store, config, cli_value(args, "ledger"), why);
+    if (e == OK)
+        e = exporters_open(s);
     for (size_t i = 0; e == OK && i < s->worker_count; i++)
         e = worker_open(s, i, listen, why);
     if (e == OK)
@@ -252,6 +286,8 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
         e = control_plane_open(s, args, why);
     if (e == OK)
         e = admin_open(s, admin, why);
+    if (e == OK)
+        on_measure(&s->measure);
     if (e == OK)
         e = world_on_signal(s->world, SIGTERM, on_stop_signal, s);
     if (e == OK)
@@ -265,15 +301,21 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
 static void serve_close(struct serve *s)
 {
     server_close(s->admin_server);
-    controller_close(s->controller);
-    if (s->can_post)
-        post_fini();
     for (size_t i = 0; s->workers && i < s->worker_count; i++) {
         timer_cancel(s->workers[i].stack.world, &s->workers[i].drain_poll);
         server_close(s->workers[i].server);
         stack_close(&s->workers[i].stack);
-        feed_close(s->workers[i].feed);
     }
+    if (s->telemetry)
+        on_measure(&s->measure); /* the last minute's */
+    controller_close(s->controller);
+    telemetry_close(s->telemetry);
+    if (s->can_post)
+        post_fini();
+    for (size_t i = 0; s->workers && i < s->worker_count; i++)
+        feed_close(s->workers[i].feed);
+    if (s->world)
+        timer_cancel(s->world, &s->measure);
     world_close(s->world);
     store_close(s->store);
     free(s->workers);

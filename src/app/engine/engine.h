@@ -14,7 +14,7 @@
  *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
  * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, edge/world,
- * edge/config, edge/store, edge/upstream, edge/telemetry.
+ * edge/config, edge/store, edge/upstream, edge/telemetry, core/telemetry.
  */
 #ifndef WEIR_APP_ENGINE_ENGINE_H
 #define WEIR_APP_ENGINE_ENGINE_H
@@ -36,6 +36,7 @@ struct ledger;
 struct log;
 struct metrics;
 struct query_call;
+struct telemetry;
 struct upstream;
 struct world;
 
@@ -48,6 +49,7 @@ struct engine_options {
     const struct log *log;
     const struct arms_slot *arms; /* who runs under what; NULL: the configuration is everybody's */
     struct feed *feed; /* told how queries end; NULL: nobody is */
+    struct telemetry *telemetry; /* takes traces; NULL: nobody does */
 };
 
 NODISCARD enum err engine_open(struct engine **out, const struct engine_options *options);

@@ -39,6 +39,7 @@ struct engine {
     struct engine_profile *profile; /* of config */
     const struct arms_slot *arms;
     struct feed *feed;
+    struct telemetry *telemetry;
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */
     struct link staged; /* query_calls whose start waits for a commit */
@@ -87,6 +88,7 @@ void call_free(struct query_call *c);
 void call_reserve(struct query_call *c, int64_t output_tokens_max);
 
 /* ---- query.c ---- */
+const char *query_strategy_name(const struct query *q); /* "plain", "audit", or the strategy's */
 void query_step(struct query *q);
 void query_call_told(struct query *q, struct query_call *c,
                      enum err fault); /* a call ended: tell the strategy, or keep the answer */
@@ -107,6 +109,9 @@ enum metrics_arm query_arm_kind(const struct query *q);
 /* Strategy, model and domain of a query that is not plain. */
 NODISCARD enum err query_decide(struct query *q);
 void query_record_route(const struct query *q);
+
+/* ---- trace.c ---- */
+void query_trace(const struct query *q); /* what became of it, to the exporters */
 
 /* ---- label.c ---- */
 /* What its verifier says of its answer: 1 right, 0 wrong; -1: nothing. */

@@ -46,7 +46,7 @@ void query_step(struct query *q)
     }
 }
 
-static const char *strategy_name(const struct query *q)
+const char *query_strategy_name(const struct query *q)
 {
     if (q->is_audit)
         return "audit";
@@ -142,7 +142,7 @@ static void record_begin(struct query *q)
                                 .tenant = q->tenant,
                                 .domain = q->domain,
                                 .requested_model = q->requested_model,
-                                .strategy = str_from(strategy_name(q)),
+                                .strategy = str_from(query_strategy_name(q)),
                                 .arm = q->arm,
                                 .is_stream = q->chat->stream,
                                 .reserved = q->cost_reserved };
@@ -399,7 +399,7 @@ static enum query_state step_settle(struct query *q)
 
 static void query_count(const struct query *q)
 {
-    const struct metrics_query row = { .strategy = str_from(strategy_name(q)),
+    const struct metrics_query row = { .strategy = str_from(query_strategy_name(q)),
                                        .model = q->model,
                                        .arm = query_arm_kind(q),
                                        .fault = q->fault,
@@ -423,6 +423,7 @@ void query_finished(struct query *q)
     if (q->fault != OK)
         q->best = no_answer(q->fault);
     query_count(q);
+    query_trace(q);
     query_report_end(q);
     audit_draw(q);
     struct link calls;

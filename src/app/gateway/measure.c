@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "edge/store/store.h"
-#include "edge/telemetry/metrics.h"
+#include "edge/telemetry/telemetry.h"
 
 static void ledger_walk(const struct store *store, const struct metric_sink *sink)
 {
@@ -70,5 +70,6 @@ void measure_walk(const struct measure *m, const struct metric_sink *sink)
         ledger_walk(m->store, sink);
     if (m->on_control)
         m->on_control(m->control, sink);
+    telemetry_walk(m->telemetry, sink);
     process_walk(m, sink);
 }

@@ -109,14 +109,13 @@ static void add_histogram(struct buf *out, const struct metric_point *p)
 {
     uint64_t count = 0;
 
-    for (size_t i = 0; i <= p->bound_count; i++) {
-        protobuf_fixed64(out, HISTOGRAM_COUNTS, p->counts[i]);
+    for (size_t i = 0; i <= p->bound_count; i++)
         count += p->counts[i];
-    }
-    for (size_t i = 0; i < p->bound_count; i++)
-        protobuf_double(out, HISTOGRAM_BOUNDS, p->bounds[i]);
-    protobuf_fixed64(out, HISTOGRAM_COUNT, count);
+    if (count > 0)
+        protobuf_fixed64(out, HISTOGRAM_COUNT, count);
     protobuf_double(out, HISTOGRAM_SUM, p->sum);
+    protobuf_packed(out, HISTOGRAM_COUNTS, p->counts, p->bound_count + 1);
+    protobuf_packed_double(out, HISTOGRAM_BOUNDS, p->bounds, p->bound_count);
     add_labels(out, HISTOGRAM_ATTRIBUTES, p);
 }
 

@@ -60,6 +60,26 @@ void protobuf_double(struct buf *out, uint32_t field, double value)
     protobuf_fixed64(out, field, bits);
 }
 
+void protobuf_packed(struct buf *out, uint32_t field, const uint64_t *values, size_t n)
+{
+    add_tag(out, field, WIRE_LENGTH);
+    add_varint(out, n * sizeof(*values));
+    for (size_t i = 0; i < n; i++)
+        add_fixed64(out, values[i]);
+}
+
+void protobuf_packed_double(struct buf *out, uint32_t field, const double *values, size_t n)
+{
+    uint64_t bits;
+
+    add_tag(out, field, WIRE_LENGTH);
+    add_varint(out, n * sizeof(*values));
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&bits, &values[i], sizeof(bits));
+        add_fixed64(out, bits);
+    }
+}
+
 void protobuf_bytes(struct buf *out, uint32_t field, str bytes)
 {
     add_tag(out, field, WIRE_LENGTH);

@@ -20,6 +20,10 @@ void protobuf_bytes(struct buf *out, uint32_t field,
 void protobuf_text(struct buf *out, uint32_t field,
                    str text); /* bytes that are not UTF-8 become U+FFFD */
 
+/* Repeated fixed 64 bits, packed. */
+void protobuf_packed(struct buf *out, uint32_t field, const uint64_t *values, size_t n);
+void protobuf_packed_double(struct buf *out, uint32_t field, const double *values, size_t n);
+
 /* Around what belongs to a message. */
 size_t protobuf_begin(struct buf *out, uint32_t field); /* what protobuf_end() needs */
 void protobuf_end(struct buf *out, size_t mark);

@@ -4,7 +4,7 @@
  * they are read. Label values come from closed sets (strategies, configured models, kinds of arms, outcomes, faults), so a hostile
  * client cannot add a series.
  *
- * May include: base, core/json, core/money, core/telemetry, edge/upstream, edge/world.
+ * May include: base, core/json, core/money, core/telemetry, edge/config, edge/upstream, edge/world.
  */
 #ifndef WEIR_EDGE_TELEMETRY_METRICS_H
 #define WEIR_EDGE_TELEMETRY_METRICS_H
