@@ -47,7 +47,7 @@ static enum sent post(struct exporter *x, str url, str body, struct delivery *ou
         if (answer.status == 413)
             sent = SENT_TOO_LARGE;
         if (sent != SENT_TAKEN)
-            exporter_explain(out, &answer);
+            exporter_explain(x, out, &answer);
     }
     buf_fini(&answer.body);
     return sent;

@@ -13,6 +13,7 @@
 #define BACKOFF_MIN NSEC_PER_SEC
 #define BACKOFF_MAX (60 * NSEC_PER_SEC)
 #define RETRY_AFTER_MAX (300 * NSEC_PER_SEC)
+#define WHY_SAID_MAX 120
 #define STOP_WAIT (3 * NSEC_PER_SEC) /* for one last attempt */
 
 void record_release(struct record *r)
@@ -146,18 +147,19 @@ enum sent exporter_verdict(int http_status)
                                                                           : SENT_REFUSED;
 }
 
-/* What an endpoint says about what it does not want, on one line and cut; it never repeats our key. */
-void exporter_explain(struct delivery *out, const struct post_answer *answer)
+/* What an endpoint says about what it does not want, on one line and cut; it may repeat our key. */
+void exporter_explain(const struct exporter *x, struct delivery *out,
+                      const struct post_answer *answer)
 {
-    str said = str_slice(str_trim(buf_str(&answer->body)), 0, 120);
-    int n = snprintf(out->why, sizeof(out->why), "it answered %d%s", answer->status,
-                     said.len > 0 ? ": " : "");
+    struct buf said = { 0 };
 
-    for (size_t i = 0; i < said.len && n < (int)sizeof(out->why) - 1; i++) {
-        unsigned char c = (unsigned char)said.ptr[i];
-        out->why[n++] = c < 0x20 || c >= 0x7F ? ' ' : (char)c;
-    }
-    out->why[n] = '\0';
+    redact_add(&said, str_trim(buf_str(&answer->body)), WHY_SAID_MAX, x->options.known);
+    for (size_t i = 0; i < said.len; i++)
+        if ((unsigned char)said.ptr[i] < 0x20 || (unsigned char)said.ptr[i] >= 0x7F)
+            said.ptr[i] = ' ';
+    snprintf(out->why, sizeof(out->why), "it answered %d%s%.*s", answer->status,
+             said.len > 0 ? ": " : "", STR_ARG(buf_str(&said)));
+    buf_fini(&said);
 }
 
 /* Once when it begins and once when it ends: an endpoint may be down for days. */

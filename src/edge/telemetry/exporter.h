@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "base/rng.h"
+#include "core/telemetry/redact.h"
 #include "edge/telemetry/telemetry.h"
 #include "edge/upstream/post.h"
 
@@ -59,6 +60,7 @@ struct exporter_options {
     str version;
     uint64_t seed;
     usec_utc started; /* when the process began to count */
+    const struct redact_known *known; /* secrets; outlives the exporter */
 };
 
 struct exporter {
@@ -91,7 +93,8 @@ bool exporter_post(struct exporter *x, struct post_request *request, struct post
                    struct delivery *out);
 /* What most endpoints mean by a status: 2xx taken, 413 too large, 429 and 5xx later, the rest refused. */
 enum sent exporter_verdict(int http_status);
-void exporter_explain(struct delivery *out, const struct post_answer *answer);
+void exporter_explain(const struct exporter *x, struct delivery *out,
+                      const struct post_answer *answer);
 
 /* ---- the endpoints: NULL in *out where the configuration does not switch them on ---- */
 NODISCARD enum err export_otlp_open(struct exporter **out, const struct exporter_options *options);

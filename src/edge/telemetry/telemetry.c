@@ -10,7 +10,7 @@
 #include "edge/world/world.h"
 
 typedef enum err (*open_fn)(struct exporter **out, const struct exporter_options *options);
-static const open_fn openers[] = { export_otlp_open };
+static const open_fn openers[] = { export_otlp_open, export_langsmith_open };
 
 #define EXPORTERS_MAX ARRAY_LEN(openers)
 #define CAPTURE_BYTES_MAX ((size_t)256 << 20)
@@ -21,8 +21,8 @@ struct telemetry {
     size_t count;
     uint32_t takers; /* of traces */
     bool measures;
-    str *secrets; /* that are known */
-    size_t secret_count;
+    str *secrets; /* room for all that are known */
+    struct redact_known known;
 };
 
 /* ---- opening ---- */
@@ -30,7 +30,7 @@ struct telemetry {
 static void secret_add(struct telemetry *t, str secret)
 {
     if (secret.len > 0)
-        t->secrets[t->secret_count++] = secret;
+        t->secrets[t->known.count++] = secret;
 }
 
 /* Every secret of the configuration, so that none leaves in a prompt. */
@@ -44,6 +44,7 @@ static bool secrets_gather(struct telemetry *t)
                sizeof(*t->secrets));
     if (!t->secrets)
         return false;
+    t->known.secrets = t->secrets;
     for (size_t i = 0; i < c->provider_count; i++)
         secret_add(t, c->providers[i].api_key);
     for (size_t i = 0; i < c->server.key_count; i++)
@@ -68,7 +69,8 @@ static enum err exporters_open(struct telemetry *t)
                                               .log = t->options.log,
                                               .version = t->options.version,
                                               .seed = t->options.seed,
-                                              .started = world_wall() };
+                                              .started = world_wall(),
+                                              .known = &t->known };
     enum err e = OK;
 
     for (size_t i = 0; e == OK && i < EXPORTERS_MAX; i++) {
@@ -148,10 +150,8 @@ struct capture {
 
 static void capture_add(struct capture *c, str text)
 {
-    const struct redact_known known = { c->owner->secrets, c->owner->secret_count };
-
     redact_add(&c->texts, text, (size_t)c->owner->options.config->telemetry.content_bytes_max,
-               &known);
+               &c->owner->known);
     c->ends[c->count++] = c->texts.len;
 }
 
