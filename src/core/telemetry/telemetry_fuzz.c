@@ -4,9 +4,11 @@
 
 #include "base/arena.h"
 #include "core/json/json.h"
+#include "core/telemetry/langsmith.h"
 #include "core/telemetry/messages.h"
 #include "core/telemetry/otlp.h"
 #include "core/telemetry/redact.h"
+#include "core/telemetry/wandb.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +34,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (otlp_verdict_of(200, given, &rejected) != OTLP_TAKEN || rejected < 0)
         abort();
+    struct langsmith_info info = langsmith_info_read(given);
+    if (info.runs_max == 0 || info.bytes_max == 0)
+        abort();
+    struct wandb_bucket bucket;
+    struct arena arena;
+    str why;
+    arena_init(&arena, (size_t)64 << 20);
+    if (wandb_bucket_read(&arena, given, &bucket, &why) == OK && bucket.history_lines < 0)
+        abort();
+    arena_fini(&arena);
+    (void)wandb_is_stopped(given);
     redact_add(&out, given, size / 2, &known);
     if (out.len > size / 2 || str_find(buf_str(&out), secrets[0]) != STR_NPOS)
         abort();

@@ -10,7 +10,7 @@
 #include "edge/world/world.h"
 
 typedef enum err (*open_fn)(struct exporter **out, const struct exporter_options *options);
-static const open_fn openers[] = { export_otlp_open, export_langsmith_open };
+static const open_fn openers[] = { export_otlp_open, export_langsmith_open, export_wandb_open };
 
 #define EXPORTERS_MAX ARRAY_LEN(openers)
 #define CAPTURE_BYTES_MAX ((size_t)256 << 20)
