@@ -29,6 +29,7 @@
 
 #define WORKERS_MAX 64
 #define EXCHANGE_ARENA_BYTES ((size_t)64 << 20)
+#define PACE_EVERY (200 * NSEC_PER_MS)
 #define DRAIN_POLL (10 * NSEC_PER_MS)
 
 struct worker {
@@ -58,7 +59,7 @@ struct serve {
     struct arms_slot arms;
     struct controller *controller;
     struct telemetry *telemetry;
-    struct timer measure;
+    struct timer measure, pace;
     bool can_post;
     atomic_int drained; /* workers that have ended */
     struct timer drained_poll;
@@ -260,6 +261,15 @@ static void on_measure(struct timer *t)
         timer_start(s->world, t, telemetry_interval(s->telemetry), on_measure);
 }
 
+static void on_pace(struct timer *t)
+{
+    struct serve *s = CONTAINER_OF(t, struct serve, pace);
+    const struct metrics_shards shards = { s->shards, s->worker_count };
+
+    telemetry_pace(s->telemetry, metrics_queries(&shards), world_now(s->world));
+    timer_start(s->world, t, PACE_EVERY, on_pace);
+}
+
 static enum err serve_open(struct serve *s, const struct cli_args *args, char why[256])
 {
     const struct config *config = s->config;
@@ -288,6 +298,8 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
         e = admin_open(s, admin, why);
     if (e == OK)
         on_measure(&s->measure);
+    if (e == OK && s->telemetry)
+        on_pace(&s->pace);
     if (e == OK)
         e = world_on_signal(s->world, SIGTERM, on_stop_signal, s);
     if (e == OK)
@@ -300,22 +312,25 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
 /* The admin's exchanges end before the controller that answers them, and it before the workers' feeds. */
 static void serve_close(struct serve *s)
 {
+    bool was_open = s->admin_server != NULL;
+
     server_close(s->admin_server);
-    for (size_t i = 0; s->workers && i < s->worker_count; i++) {
-        timer_cancel(s->workers[i].stack.world, &s->workers[i].drain_poll);
-        server_close(s->workers[i].server);
-        stack_close(&s->workers[i].stack);
-    }
-    if (s->telemetry)
-        on_measure(&s->measure); /* the last minute's */
+    if (was_open)
+        on_measure(&s->measure); /* the last minute's, while the workers' counters are there */
     controller_close(s->controller);
     telemetry_close(s->telemetry);
     if (s->can_post)
         post_fini();
-    for (size_t i = 0; s->workers && i < s->worker_count; i++)
+    for (size_t i = 0; s->workers && i < s->worker_count; i++) {
+        timer_cancel(s->workers[i].stack.world, &s->workers[i].drain_poll);
+        server_close(s->workers[i].server);
+        stack_close(&s->workers[i].stack);
         feed_close(s->workers[i].feed);
-    if (s->world)
+    }
+    if (s->world) {
         timer_cancel(s->world, &s->measure);
+        timer_cancel(s->world, &s->pace);
+    }
     world_close(s->world);
     store_close(s->store);
     free(s->workers);

@@ -89,14 +89,14 @@ static void content_set(const struct query *q, struct trace *t)
 void query_trace(const struct query *q)
 {
     struct telemetry *telemetry = q->engine->telemetry;
-    struct trace t = { .id = q->id, .fault = q->fault };
+    struct trace asked = { .id = q->id, .fault = q->fault };
 
-    if (!telemetry_wants(telemetry, &t))
+    if (!telemetry_wants(telemetry, &asked))
         return;
-    uint64_t seed = t.seed;
     bool captures = telemetry_captures(telemetry);
-    t = trace_of(q);
-    t.seed = seed;
+    struct trace t = trace_of(q);
+    t.seed = asked.seed;
+    t.threshold = asked.threshold;
     calls_set(q, &t, captures);
     if (captures)
         content_set(q, &t);

@@ -15,6 +15,7 @@ enum {
     SCOPE_SPANS_SPAN = 2,
     SPAN_TRACE_ID = 1,
     SPAN_ID = 2,
+    SPAN_TRACE_STATE = 3,
     SPAN_PARENT = 4,
     SPAN_NAME = 5,
     SPAN_KIND = 6,
@@ -105,11 +106,14 @@ static void span_head(struct buf *out, const struct trace *t, const struct span 
     uint8_t trace[TRACE_ID_BYTES], id[TRACE_SPAN_ID_BYTES];
     uint64_t start = otlp_unix_nano(t->started) + (uint64_t)(span->started > 0 ? span->started : 0);
     struct buf name = { 0 };
+    char state[TRACE_STATE_MAX];
 
     trace_id(t, trace);
     protobuf_bytes(out, SPAN_TRACE_ID, (str){ (const char *)trace, sizeof(trace) });
     trace_span_id(t, span->number, id);
     protobuf_bytes(out, SPAN_ID, (str){ (const char *)id, sizeof(id) });
+    if (t->threshold != 0)
+        protobuf_bytes(out, SPAN_TRACE_STATE, trace_state(t->threshold, state));
     if (span->parent >= 0) {
         trace_span_id(t, (uint32_t)span->parent, id);
         protobuf_bytes(out, SPAN_PARENT, (str){ (const char *)id, sizeof(id) });

@@ -7,8 +7,7 @@
 
 #include "base/rng.h"
 
-#define PPM UINT64_C(1000000)
-#define RANDOM_BITS 56
+#define RANDOM_RANGE (UINT64_C(1) << 56)
 
 /* The texts of a trace and of a call, by their place, so that none is forgotten when it is copied. */
 static const size_t trace_texts[] = {
@@ -121,13 +120,27 @@ str trace_uuid(const struct trace *t, uint32_t call, char out[TRACE_UUID_MAX])
     return (str){ out, (size_t)n };
 }
 
-bool trace_is_sampled(const struct trace *t, uint32_t share_ppm)
+uint64_t trace_threshold(double share)
 {
-    uint64_t random = mixed(t, SALT_TRACE_LOW) & ((UINT64_C(1) << RANDOM_BITS) - 1);
-    uint64_t taken = share_ppm < PPM ? (uint64_t)share_ppm * ((UINT64_C(1) << RANDOM_BITS) / PPM)
-                                     : UINT64_C(1) << RANDOM_BITS;
+    if (share >= 1)
+        return 0;
+    return share > 0 ? (uint64_t)((1 - share) * (double)RANDOM_RANGE) : RANDOM_RANGE;
+}
 
-    return random >= (UINT64_C(1) << RANDOM_BITS) - taken;
+bool trace_is_sampled(const struct trace *t, uint64_t threshold)
+{
+    return (mixed(t, SALT_TRACE_LOW) & (RANDOM_RANGE - 1)) >= threshold;
+}
+
+/* Fourteen hexadecimal digits, those that are zero at the end left out. */
+str trace_state(uint64_t threshold, char out[TRACE_STATE_MAX])
+{
+    if (threshold == 0 || threshold >= RANDOM_RANGE)
+        return STR("");
+    int n = snprintf(out, TRACE_STATE_MAX, "ot=th:%014" PRIx64, threshold);
+    while (out[n - 1] == '0')
+        n--;
+    return (str){ out, (size_t)n };
 }
 
 str trace_query_name(const struct trace *t, char out[20])

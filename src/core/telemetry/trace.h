@@ -37,6 +37,8 @@ struct trace_call {
 struct trace {
     int64_t id; /* the query's */
     uint64_t seed; /* of the process: two gateways' queries may have the same id */
+    uint64_t
+        threshold; /* that its id had to reach to be sampled; 0: it is exported whatever its id */
     usec_utc started;
     nsec took;
     str strategy; /* "plain", "hrm_trm", … */
@@ -81,9 +83,14 @@ void trace_span_id(const struct trace *t, uint32_t call, uint8_t out[TRACE_SPAN_
 #define TRACE_UUID_MAX 37
 str trace_uuid(const struct trace *t, uint32_t call, char out[TRACE_UUID_MAX]);
 
-/* Whether a share, in parts per million, takes this query. By the trace id's low 56 bits against a threshold, as W3C's Trace
- * Context level 2 and OpenTelemetry's consistent probability sampling have it: a smaller share takes a part of a larger one's. */
-bool trace_is_sampled(const struct trace *t, uint32_t share_ppm);
+/* Sampling is by the trace id's low 56 bits against a threshold, as W3C's Trace Context level 2 and OpenTelemetry's consistent
+ * probability sampling have it: a smaller share takes a part of a larger one's, and whoever knows the threshold knows for how
+ * many queries one stands. */
+uint64_t trace_threshold(double share); /* [0, 1] */
+bool trace_is_sampled(const struct trace *t, uint64_t threshold);
+/* OpenTelemetry's "ot=th:…" of a threshold; empty: 0. */
+#define TRACE_STATE_MAX 24
+str trace_state(uint64_t threshold, char out[TRACE_STATE_MAX]);
 
 /* "q" and 16 hexadecimal digits, as everywhere else. */
 str trace_query_name(const struct trace *t, char out[20]);

@@ -103,11 +103,12 @@ static void a_smaller_share_is_part_of_a_larger_one(void)
 
     for (int64_t id = 0; id < 20000; id++) {
         struct trace t = { .id = id, .seed = 5 };
-        bool small = trace_is_sampled(&t, 100000), large = trace_is_sampled(&t, 300000);
+        bool small = trace_is_sampled(&t, trace_threshold(0.1)),
+             large = trace_is_sampled(&t, trace_threshold(0.3));
         CHECK(!small || large);
-        CHECK(!trace_is_sampled(&t, 0));
+        CHECK(!trace_is_sampled(&t, trace_threshold(0)));
         taken += small;
-        all += trace_is_sampled(&t, 1000000);
+        all += trace_is_sampled(&t, trace_threshold(1));
     }
     CHECK_INT(all, 20000);
     CHECK(taken > 1800 && taken < 2200); /* 2000 ± 4.7 standard deviations */
@@ -123,9 +124,26 @@ static void sampling_is_by_the_trace_id(void)
         trace_id(&t, bytes);
         for (size_t i = 9; i < 16; i++)
             random = random << 8 | bytes[i];
-        CHECK_INT(trace_is_sampled(&t, 500000), random >= UINT64_C(1) << 55);
+        CHECK_INT(trace_is_sampled(&t, trace_threshold(0.5)), random >= UINT64_C(1) << 55);
     }
 }
 
-TESTS(TEST(a_copy_stands_alone), TEST(ids_are_stable_and_apart), TEST(uuids_are_of_version_seven),
+static void thresholds_are_written_as_opentelemetry_has_them(void)
+{
+    static const struct {
+        double share;
+        const char *want;
+    } rows[] = {
+        { 1, "" },           { 0.5, "ot=th:8" }, /* the specification's own examples */
+        { 0.25, "ot=th:c" }, { 0.75, "ot=th:4" }, { 0, "" },
+    };
+    char text[TRACE_STATE_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        CHECK_STR(trace_state(trace_threshold(rows[i].share), text), str_from(rows[i].want));
+    CHECK(str_starts(trace_state(trace_threshold(0.01), text), STR("ot=th:fd70a3d70a3d")));
+}
+
+TESTS(TEST(thresholds_are_written_as_opentelemetry_has_them), TEST(a_copy_stands_alone),
+      TEST(ids_are_stable_and_apart), TEST(uuids_are_of_version_seven),
       TEST(a_smaller_share_is_part_of_a_larger_one), TEST(sampling_is_by_the_trace_id))

@@ -85,6 +85,7 @@ struct config {
     struct {
         uint32_t sample; /* parts per million */
         bool capture_content;
+        int64_t traces_per_second_max; /* but for those that failed */
         int64_t content_bytes_max, queue_max, queue_bytes_max;
         nsec interval, metrics_interval, timeout;
         str service;

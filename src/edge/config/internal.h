@@ -18,6 +18,7 @@
 #define CONFIG_ARENA_BYTES_MAX ((size_t)64 << 20)
 #define CONFIG_SCRATCH_BYTES_MAX ((size_t)256 << 20)
 #define CONFIG_ISSUES_MAX ((size_t)64)
+#define CONFIG_KEYS_MAX 512 /* rows of the key table */
 #define CONFIG_OTLP_HEADERS_MAX 6 /* beside those that every post has */
 #define CONFIG_EXTENDS_MAX 8 /* files in a chain */
 #define CONFIG_MODELS_HIDDEN_MAX 3 /* of a fallback: its model, peer_model and strong_model */

@@ -71,6 +71,8 @@ struct metrics_shards {
 };
 void metrics_walk(const struct metrics_shards *shards, const struct metric_sink *sink);
 
+uint64_t metrics_queries(const struct metrics_shards *shards); /* that have ended */
+
 /* The same as a few sums, for whoever follows them over time. */
 #define METRICS_DURATION_BOUNDS 17
 struct metrics_totals {

@@ -37,6 +37,11 @@ static void confidences_total(const struct metrics_shards *shards, struct metric
     }
 }
 
+uint64_t metrics_queries(const struct metrics_shards *shards)
+{
+    return metrics_sum(shards, offsetof(struct metrics, ended));
+}
+
 void metrics_total(const struct metrics_shards *shards, struct metrics_totals *out)
 {
     struct metrics_totals t = { 0 };

@@ -13,6 +13,7 @@ typedef enum err (*open_fn)(struct exporter **out, const struct exporter_options
 static const open_fn openers[] = { export_otlp_open, export_langsmith_open, export_wandb_open };
 
 #define EXPORTERS_MAX ARRAY_LEN(openers)
+#define PACE_RISE_MAX 1.5 /* of the share, from one call of telemetry_pace() to the next */
 #define CAPTURE_BYTES_MAX ((size_t)256 << 20)
 
 struct telemetry {
@@ -21,6 +22,10 @@ struct telemetry {
     size_t count;
     uint32_t takers; /* of traces */
     bool measures;
+    _Atomic uint64_t threshold; /* of sampling, now */
+    double share; /* the same as a share; the main thread's, like what follows */
+    nsec paced_at;
+    uint64_t paced_queries;
     str *secrets; /* room for all that are known */
     struct redact_known known;
 };
@@ -92,6 +97,7 @@ enum err telemetry_open(struct telemetry **out, const struct telemetry_options *
     if (!t)
         return WEIR_NO_MEMORY;
     t->options = *options;
+    telemetry_pace(t, 0, 0);
     enum err e = secrets_gather(t) ? exporters_open(t) : WEIR_NO_MEMORY;
     if (e != OK || t->count == 0) {
         telemetry_close(t);
@@ -119,7 +125,30 @@ bool telemetry_wants(const struct telemetry *t, struct trace *trace)
     if (!t || t->takers == 0)
         return false;
     trace->seed = t->options.seed;
-    return trace->fault != OK || trace_is_sampled(trace, t->options.config->telemetry.sample);
+    if (trace->fault != OK)
+        return true;
+    trace->threshold = atomic_load_explicit(&t->threshold, memory_order_relaxed);
+    return trace_is_sampled(trace, trace->threshold);
+}
+
+void telemetry_pace(struct telemetry *t, uint64_t queries, nsec now)
+{
+    if (!t)
+        return;
+    double share = t->options.config->telemetry.sample / 1e6;
+    double seconds = (double)(now - t->paced_at) / 1e9;
+    double rate =
+        t->paced_at != 0 && seconds > 0 ? (double)(queries - t->paced_queries) / seconds : 0;
+    double most = (double)t->options.config->telemetry.traces_per_second_max;
+
+    if (rate * share > most)
+        share = most / rate;
+    if (t->paced_at != 0 && share > t->share * PACE_RISE_MAX)
+        share = t->share * PACE_RISE_MAX; /* traffic that comes in bursts is still much traffic */
+    atomic_store_explicit(&t->threshold, trace_threshold(share), memory_order_relaxed);
+    t->share = share;
+    t->paced_at = now;
+    t->paced_queries = queries;
 }
 
 bool telemetry_captures(const struct telemetry *t)
@@ -243,6 +272,11 @@ void telemetry_walk(const struct telemetry *t, const struct metric_sink *sink)
           offsetof(struct exporter, failures) },
     };
 
+    static const struct metric_family share = { "weir_export_sample_ratio", METRIC_GAUGE, "ratio",
+                                                "Share of the queries whose traces are exported." };
+
+    if (t && t->takers > 0)
+        metric_put(sink, &share, t->share, false);
     for (size_t r = 0; t && r < ARRAY_LEN(rows); r++) {
         metric_family_put(sink, &rows[r].family);
         for (size_t i = 0; i < t->count; i++) {

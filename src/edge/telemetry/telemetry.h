@@ -36,12 +36,15 @@ void telemetry_close(struct telemetry *t); /* one last attempt at what waits */
 
 /* ---- from any worker ---- */
 
-/* Whether a query's trace is to be taken: its id and its fault must be set; the seed is set here. */
+/* Whether a query's trace is to be taken: its id and its fault must be set; seed and threshold are set here. */
 bool telemetry_wants(const struct telemetry *t, struct trace *trace);
 bool telemetry_captures(const struct telemetry *t); /* whether its texts are to be set */
 void telemetry_take(struct telemetry *t, const struct trace *trace); /* copies */
 
 /* ---- from the main thread ---- */
+
+/* A few times a second: how many queries there have been; fits the share that is sampled to what may be exported. */
+void telemetry_pace(struct telemetry *t, uint64_t queries, nsec now);
 
 nsec telemetry_interval(
     const struct telemetry *t); /* between two calls of the next; 0: none is wanted */
