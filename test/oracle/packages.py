@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What oracles fetch into build/, on first use: Debian packages that are unpacked, never installed, and virtual environments."""
+import os
 import subprocess
 import sys
 
 
 def fetch(command, seconds=300, **more):
     """The reason why not, or None."""
+    if os.environ.get("WEIR_OFFLINE"):
+        return "WEIR_OFFLINE is set"
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False, **more)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -24,7 +27,7 @@ def unpack(package, directory, program):
         fetch(["apt-get", "update", "-qq"])
         reason = fetch(["apt-get", "download", package], cwd=directory)
     for archive in directory.glob("*.deb"):
-        reason = fetch(["dpkg-deb", "-x", archive, directory])
+        reason = reason or fetch(["dpkg-deb", "-x", archive, directory])
         archive.unlink()
     return program, reason if not program.exists() else None
 

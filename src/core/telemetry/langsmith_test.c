@@ -104,26 +104,28 @@ static void limits_are_kept_and_nothing_is_lost(void)
 
 static void children_come_after_their_parents(void)
 {
-    struct trace_call calls[3] = {
+    struct trace_call calls[5] = {
         { .number = 1, .started = 2000, .took = 5000 },
         { .number = 2, .parent = 1, .started = 1000, .took = 1000 }, /* a clock that is coarse */
         { .number = 3, .parent = 9, .started = 3000 }, /* of one that was left out */
+        { .number = 4, .parent = 5 }, /* nobody's parent comes after it */
+        { .number = 5, .parent = 1, .started = 9000 },
     };
-    const struct trace t = { .id = 5, .started = 1000000, .calls = calls, .call_count = 3 };
+    const struct trace t = { .id = 5, .started = 1000000, .calls = calls, .call_count = 5 };
     const struct trace *pointer = &t;
     const struct langsmith_info info = langsmith_info_default();
     const struct langsmith_batch batch = { &options, &info, &pointer, 1 };
     struct langsmith_cursor at = { 0 };
     struct buf body = { 0 };
     struct arena arena;
-    str dotted[4] = { { 0 } }, start[4] = { { 0 } }, parent = { 0 };
+    str dotted[6] = { { 0 } }, start[6] = { { 0 } }, parent = { 0 };
     char id[TRACE_UUID_MAX];
 
     arena_init(&arena, (size_t)1 << 20);
     REQUIRE(langsmith_json_write(&body, &batch, &at));
     struct json post = parsed(&arena, &body);
-    REQUIRE(json_count(post) == 4);
-    for (size_t i = 0; i < 4; i++) {
+    REQUIRE(json_count(post) == 6);
+    for (size_t i = 0; i < 6; i++) {
         CHECK(json_str(json_get(json_at(post, i), STR("dotted_order")), &arena, &dotted[i]));
         CHECK(json_str(json_get(json_at(post, i), STR("start_time")), &arena, &start[i]));
     }
@@ -134,6 +136,9 @@ static void children_come_after_their_parents(void)
     CHECK(str_starts(dotted[3], dotted[0]) && dotted[3].len == 2 * (22 + 36) + 1);
     CHECK(json_str(json_get(json_at(post, 3), STR("parent_run_id")), &arena, &parent));
     CHECK_STR(parent, trace_uuid(&t, 0, id));
+    CHECK(json_str(json_get(json_at(post, 4), STR("parent_run_id")), &arena, &parent));
+    CHECK_STR(parent, trace_uuid(&t, 0, id));
+    CHECK_STR(start[5], STR("1970-01-01T00:00:01.000009Z"));
     CHECK(!json_exists(json_get(json_at(post, 0), STR("parent_run_id"))));
     arena_fini(&arena);
     buf_fini(&body);

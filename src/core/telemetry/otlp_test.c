@@ -60,6 +60,7 @@ static void what_is_malformed_is_refused(void)
         { "\x08", 1 }, /* no value */
         { "\x08\x96", 2 }, /* half a varint */
         { "\x12\x07test", 6 }, /* shorter than it says */
+        { "\x12\x05test", 6 }, /* by one byte */
         { "\x09\x01\x02\x03", 4 }, /* half of 64 bits */
         { "\x00\x01", 2 }, /* field 0 */
         { "\x0B", 1 }, /* a group */
