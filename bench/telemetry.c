@@ -41,6 +41,7 @@ static struct trace example(struct trace_call *call)
                            .hrm_confidence = -1,
                            .trm_confidence = -1,
                            .confidence = -1,
+                           .verdict = -1,
                            .temperature = 0.7,
                            .calls = call,
                            .call_count = 1 };

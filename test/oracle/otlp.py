@@ -151,7 +151,10 @@ def content(checks, messages, captures):
         checks.true("captured: messages have their form", talks and all(message["parts"][0]["type"] == "text" and message["role"]
                                                                         for talk in talks for message in talk), talks)
         checks.true("captured: redacted in place", "Is [redacted] a key? And [redacted]?" in text)
-        checks.true("captured: answers", any("gen_ai.output.messages" in span for span in spans))
+        answered = [span for span in spans if "gen_ai.output.messages" in span]
+        checks.true("captured: answers", answered)
+        streamed = [span for span in spans if span.get("gen_ai.request.stream")]
+        checks.true("captured: streamed answers", streamed and all(json.loads(span["gen_ai.output.messages"])[0]["parts"][0]["content"] for span in streamed), streamed)
 
 
 def metrics(checks, messages):
@@ -202,7 +205,7 @@ def phoenix(checks, world, directory):
                      {"PHOENIX_PORT": str(port), "PHOENIX_HOST": "127.0.0.1", "PHOENIX_GRPC_PORT": str(free_port()),
                       "PHOENIX_WORKING_DIR": str(directory / "phoenix"), "PHOENIX_TELEMETRY_ENABLED": "false"})
     try:
-        server.wait_for(f"http://127.0.0.1:{port}/healthz")
+        server.wait_for(f"http://127.0.0.1:{port}/healthz", seconds=120)
         gateway = world.gateway(world.upstream("sim"), configuration(f"http://127.0.0.1:{port}"))
         asked = ask(gateway)
         gateway.stop()

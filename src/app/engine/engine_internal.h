@@ -68,6 +68,7 @@ struct query_call {
     nano_usd reserved; /* worst case; 0 when unpriced */
     int64_t reserved_tokens;
     int64_t relayed_bytes; /* of content, while streaming */
+    struct buf relayed; /* that content, where traces carry it */
     struct usage usage; /* from the stream's usage chunk */
     nsec started; /* 0: it never left */
     bool saw_done; /* [DONE] */

@@ -89,7 +89,7 @@ static void content_set(const struct query *q, struct trace *t)
 void query_trace(const struct query *q)
 {
     struct telemetry *telemetry = q->engine->telemetry;
-    struct trace asked = { .id = q->id, .fault = q->fault };
+    struct trace asked = { .id = q->id, .fault = q->fault, .verdict = label_verdict_of(q) };
 
     if (!telemetry_wants(telemetry, &asked))
         return;
@@ -97,6 +97,7 @@ void query_trace(const struct query *q)
     struct trace t = trace_of(q);
     t.seed = asked.seed;
     t.threshold = asked.threshold;
+    t.verdict = asked.verdict;
     calls_set(q, &t, captures);
     if (captures)
         content_set(q, &t);

@@ -202,6 +202,7 @@ static void add_query_metadata(struct buf *out, const struct trace *t)
     member_share(out, "confidence", t->confidence);
     member_share(out, "hrm_confidence", t->hrm_confidence);
     member_share(out, "trm_confidence", t->trm_confidence);
+    member_share(out, "verdict", t->verdict);
     json_member_bool(out, "calibrated", t->is_calibrated);
     json_member_bool(out, "simulated", t->is_simulated);
     json_member_i64(out, "calls", (int64_t)t->call_count + t->calls_left_out);

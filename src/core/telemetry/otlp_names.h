@@ -48,6 +48,7 @@
     X(CONFIDENCE_CALIBRATED, "weir.confidence.calibrated")                             \
     X(HRM_CONFIDENCE,        "weir.confidence.hrm")                                    \
     X(TRM_CONFIDENCE,        "weir.confidence.trm")                                    \
+    X(VERDICT,               "weir.verdict")                                           \
     X(CALLS,                 "weir.calls")                                             \
     X(CALLS_LEFT_OUT,        "weir.calls.left_out")                                    \
     X(ROLE,                  "weir.call.role")                                         \

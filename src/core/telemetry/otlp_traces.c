@@ -209,6 +209,7 @@ static void set_decision(struct buf *out, const struct trace *t)
     set_share(out, OTLP_CONFIDENCE, t->confidence);
     set_share(out, OTLP_HRM_CONFIDENCE, t->hrm_confidence);
     set_share(out, OTLP_TRM_CONFIDENCE, t->trm_confidence);
+    set_share(out, OTLP_VERDICT, t->verdict);
     set_true(out, OTLP_CONFIDENCE_CALIBRATED, t->is_calibrated);
     set_true(out, OTLP_SIMULATED, t->is_simulated);
     set_true(out, OTLP_TRUNCATED, t->is_truncated);

@@ -55,6 +55,7 @@ struct trace {
     double hrm_confidence; /* negative: none */
     double trm_confidence;
     double confidence;
+    double verdict; /* of the request's verifier: 1 right, 0 wrong; negative: none */
     double temperature; /* negative: not given */
     int64_t max_tokens; /* 0: not given */
     bool is_calibrated; /* `confidence` is a probability */

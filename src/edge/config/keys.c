@@ -109,7 +109,7 @@ static const struct config_key keys[] = {
       "the least serious messages that are logged" },
 
     { "telemetry.sample", RECORD_ROOT, KEY_SHARE, NULL, NULL, "100%", NULL, RESTART, EFFECT, ROOT(telemetry.sample), 0, false,
-      "of the queries whose traces are exported, by their trace id; those that failed always are" },
+      "of the queries whose traces are exported, by their trace id; those that failed, or whose verifier refused the answer, always are" },
     { "telemetry.traces_per_second_max", RECORD_ROOT, KEY_INTEGER, "traces", "[1, 1000000]", "100", NULL, RESTART, EFFECT, ROOT(telemetry.traces_per_second_max), 0, false,
       "where more queries than that are sampled, the share shrinks until they are about so many; those that failed always are exported" },
     { "telemetry.capture_content", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RESTART, EFFECT, ROOT(telemetry.capture_content), 0, false,

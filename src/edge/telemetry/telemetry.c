@@ -125,8 +125,8 @@ bool telemetry_wants(const struct telemetry *t, struct trace *trace)
     if (!t || t->takers == 0)
         return false;
     trace->seed = t->options.seed;
-    if (trace->fault != OK)
-        return true;
+    if (trace->fault != OK || trace->verdict == 0)
+        return true; /* what somebody may have to look at */
     trace->threshold = atomic_load_explicit(&t->threshold, memory_order_relaxed);
     return trace_is_sampled(trace, trace->threshold);
 }

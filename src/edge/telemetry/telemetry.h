@@ -36,7 +36,7 @@ void telemetry_close(struct telemetry *t); /* one last attempt at what waits */
 
 /* ---- from any worker ---- */
 
-/* Whether a query's trace is to be taken: its id and its fault must be set; seed and threshold are set here. */
+/* Whether a query's trace is to be taken: its id, fault and verdict must be set; seed and threshold are set here. */
 bool telemetry_wants(const struct telemetry *t, struct trace *trace);
 bool telemetry_captures(const struct telemetry *t); /* whether its texts are to be set */
 void telemetry_take(struct telemetry *t, const struct trace *trace); /* copies */
