@@ -99,13 +99,14 @@ class Receiver:
     """Takes what channels send and keeps it; can be told to fail."""
 
     def __init__(self, port):
-        self.got, self.status = [], 200
+        self.got, self.paths, self.status = [], [], 200
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 if receiver.status == 200:
+                    receiver.paths.append(self.path)
                     receiver.got.append((dict(self.headers), body.decode()))
                 self.send_response(receiver.status)
                 self.send_header("content-length", "2")

@@ -138,7 +138,7 @@ def sampling(checks, world):
     sent = counted(gateway, "sent_total", "otlp")
     checks.true("a quarter", 60 < sent < 140, sent)
     gateway.stop()
-    broken = world.gateway(free_port(), {"otlp": {"endpoint": recorder.url}, "telemetry": {"sample": "0%", "interval_seconds": 0.05}})
+    broken = world.gateway(free_port(), {"otlp": {"endpoint": recorder.url}, "telemetry": {"sample": "0%", "interval_seconds": 0.05}}, ready=False)
     for _ in range(5):
         broken.chat(harness.MODEL, "Hi")
     checks.true("failures whatever the share", harness.wait_until(lambda: counted(broken, "sent_total", "otlp") == 5))

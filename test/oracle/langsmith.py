@@ -147,7 +147,7 @@ def ordered(checks, python, runs):
 def gateway_for(world, recorder, upstream="sim", **changes):
     return world.gateway(world.upstream(upstream) if isinstance(upstream, str) else upstream, {
         "monitoring": {"langsmith_enabled": True}, "langsmith": {"endpoint": recorder.url, "api_key": "env:WEIR_E2E_LANGSMITH"},
-        "telemetry": {"interval_seconds": 0.1, **changes}})
+        "telemetry": {"interval_seconds": 0.1, **changes}}, ready=isinstance(upstream, str))
 
 
 def shapes(checks, world, python):

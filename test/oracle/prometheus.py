@@ -51,7 +51,7 @@ def worked(world):
         gateway.chat("weir/hrm_trm", f"What is {number} + 2?")
     gateway.chat(harness.MODEL, "Hi")
     gateway.chat("no-such\nmodel", "Hi")
-    broken = world.gateway(harness.free_port(), {"max_retries": 1, "upstream": {"backoff_seconds": 0.01}})
+    broken = world.gateway(harness.free_port(), {"max_retries": 1, "upstream": {"backoff_seconds": 0.01}}, ready=False)
     broken.chat(harness.MODEL, "Hi")
     return gateway, broken
 

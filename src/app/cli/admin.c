@@ -186,6 +186,26 @@ int admin_find(struct admin_client *c, str path, struct json *out)
                            c->command, c->command);
 }
 
+int admin_start(struct admin_client *c, str members, struct json *out)
+{
+    struct buf body = { 0 };
+    str file;
+
+    if (c->args->word_count != 2)
+        return cli_usage_error(c->command, "name its file: weir %s start FILE", c->command);
+    int status = admin_file(c, c->args->words[1], &file);
+    if (status != EXIT_DONE)
+        return status;
+    buf_add(&body, STR("\"file\":"));
+    json_write_str(&body, file);
+    buf_add(&body, members);
+    const struct admin_call call = { "POST", arena_printf(&c->arena, "/admin/v1/%ss", c->command),
+                                     buf_str(&body), -1 };
+    status = admin_call(c, &call, out);
+    buf_fini(&body);
+    return status;
+}
+
 /* ---- reading answers ---- */
 
 str admin_text(struct admin_client *c, struct json v, const char *name)

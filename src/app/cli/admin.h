@@ -36,6 +36,9 @@ struct admin_call {
 int admin_call(struct admin_client *c, const struct admin_call *call, struct json *out);
 /* Of the list at path: the one that the command's second word names, or the first (the newest). As admin_call. */
 int admin_find(struct admin_client *c, str path, struct json *out);
+/* Starts the command's own kind of thing from the file that its second word names, with members of the body beside it. As
+ * admin_call. */
+int admin_start(struct admin_client *c, str members, struct json *out);
 /* With --json: prints the value, and says so. */
 bool admin_prints_json(const struct admin_client *c, struct json value);
 /* Readers for people's tables; what is missing is empty, 0 or NAN. */

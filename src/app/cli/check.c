@@ -30,22 +30,33 @@ static void print_json(const struct config_issues *issues)
     buf_fini(&out);
 }
 
-static enum err file_check(const struct cli_args *args, str path, struct config_issues *issues)
+/* A rollout's or an experiment's file, beside the configuration that the gateway runs; own: NULL when none was named. */
+static enum err plan_check(const struct cli_args *args, const struct config *own, str path,
+                           struct config_issues *issues)
 {
-    struct config *config = NULL;
     struct rollout_file *rollout = NULL;
     struct experiment_file *experiment = NULL;
-    enum err e;
+    enum err e = cli_has(args, "rollout") ? rollout_file_load(path, own, &rollout, issues)
+                                          : experiment_file_load(path, own, &experiment, issues);
 
-    if (cli_has(args, "rollout"))
-        e = rollout_file_load(path, &rollout, issues);
-    else if (cli_has(args, "experiment"))
-        e = experiment_file_load(path, &experiment, issues);
-    else
-        e = config_load(path, &config, issues);
-    config_close(config);
     rollout_file_close(rollout);
     experiment_file_close(experiment);
+    return e;
+}
+
+static enum err file_check(const struct cli_args *args, str path, struct config_issues *issues)
+{
+    bool is_plan = cli_has(args, "rollout") || cli_has(args, "experiment");
+    struct config *config = NULL;
+
+    if (is_plan && !cli_has(args, "config"))
+        return plan_check(args, NULL, path, issues);
+    enum err e = config_load(is_plan ? cli_value(args, "config") : path, &config, issues);
+    if (is_plan && e == OK) {
+        config_issues_fini(issues); /* its warnings are not asked for */
+        e = plan_check(args, config, path, issues);
+    }
+    config_close(config);
     return e;
 }
 
@@ -88,7 +99,8 @@ static int run(const struct cli_args *args)
 
 static const struct cli_option options[] = {
     { "config", "FILE",
-      "the file to check; else ./weir.yaml, /etc/weir/weir.yaml, the built-in defaults" },
+      "the file to check; else ./weir.yaml, /etc/weir/weir.yaml, the built-in defaults; beside "
+      "--rollout or --experiment what the gateway runs, which no arm may contradict" },
     { "rollout", "FILE", "check a rollout's file instead, with its canary's configuration" },
     { "experiment", "FILE", "check an experiment's file instead, with its arms' configurations" },
     { "json", NULL, "one JSON value on stdout: ok, errors, warnings" },

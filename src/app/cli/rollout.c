@@ -38,11 +38,15 @@ static void guards_print(struct admin_client *c, struct json r)
            "log E / trips at", "verdict", "trips if");
     while (json_next(&it)) {
         struct json g = it.value;
-        printf("%-20.*s %8" PRId64 " %10.4g [%9.4g, %9.4g]  %7.2f / %7.2f  %-10.*s %.*s\n",
-               STR_ARG(admin_text(c, g, "name")), admin_integer(g, "n"),
-               admin_number(g, "estimate"), admin_number(g, "lower"), admin_number(g, "upper"),
-               admin_number(g, "log_e"), admin_number(g, "log_e_trips"),
-               STR_ARG(admin_text(c, g, "verdict")), STR_ARG(admin_text(c, g, "trips_if")));
+        printf("%-20.*s %8" PRId64 " ", STR_ARG(admin_text(c, g, "name")), admin_integer(g, "n"));
+        if (admin_integer(g, "n") > 0)
+            printf("%10.4g [%9.4g, %9.4g]", admin_number(g, "estimate"), admin_number(g, "lower"),
+                   admin_number(g, "upper"));
+        else
+            printf("%10s %-22s", "-", "");
+        printf("  %7.2f / %7.2f  %-10.*s %.*s\n", admin_number(g, "log_e"),
+               admin_number(g, "log_e_trips"), STR_ARG(admin_text(c, g, "verdict")),
+               STR_ARG(admin_text(c, g, "trips_if")));
     }
 }
 
@@ -99,24 +103,12 @@ static int status(struct admin_client *c)
 
 static int start(struct admin_client *c)
 {
-    struct buf members = { 0 };
     struct json r;
-    str file;
+    int result =
+        admin_start(c, cli_has(c->args, "supersede") ? STR(",\"supersede\":true") : STR(""), &r);
 
-    if (c->args->word_count != 2)
-        return cli_usage_error("rollout", "name its file: weir rollout start FILE");
-    int result = admin_file(c, c->args->words[1], &file);
-    if (result != EXIT_DONE)
-        return result;
-    buf_add_char(&members, '{'); /* so that no comma comes first */
-    json_member_str(&members, "file", file);
-    json_member_bool(&members, "supersede", cli_has(c->args, "supersede"));
-    const struct admin_call call = { "POST", STR("/admin/v1/rollouts"),
-                                     str_slice(buf_str(&members), 1, members.len), -1 };
-    result = admin_call(c, &call, &r);
     if (result == EXIT_DONE && !admin_prints_json(c, r))
         headline_print(c, r);
-    buf_fini(&members);
     return result;
 }
 

@@ -58,12 +58,16 @@ static enum err row_page(struct controller *c, const struct live_rollout *l,
                row->to.step + 1, l->file->spec.step_count, rollout_reason_text(row->reason));
     evidence_words(row, &words);
     for (size_t i = 0; e == OK && i < ARRAY_LEN(pages); i++) {
-        const struct page page = { .name = pages[i].name,
-                                   .severity = pages[i].severity,
-                                   .subject = name,
-                                   .arm = str_from(l->labels[ARM_CANARY]),
-                                   .sentence = buf_str(&words),
-                                   .key = str_from(key) };
+        struct page page = { .name = pages[i].name,
+                             .severity = pages[i].severity,
+                             .subject = name,
+                             .arm = str_from(l->labels[ARM_CANARY]),
+                             .sentence = buf_str(&words),
+                             .key = str_from(key),
+                             .is_change = row->reason == ROLLOUT_FOR_SHOWN };
+        if (pages[i].reason == ROLLOUT_FOR_INCONCLUSIVE && row->guards != 0)
+            page.severity =
+                ALERT_CRITICAL; /* a guard has tripped, and whose fault it is stays open */
         if (pages[i].reason == row->reason)
             e = page_add(c, &page);
     }
@@ -110,6 +114,12 @@ static enum err checkpoint_put(struct controller *c, struct live_rollout *l)
     enum err e = text.failed ? WEIR_NO_MEMORY
                              : control_put(c->store, STR("rollout.checkpoint"), buf_str(&text));
     buf_fini(&text);
+    char space[ROLLOUT_UNITS_KEY_MAX];
+    str key = rollout_units_key(l, space);
+    if (e == OK)
+        e = units_put(c, rollout_units(l), key);
+    if (e == OK)
+        e = control_parts_forget(c->store, ROLLOUT_UNITS_PREFIX, key);
     return e;
 }
 
@@ -148,14 +158,14 @@ static enum err fence_check(struct controller *c, struct live_rollout *l)
     return e;
 }
 
-static enum err ended(struct controller *c, enum err e)
+/* A transaction with a checkpoint ends. */
+static enum err saved(struct controller *c, struct live_rollout *l, enum err e)
 {
+    e = transaction_end(c, "rollout", e);
     if (e == OK)
-        e = control_commit(c->store);
-    if (e == OK)
-        return OK;
-    control_rollback(c->store);
-    return store_failed(c, "rollout", e);
+        units_saved(&l->units);
+    l->saved = c->now; /* also when it failed: the next try is not the next turn's */
+    return e;
 }
 
 static void applied(struct controller *c, struct live_rollout *l, const struct rollout_row *row)
@@ -163,7 +173,6 @@ static void applied(struct controller *c, struct live_rollout *l, const struct r
     enum err e = rollout_apply(&l->machine, row);
 
     assert(e == OK); /* the machine made it for the state it is in */
-    l->saved = c->now;
     row_log(c, l, row);
 }
 
@@ -178,11 +187,18 @@ static void suspend(struct controller *c, struct live_rollout *l, const struct r
     arms_update(c);
 }
 
+/* The canary comes back when somebody says so, not because something else could be written first. */
+static bool ends_suspension(const struct rollout_row *row)
+{
+    return row->refusal == ROLLOUT_ACCEPTED &&
+           (row->operation != ROLLOUT_TICK || row->to.state == ROLLOUT_ABORTED);
+}
+
 static enum err row_commit(struct controller *c, struct live_rollout *l,
                            const struct rollout_row *row)
 {
     int64_t sequence;
-    enum err e = control_begin(c->store);
+    enum err e = transaction_begin(c);
 
     if (e != OK)
         return store_failed(c, "rollout", e);
@@ -195,7 +211,7 @@ static enum err row_commit(struct controller *c, struct live_rollout *l,
         e = fence_put(c, l, row->generation);
     if (e == OK)
         e = row_page(c, l, row);
-    return ended(c, e);
+    return saved(c, l, e);
 }
 
 enum err rollout_commit(struct controller *c, struct live_rollout *l, const struct rollout_row *row)
@@ -207,7 +223,8 @@ enum err rollout_commit(struct controller *c, struct live_rollout *l, const stru
         return e;
     }
     applied(c, l, row);
-    l->is_suspended = false;
+    if (ends_suspension(row))
+        l->is_suspended = false;
     arms_update(c);
     channels_wake(c);
     return OK;
@@ -215,15 +232,14 @@ enum err rollout_commit(struct controller *c, struct live_rollout *l, const stru
 
 enum err rollout_save(struct controller *c, struct live_rollout *l)
 {
-    enum err e = l->is_outrun ? WEIR_INTERRUPTED : control_begin(c->store);
+    enum err e = l->is_outrun ? WEIR_INTERRUPTED : transaction_begin(c);
 
     if (e != OK)
-        return e;
+        return store_failed(c, "rollout", e);
     e = fence_check(c, l);
     if (e == OK)
         e = checkpoint_put(c, l);
-    l->saved = c->now;
-    return ended(c, e);
+    return saved(c, l, e);
 }
 
 /* ---- the turn ---- */
@@ -270,9 +286,9 @@ static void alarms_page(struct controller *c, struct live_rollout *l, uint32_t a
                                    .arm = str_from(l->labels[ARM_CANARY]),
                                    .sentence = buf_str(&words),
                                    .key = str_from(key) };
-        enum err e = control_begin(c->store);
+        enum err e = transaction_begin(c);
         if (e == OK)
-            e = ended(c, page_add(c, &page));
+            e = transaction_end(c, "rollout", page_add(c, &page));
         if (e == OK)
             l->alarms_told |= 1u << m;
         buf_fini(&words);
@@ -346,7 +362,7 @@ static enum err start_commit(struct controller *c, struct live_rollout *l,
                              const struct rollout_row *started)
 {
     int64_t sequence = 0;
-    enum err e = control_begin(c->store);
+    enum err e = transaction_begin(c);
 
     if (e != OK)
         return store_failed(c, "rollout", e);
@@ -363,7 +379,7 @@ static enum err start_commit(struct controller *c, struct live_rollout *l,
         e = checkpoint_put(c, l);
     if (e == OK)
         e = fence_put(c, l, started->generation);
-    return ended(c, e);
+    return saved(c, l, e);
 }
 
 static enum err start_move(struct controller *c, struct live_rollout *l,
@@ -386,6 +402,8 @@ static enum err start_move(struct controller *c, struct live_rollout *l,
         return e;
     if (has_old)
         applied(c, c->rollout, &superseded);
+    if (c->rollout)
+        units_fini(&c->rollout->units); /* nothing of it is counted any more */
     applied(c, l, &started);
     l->older = c->rollout;
     c->rollout = l;
@@ -399,7 +417,7 @@ enum start_result rollout_begin(struct controller *c, const struct rollout_start
     struct rollout_file *file;
     struct live_rollout *l;
 
-    if (rollout_file_load(start->path, &file, issues) != OK)
+    if (rollout_file_load(start->path, c->options.config, &file, issues) != OK)
         return START_BAD_FILE;
     if (is_under_way(c) && !start->supersedes) {
         snprintf(out_why, 256,

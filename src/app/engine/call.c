@@ -40,7 +40,7 @@ struct query_call *call_new(struct query *q, str role, str label, uint32_t paren
     }
     struct upstream_call upstream = c->upstream;
     struct buf request = c->request;
-    upstream.attempts = upstream.http_status = 0; /* a call that never leaves keeps these */
+    upstream.attempts = upstream.http_status = 0; /* what an earlier call met is not this one's */
     upstream.took = upstream.first_byte = 0;
     *c = (struct query_call){
         .query = q, .upstream = upstream, .request = request, .trace = trace, .role = role
@@ -115,7 +115,8 @@ void call_stage(struct query_call *c, bool wants_stream)
                                                      .authorization = c->endpoint->authorization,
                                                      .body = buf_str(&c->request),
                                                      .wants_stream = wants_stream,
-                                                     .deadline = q->deadline };
+                                                     .deadline = q->deadline,
+                                                     .limits = &q->profile->limits };
     list_add_tail(&q->engine->staged, &c->staged);
 }
 
@@ -287,6 +288,8 @@ void call_end(struct query_call *c, enum err fault)
     assert(!c->has_ended);
     c->has_ended = true;
     list_remove(&c->staged);
+    reach_note(q->engine->reach, c->endpoint->provider, c->upstream.http_status,
+               world_now(q->engine->world));
     if (c->endpoint->provider->is_simulated)
         q->is_simulated = true;
     if (fault == OK && !c->upstream.request.wants_stream)

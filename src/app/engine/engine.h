@@ -36,6 +36,7 @@ struct ledger;
 struct log;
 struct metrics;
 struct query_call;
+struct reach;
 struct telemetry;
 struct upstream;
 struct world;
@@ -47,8 +48,10 @@ struct engine_options {
     struct metrics *metrics;
     const struct config *config; /* must outlive the engine */
     const struct log *log;
-    const struct arms_slot *arms; /* who runs under what; NULL: the configuration is everybody's */
+    struct arms_slot *
+        arms; /* who runs under what, until the slot ends; NULL: the configuration is everybody's */
     struct feed *feed; /* told how queries end; NULL: nobody is */
+    struct reach *reach; /* told which providers answer; NULL: nobody is */
     struct telemetry *telemetry; /* takes traces; NULL: nobody does */
 };
 
@@ -159,6 +162,8 @@ struct query {
     int64_t id;
     struct decision *decision; /* of a strategy; NULL: of a plain query */
     str arm; /* of a rollout or an experiment, "gpt-4o-mini/canary"; empty: in none */
+    double
+        arm_share; /* of an experiment: the probability with which its unit was shown the arm; 0: in none */
     enum err fault;
     str fault_message; /* for people; may be empty */
     nsec retry_after; /* that a rate-limiting provider asked for; negative: none */

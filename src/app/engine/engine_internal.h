@@ -5,6 +5,7 @@
 
 #include "app/engine/arms.h"
 #include "app/engine/engine.h"
+#include "app/engine/reach.h"
 #include "core/http/sse.h"
 #include "edge/config/config.h"
 #include "edge/store/store.h"
@@ -23,11 +24,15 @@ struct endpoint {
 struct engine_profile {
     const struct config *config;
     const struct endpoint *endpoints; /* one a provider, same order */
+    struct upstream_limits limits; /* of its calls */
     struct reason_config reason;
     struct reason_config
         reason_fallback; /* of route.fallback; its models are called as config has them */
     struct arena arena;
 };
+
+/* What `max_retries` and `upstream` say of one call. */
+struct upstream_limits call_limits(const struct config *config);
 
 struct engine {
     struct world *world;
@@ -37,8 +42,10 @@ struct engine {
     const struct config *config;
     const struct log *log;
     struct engine_profile *profile; /* of config */
-    const struct arms_slot *arms;
+    struct arms_slot *arms;
+    struct arms_reader arms_reader;
     struct feed *feed;
+    struct reach *reach;
     struct telemetry *telemetry;
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* profile: a configuration made ready for queries: its providers' endpoints, and what strategies need of it. */
+/* profile: a configuration made ready for queries: its providers' endpoints, what a call may take, and what strategies need of it. */
 #include "app/engine/engine_internal.h"
 
 #include <stdlib.h>
@@ -24,6 +24,19 @@ static bool endpoints_make(struct engine_profile *p)
     return !arena_failed(&p->arena);
 }
 
+struct upstream_limits call_limits(const struct config *config)
+{
+    return (struct upstream_limits){
+        .attempts_max = (int)config->max_retries + 1,
+        .connect_timeout = config->upstream.connect_timeout,
+        .first_byte_timeout = config->upstream.first_byte_timeout,
+        .idle_timeout = config->upstream.idle_timeout,
+        .backoff_base = config->upstream.backoff,
+        .backoff_max = config->upstream.backoff_max,
+        .answer_bytes_max = (size_t)config->upstream.answer_bytes_max,
+    };
+}
+
 enum err engine_profile_open(struct engine_profile **out, const struct config *config)
 {
     struct engine_profile *p = calloc(1, sizeof(*p));
@@ -31,6 +44,7 @@ enum err engine_profile_open(struct engine_profile **out, const struct config *c
     if (!p)
         return WEIR_NO_MEMORY;
     p->config = config;
+    p->limits = call_limits(config);
     p->reason = config_reason(config);
     if (config->route.fallback) {
         p->reason_fallback = config_reason(config->route.fallback);

@@ -2,7 +2,7 @@
 /* stack: see stack.h. */
 #include "app/engine/stack.h"
 
-#include "app/engine/engine.h"
+#include "app/engine/engine_internal.h"
 #include "edge/config/config.h"
 #include "edge/store/store.h"
 #include "edge/telemetry/metrics.h"
@@ -24,18 +24,11 @@ enum err stack_store_open(struct store **out, const struct config *config, str d
 
 static struct upstream_options upstream_options_of(const struct config *config, unsigned worker)
 {
-    struct upstream_options options = upstream_options_default();
-
-    options.attempts_max = (int)config->max_retries + 1;
-    options.connect_timeout = config->upstream.connect_timeout;
-    options.first_byte_timeout = config->upstream.first_byte_timeout;
-    options.idle_timeout = config->upstream.idle_timeout;
-    options.backoff_base = config->upstream.backoff;
-    options.backoff_max = config->upstream.backoff_max;
-    options.answer_bytes_max = (size_t)config->upstream.answer_bytes_max;
-    options.connections_max = (uint32_t)config->upstream.connections_max;
-    options.seed = (uint64_t)world_wall() ^ ((uint64_t)worker << 56);
-    return options;
+    return (struct upstream_options){
+        .limits = call_limits(config),
+        .connections_max = (uint32_t)config->upstream.connections_max,
+        .seed = (uint64_t)world_wall() ^ ((uint64_t)worker << 56),
+    };
 }
 
 static enum err shard_open(struct metrics **out, const struct config *config)
@@ -71,6 +64,7 @@ enum err stack_open(struct stack *out, struct store *store, const struct config 
                                                   .log = log,
                                                   .arms = seams ? seams->arms : NULL,
                                                   .feed = seams ? seams->feed : NULL,
+                                                  .reach = seams ? seams->reach : NULL,
                                                   .telemetry = seams ? seams->telemetry : NULL });
     if (e != OK) {
         stack_close(&s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin: health and metrics, on a listener that is not the public one. */
 #include "app/gateway/gateway_internal.h"
+#include "app/health/health.h"
 #include "edge/http/server.h"
 
 /* In the form that whoever scrapes it asks for. */
@@ -27,9 +28,11 @@ void admin_on_request(void *ctx, struct exchange *x)
     if (str_eq(path, STR("/healthz"))) {
         exchange_respond(x, 200, json, NULL, 0, STR("{\"status\":\"ok\"}"));
     } else if (str_eq(path, STR("/readyz"))) {
-        exchange_respond(x, admin->is_draining ? 503 : 200, json, NULL, 0,
-                         admin->is_draining ? STR("{\"status\":\"stopping\"}")
-                                            : STR("{\"status\":\"ready\"}"));
+        const struct ready_question question = { admin->health, admin->is_draining, true };
+        struct buf body = { 0 };
+        int status = ready_answer(&question, x, &body);
+        exchange_respond(x, status, json, NULL, 0, buf_str(&body));
+        buf_fini(&body);
     } else if (str_eq(path, STR("/metrics"))) {
         respond_metrics(admin, x);
     } else if (str_eq(path, STR("/openapi.yaml"))) {

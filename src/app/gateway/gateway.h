@@ -7,7 +7,7 @@
  * cancels its query.
  *
  * May include: base, core/json, core/money, core/dialect, core/reason, core/http, core/telemetry, edge/world, edge/config, edge/store, edge/http,
- * edge/telemetry, app/engine.
+ * edge/telemetry, app/engine, app/health.
  */
 #ifndef WEIR_APP_GATEWAY_GATEWAY_H
 #define WEIR_APP_GATEWAY_GATEWAY_H
@@ -18,6 +18,7 @@
 struct config;
 struct engine;
 struct exchange;
+struct health;
 struct log;
 struct metrics;
 struct world;
@@ -28,6 +29,7 @@ struct gateway {
     struct metrics *metrics;
     const struct config *config;
     const struct log *log;
+    struct health *health; /* what readyz asks */
     bool is_draining; /* readyz says 503 */
 };
 
@@ -39,6 +41,7 @@ void gateway_on_refused(void *ctx, enum err fault, str path);
 
 struct admin {
     struct measure measure;
+    struct health *health;
     bool is_draining;
     /* Answers what is below /admin/v1/; NULL: nobody does. */
     void (*on_api)(void *api, struct exchange *x);

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/health/health.h"
 #include "edge/store/store.h"
 #include "edge/telemetry/telemetry.h"
 
@@ -68,6 +69,11 @@ void measure_walk(const struct measure *m, const struct metric_sink *sink)
     metrics_walk(&shards, sink);
     if (m->store)
         ledger_walk(m->store, sink);
+    if (m->health) {
+        struct health_report report;
+        health_read(m->health, &report);
+        health_walk(&report, sink);
+    }
     if (m->on_control)
         m->on_control(m->control, sink);
     telemetry_walk(m->telemetry, sink);

@@ -3,7 +3,7 @@
  * measure: everything that this process measures, as one walk: the workers' counters, the ledger, rollout and alerts, exporters,
  * the process itself. Prometheus reads it from /metrics; exporters are given it now and then.
  *
- * May include: base, core/telemetry, edge/store, edge/telemetry.
+ * May include: base, core/telemetry, edge/store, edge/telemetry, app/health.
  */
 #ifndef WEIR_APP_GATEWAY_MEASURE_H
 #define WEIR_APP_GATEWAY_MEASURE_H
@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "core/telemetry/metric.h"
 
+struct health;
 struct metrics;
 struct store;
 struct telemetry;
@@ -20,6 +21,7 @@ struct measure {
     size_t shard_count;
     const struct store *store; /* any of these may be NULL: then its families are left out */
     const struct telemetry *telemetry;
+    struct health *health;
     void (*on_control)(void *control, const struct metric_sink *sink);
     void *control;
     str version;

@@ -73,6 +73,8 @@ bool wire_is_firing(const struct wire_notice *n)
 
 /* ---- text ---- */
 
+#define ENTITY_BYTES_MAX 5 /* "&amp;" */
+
 str wire_cut(str s, size_t max)
 {
     if (s.len <= max)
@@ -83,11 +85,25 @@ str wire_cut(str s, size_t max)
     return str_slice(s, 0, max);
 }
 
+str wire_cut_escaped(str s, size_t max)
+{
+    str cut = wire_cut(s, max);
+
+    for (size_t i = cut.len; cut.len < s.len && i > 0 && cut.len - i < ENTITY_BYTES_MAX; i--) {
+        if (cut.ptr[i - 1] == ';')
+            break;
+        if (cut.ptr[i - 1] == '&')
+            return str_slice(cut, 0, i - 1);
+    }
+    return cut;
+}
+
 void wire_title(struct buf *out, const struct wire_notice *n)
 {
     const struct wire_alert *first = &n->alerts[0];
+    const char *what = n->is_change ? "CHANGE" : wire_is_firing(n) ? "FIRING" : "RESOLVED";
 
-    buf_printf(out, "[%s] %.*s", wire_is_firing(n) ? "FIRING" : "RESOLVED", STR_ARG(first->name));
+    buf_printf(out, "[%s] %.*s", what, STR_ARG(first->name));
     if (first->arm.len > 0)
         buf_printf(out, " (%.*s)", STR_ARG(first->arm));
     if (n->count + n->left_out > 1)

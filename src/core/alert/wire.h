@@ -75,6 +75,8 @@ struct wire_notice {
     struct wire_alert alerts[WIRE_NOTICE_ALERTS_MAX];
     size_t count; /* > 0 */
     size_t left_out;
+    bool
+        is_change; /* it tells of something that was done: nobody need act, and nothing will be resolved */
 };
 /* The notice of a message; link is where the dashboard is. Texts in the arena. */
 void wire_notice_make(struct wire_notice *out, const struct alert_machine *m,
@@ -90,6 +92,9 @@ void wire_body(struct buf *out, enum wire_kind kind, const struct wire_notice *n
                usec_utc now);
 /* {"routing_key":"…", and the body's members. */
 void wire_pagerduty_address(struct buf *out, str body, str routing_key);
+/* Where a body goes: url, or PagerDuty's public address when that is empty; changes go to …/change/enqueue beside it. An address that
+ * does not end with /enqueue takes both. */
+void wire_pagerduty_url(struct buf *out, str url, str body);
 
 /* Standard Webhooks: what is signed, "id.seconds.body"; the caller computes the HMAC. */
 void wire_webhook_signed(struct buf *out, str id, usec_utc now, str body);

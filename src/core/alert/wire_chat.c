@@ -11,7 +11,10 @@
 
 #define SLACK_HEADER_MAX 150
 #define SLACK_SECTION_MAX 3000
+#define SLACK_LINK_MAX 2900 /* of a section: the words around it have room */
 #define PAGERDUTY_SUMMARY_MAX 1024
+#define PAGERDUTY_URL "https://events.pagerduty.com/v2/enqueue"
+#define PAGERDUTY_EVENT "{\"event_action\":" /* how an event begins, and no change */
 
 /* ---- Slack ---- */
 
@@ -35,11 +38,11 @@ static void slack_escape(struct buf *out, str s)
     }
 }
 
-static void slack_text(struct buf *out, const char *type, str text, size_t max)
+static void slack_text(struct buf *out, const char *type, str text)
 {
     buf_add(out, STR("\"text\":{"));
     json_member_str(out, "type", str_from(type));
-    json_member_str(out, "text", wire_cut(text, max));
+    json_member_str(out, "text", text);
     buf_add_char(out, '}');
 }
 
@@ -47,37 +50,38 @@ static void slack_section(struct buf *out, const struct wire_alert *a)
 {
     struct buf text = { 0 };
 
-    buf_printf(&text, "%s*%.*s* %.*s: ", a->is_resolved ? "resolved: " : "", STR_ARG(a->name),
-               STR_ARG(a->severity));
+    buf_printf(&text, "%s*", a->is_resolved ? "resolved: " : "");
+    slack_escape(&text, a->name);
+    buf_printf(&text, "* %.*s: ", STR_ARG(a->severity));
     slack_escape(&text, a->sentence);
     if (a->runbook.len > 0) {
         buf_add(&text, STR("\nRunbook: "));
         slack_escape(&text, a->runbook);
     }
     buf_add(out, STR(",{\"type\":\"section\","));
-    slack_text(out, "mrkdwn", buf_str(&text), SLACK_SECTION_MAX);
+    slack_text(out, "mrkdwn", wire_cut_escaped(buf_str(&text), SLACK_SECTION_MAX));
     buf_add_char(out, '}');
     buf_fini(&text);
 }
 
 static void slack_context(struct buf *out, const struct wire_notice *n)
 {
-    struct buf text = { 0 };
+    struct buf text = { 0 }, link = { 0 };
 
     if (n->left_out > 0)
         buf_printf(&text, "and %zu more. ", n->left_out);
-    if (n->link.len > 0) {
-        buf_add_char(&text, '<');
-        slack_escape(&text, n->link);
-        buf_add(&text, STR("|evidence>"));
-    }
+    slack_escape(&link, n->link);
+    /* Half a link leads nowhere: one that has no room is left out. */
+    if (link.len > 0 && link.len <= SLACK_LINK_MAX)
+        buf_printf(&text, "<%.*s|evidence>", STR_ARG(buf_str(&link)));
     if (text.len > 0) {
         buf_add(out, STR(",{\"type\":\"context\",\"elements\":[{"));
         json_member_str(out, "type", STR("mrkdwn"));
-        json_member_str(out, "text", wire_cut(buf_str(&text), SLACK_SECTION_MAX));
+        json_member_str(out, "text", buf_str(&text));
         buf_add(out, STR("}]}"));
     }
     buf_fini(&text);
+    buf_fini(&link);
 }
 
 void wire_slack(struct buf *out, const struct wire_notice *n, size_t i, usec_utc now)
@@ -91,9 +95,9 @@ void wire_slack(struct buf *out, const struct wire_notice *n, size_t i, usec_utc
     buf_add(&fallback, STR(": "));
     slack_escape(&fallback, n->alerts[0].sentence);
     buf_add_char(out, '{');
-    json_member_str(out, "text", wire_cut(buf_str(&fallback), SLACK_SECTION_MAX));
+    json_member_str(out, "text", wire_cut_escaped(buf_str(&fallback), SLACK_SECTION_MAX));
     buf_add(out, STR(",\"blocks\":[{\"type\":\"header\","));
-    slack_text(out, "plain_text", buf_str(&title), SLACK_HEADER_MAX);
+    slack_text(out, "plain_text", wire_cut(buf_str(&title), SLACK_HEADER_MAX));
     buf_add_char(out, '}');
     for (size_t k = 0; k < n->count; k++)
         slack_section(out, &n->alerts[k]);
@@ -105,6 +109,7 @@ void wire_slack(struct buf *out, const struct wire_notice *n, size_t i, usec_utc
 
 /* ---- PagerDuty ---- */
 
+/* What both kinds of event say: the summary, where it comes from, since when, and the details. */
 static void pagerduty_payload(struct buf *out, const struct wire_notice *n,
                               const struct wire_alert *a)
 {
@@ -113,46 +118,76 @@ static void pagerduty_payload(struct buf *out, const struct wire_notice *n,
 
     buf_printf(&summary, "%.*s: ", STR_ARG(a->name));
     buf_add(&summary, a->sentence);
-    buf_add(out, STR(",\"payload\":{"));
+    json_key(out, "payload");
+    buf_add_char(out, '{');
     json_member_str(out, "summary", wire_cut(buf_str(&summary), PAGERDUTY_SUMMARY_MAX));
     json_member_str(out, "source", STR("weir"));
-    json_member_str(out, "severity", a->severity);
     json_member_str(out, "timestamp", utc_format(a->starts, when));
-    json_member_str(out, "component", STR("gateway"));
-    if (a->arm.len > 0)
-        json_member_str(out, "group", a->arm);
-    json_member_str(out, "class", a->name);
-    buf_add(out, STR(",\"custom_details\":{"));
+    json_key(out, "custom_details");
+    buf_add_char(out, '{');
     json_member_str(out, "receiver", n->receiver);
     json_member_str(out, "arm", a->arm);
     json_member_str(out, "domain", a->domain);
     json_member_str(out, "runbook", a->runbook);
-    buf_add(out, STR("}}"));
+    buf_add_char(out, '}');
     buf_fini(&summary);
+}
+
+static void pagerduty_links(struct buf *out, const struct wire_notice *n)
+{
+    json_key(out, "links");
+    buf_add_char(out, '[');
+    if (n->link.len > 0) {
+        buf_add_char(out, '{');
+        json_member_str(out, "href", n->link);
+        json_member_str(out, "text", STR("evidence"));
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
+/* Something was done: it stands beside incidents and opens none. */
+static void pagerduty_change(struct buf *out, const struct wire_notice *n)
+{
+    buf_add_char(out, '{');
+    pagerduty_payload(out, n, &n->alerts[0]);
+    buf_add_char(out, '}');
+    pagerduty_links(out, n);
+    buf_add_char(out, '}');
+}
+
+/* A resolve has its payload too: PagerDuty's own client and Alertmanager send one. */
+static void pagerduty_event(struct buf *out, const struct wire_notice *n,
+                            const struct wire_alert *a)
+{
+    char key[32];
+
+    snprintf(key, sizeof(key), "weir-%016" PRIx64, a->fingerprint);
+    buf_add(out, STR(PAGERDUTY_EVENT));
+    json_write_str(out, a->is_resolved ? STR("resolve") : STR("trigger"));
+    json_member_str(out, "dedup_key", str_from(key));
+    pagerduty_payload(out, n, a);
+    json_member_str(out, "severity", a->severity);
+    json_member_str(out, "component", STR("gateway"));
+    if (a->arm.len > 0)
+        json_member_str(out, "group", a->arm);
+    json_member_str(out, "class", wire_cut(a->name, PAGERDUTY_SUMMARY_MAX));
+    buf_add_char(out, '}');
+    json_member_str(out, "client", STR("weir"));
+    if (n->link.len > 0) {
+        json_member_str(out, "client_url", n->link);
+        pagerduty_links(out, n);
+    }
+    buf_add_char(out, '}');
 }
 
 void wire_pagerduty(struct buf *out, const struct wire_notice *n, size_t i, usec_utc now)
 {
-    const struct wire_alert *a = &n->alerts[i];
-    char key[32];
-
     (void)now;
-    snprintf(key, sizeof(key), "weir-%016" PRIx64, a->fingerprint);
-    buf_add_char(out, '{');
-    json_member_str(out, "event_action", a->is_resolved ? STR("resolve") : STR("trigger"));
-    json_member_str(out, "dedup_key", str_from(key));
-    if (!a->is_resolved) {
-        pagerduty_payload(out, n, a);
-        json_member_str(out, "client", STR("weir"));
-        if (n->link.len > 0) {
-            json_member_str(out, "client_url", n->link);
-            buf_add(out, STR(",\"links\":[{"));
-            json_member_str(out, "href", n->link);
-            json_member_str(out, "text", STR("evidence"));
-            buf_add(out, STR("}]"));
-        }
-    }
-    buf_add_char(out, '}');
+    if (n->is_change)
+        pagerduty_change(out, n);
+    else
+        pagerduty_event(out, n, &n->alerts[i]);
 }
 
 void wire_pagerduty_address(struct buf *out, str body, str routing_key)
@@ -162,6 +197,21 @@ void wire_pagerduty_address(struct buf *out, str body, str routing_key)
     json_member_str(out, "routing_key", routing_key);
     buf_add_char(out, ',');
     buf_add(out, str_slice(body, 1, body.len));
+}
+
+void wire_pagerduty_url(struct buf *out, str url, str body)
+{
+    static const str end = { "/enqueue", 8 };
+
+    if (url.len == 0)
+        url = STR(PAGERDUTY_URL);
+    /* The outbox keeps bodies, not what they are about: an event is known by how it begins. */
+    if (str_starts(body, STR(PAGERDUTY_EVENT)) || !str_ends(url, end)) {
+        buf_add(out, url);
+        return;
+    }
+    buf_add(out, str_slice(url, 0, url.len - end.len));
+    buf_add(out, STR("/change/enqueue"));
 }
 
 /* ---- e-mail ---- */

@@ -8,7 +8,10 @@
 
 bool wire_is_firing(const struct wire_notice *n); /* does any alert still fire? */
 str wire_cut(str s, size_t max); /* at most max bytes, whole characters */
-void wire_title(struct buf *out, const struct wire_notice *n); /* "[FIRING] name (arm): 3 alerts" */
+/* The same for text in which & begins an entity: none is cut in the middle. */
+str wire_cut_escaped(str s, size_t max);
+void wire_title(struct buf *out,
+                const struct wire_notice *n); /* "[FIRING] name (arm): 3 alerts", "[CHANGE] …" */
 
 /* One body each; i counts where a notice makes several. */
 void wire_slack(struct buf *out, const struct wire_notice *n, size_t i, usec_utc now);

@@ -30,6 +30,18 @@ static struct wire_notice notice(void)
     return n;
 }
 
+#define PAGERDUTY_SAYS(domain)                                                                     \
+    "\"payload\":{\"summary\":\"success_rate_low: success rate 93.10 % < 95.00 %\","               \
+    "\"source\":\"weir\",\"timestamp\":\"2026-11-23T02:25:10.800001Z\","                           \
+    "\"custom_details\":{\"receiver\":\"ops\",\"arm\":\"canary\",\"domain\":\"" domain             \
+    "\",\"runbook\":\"docs/runbooks.md#success_rate_low\"}"
+#define PAGERDUTY_PAYLOAD(domain)                                                                  \
+    PAGERDUTY_SAYS(domain)                                                                         \
+    ",\"severity\":\"critical\",\"component\":\"gateway\",\"group\":\"canary\","                   \
+    "\"class\":\"success_rate_low\"}"
+#define PAGERDUTY_LINKS "\"links\":[{\"href\":\"http://h/#alerts\",\"text\":\"evidence\"}]"
+#define PAGERDUTY_REST "\"client\":\"weir\",\"client_url\":\"http://h/#alerts\"," PAGERDUTY_LINKS
+
 static void check_body(enum wire_kind kind, size_t i, const char *want)
 {
     struct wire_notice n = notice();
@@ -55,20 +67,14 @@ static void bodies_have_the_documented_shapes(void)
                "&lt; 95.00 %\\nRunbook: docs/runbooks.md#success_rate_low\"}},"
                "{\"type\":\"context\",\"elements\":[{\"type\":\"mrkdwn\",\"text\":\"<http://h/"
                "#alerts|evidence>\"}]}]}");
-    check_body(WIRE_PAGERDUTY, 0,
-               "{\"event_action\":\"trigger\",\"dedup_key\":\"weir-000000000000001f\",\"payload\":{"
-               "\"summary\":\"success_rate_low: success "
-               "rate 93.10 % < 95.00 "
-               "%\",\"source\":\"weir\",\"severity\":\"critical\",\"timestamp\":\"2026-11-23T02:25:"
-               "10.800001Z\","
-               "\"component\":\"gateway\",\"group\":\"canary\",\"class\":\"success_rate_low\","
-               "\"custom_details\":{\"receiver\":\"ops\","
-               "\"arm\":\"canary\",\"domain\":\"\",\"runbook\":\"docs/"
-               "runbooks.md#success_rate_low\"}},\"client\":\"weir\","
-               "\"client_url\":\"http://h/#alerts\",\"links\":[{\"href\":\"http://h/"
-               "#alerts\",\"text\":\"evidence\"}]}");
-    check_body(WIRE_PAGERDUTY, 1,
-               "{\"event_action\":\"resolve\",\"dedup_key\":\"weir-000000000000002f\"}");
+    check_body(
+        WIRE_PAGERDUTY, 0,
+        "{\"event_action\":\"trigger\",\"dedup_key\":\"weir-000000000000001f\"," PAGERDUTY_PAYLOAD(
+            "") "," PAGERDUTY_REST "}");
+    check_body(
+        WIRE_PAGERDUTY, 1,
+        "{\"event_action\":\"resolve\",\"dedup_key\":\"weir-000000000000002f\"," PAGERDUTY_PAYLOAD(
+            "stem") "," PAGERDUTY_REST "}");
     check_body(WIRE_ALERTMANAGER, 0,
                "[{\"labels\":{\"alertname\":\"success_rate_low\",\"arm\":\"canary\",\"job\":"
                "\"weir\",\"severity\":\"critical\"},\"annotations\":{"
@@ -105,6 +111,7 @@ static void a_webhook_is_alertmanager_s_version_4(void)
     struct json root;
 
     arena_init(&arena, (size_t)1 << 20);
+    n.alerts[1].sentence = STR("success rate 90.00 % < 95.00 %");
     wire_body(&out, WIRE_WEBHOOK, &n, 0, NOW);
     REQUIRE(json_parse(&arena, buf_str(&out), &root, NULL) == OK);
     static const struct {
@@ -116,7 +123,9 @@ static void a_webhook_is_alertmanager_s_version_4(void)
         { "truncatedAlerts", "0" },
         { "groupKey", "\"{}:{alertname=\\\"success_rate_low\\\", arm=\\\"canary\\\"}\"" },
         { "groupLabels.alertname", "\"success_rate_low\"" },
-        { "commonAnnotations", "{}" },
+        { "commonLabels", "{\"alertname\":\"success_rate_low\",\"arm\":\"canary\",\"job\":\"weir\","
+                          "\"severity\":\"critical\"}" },
+        { "commonAnnotations", "{\"runbook_url\":\"docs/runbooks.md#success_rate_low\"}" },
         { "externalURL", "\"http://h/#alerts\"" },
         { "alerts.0.status", "\"firing\"" },
         { "alerts.0.endsAt", "\"0001-01-01T00:00:00Z\"" },
@@ -129,6 +138,71 @@ static void a_webhook_is_alertmanager_s_version_4(void)
     CHECK_INT(json_count(json_get(root, STR("alerts"))), 2);
     buf_fini(&out);
     arena_fini(&arena);
+}
+
+/* A group without an arm has no label of that name, and quotes in a name stay inside it. */
+static void a_group_s_key_has_only_the_labels_there_are(void)
+{
+    struct wire_notice n = notice();
+    struct buf out = { 0 };
+
+    n.alerts[0].arm = (str){ 0 };
+    n.alerts[0].name = STR("a\"b");
+    wire_body(&out, WIRE_WEBHOOK, &n, 0, NOW);
+    CHECK(str_find(buf_str(&out), STR("\"groupKey\":\"{}:{alertname=\\\"a\\\\\\\"b\\\"}\",")) !=
+          STR_NPOS);
+    CHECK(str_find(buf_str(&out), STR("\"groupLabels\":{\"alertname\":\"a\\\"b\"},")) != STR_NPOS);
+    buf_fini(&out);
+}
+
+static void a_change_is_no_incident(void)
+{
+    struct wire_notice n = notice();
+    struct buf out = { 0 };
+
+    n.is_change = true;
+    n.count = 1;
+    wire_body(&out, WIRE_PAGERDUTY, &n, 0, NOW);
+    CHECK_STR(buf_str(&out), STR("{" PAGERDUTY_SAYS("") "}," PAGERDUTY_LINKS "}"));
+    buf_reset(&out);
+    n.link = (str){ 0 };
+    wire_body(&out, WIRE_PAGERDUTY, &n, 0, NOW);
+    CHECK(str_ends(buf_str(&out), STR("},\"links\":[]}")));
+    buf_reset(&out);
+    wire_body(&out, WIRE_SLACK, &n, 0, NOW);
+    CHECK(str_find(buf_str(&out), STR("\"[CHANGE] success_rate_low (canary)\"")) != STR_NPOS);
+    buf_fini(&out);
+}
+
+static void pagerduty_s_changes_have_an_address_of_their_own(void)
+{
+    static const struct {
+        const char *url, *event, *change;
+    } rows[] = {
+        { "", "https://events.pagerduty.com/v2/enqueue",
+          "https://events.pagerduty.com/v2/change/enqueue" },
+        { "https://events.eu.pagerduty.com/v2/enqueue",
+          "https://events.eu.pagerduty.com/v2/enqueue",
+          "https://events.eu.pagerduty.com/v2/change/enqueue" },
+        { "http://relay/events", "http://relay/events", "http://relay/events" },
+    };
+    struct wire_notice n = notice();
+    struct buf event = { 0 }, change = { 0 };
+
+    wire_body(&event, WIRE_PAGERDUTY, &n, 0, NOW);
+    n.is_change = true;
+    wire_body(&change, WIRE_PAGERDUTY, &n, 0, NOW);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out = { 0 };
+        wire_pagerduty_url(&out, str_from(rows[i].url), buf_str(&event));
+        CHECK_STR(buf_str(&out), str_from(rows[i].event));
+        buf_reset(&out);
+        wire_pagerduty_url(&out, str_from(rows[i].url), buf_str(&change));
+        CHECK_STR(buf_str(&out), str_from(rows[i].change));
+        buf_fini(&out);
+    }
+    buf_fini(&event);
+    buf_fini(&change);
 }
 
 /* The services count characters; a byte that is no UTF-8 has become one. */
@@ -208,6 +282,40 @@ static void cuts_keep_characters_whole(void)
     CHECK(str_find(text, STR("\xEF\xBF\xBD")) == STR_NPOS);
     arena_fini(&arena);
     buf_fini(&out);
+}
+
+/* Whatever a section's length, its end is no half of "&amp;"; a link that has no room is left out whole. */
+static void cuts_keep_escapes_and_links_whole(void)
+{
+    static char text[4000];
+    struct wire_notice n = notice();
+    struct arena arena;
+
+    memset(text, '&', sizeof(text));
+    n.count = 1;
+    n.alerts[0].sentence = (str){ text, sizeof(text) };
+    for (size_t name = 1; name < 8; name++) {
+        struct buf out = { 0 };
+        struct json root;
+        str section = { 0 };
+        arena_init(&arena, (size_t)1 << 20);
+        n.alerts[0].name = (str){ "success", name };
+        wire_body(&out, WIRE_SLACK, &n, 0, NOW);
+        REQUIRE(json_parse(&arena, buf_str(&out), &root, NULL) == OK);
+        CHECK(json_str(json_path(root, STR("blocks.1.text.text")), &arena, &section));
+        CHECK(str_ends(section, STR("&amp;")));
+        CHECK(section.len > 2995 && section.len <= 3000);
+        arena_fini(&arena);
+        buf_fini(&out);
+    }
+    for (size_t length = 2899; length <= 2902; length++) {
+        struct buf out = { 0 };
+        memset(text, 'l', sizeof(text));
+        n.link = (str){ text, length };
+        wire_body(&out, WIRE_SLACK, &n, 0, NOW);
+        CHECK((str_find(buf_str(&out), STR("l|evidence>")) != STR_NPOS) == (length <= 2900));
+        buf_fini(&out);
+    }
 }
 
 static void a_routing_key_goes_in_front_when_it_leaves(void)
@@ -294,6 +402,9 @@ static void answers_mean_what_the_services_say(void)
 }
 
 TESTS(TEST(bodies_have_the_documented_shapes), TEST(a_webhook_is_alertmanager_s_version_4),
+      TEST(a_group_s_key_has_only_the_labels_there_are), TEST(a_change_is_no_incident),
+      TEST(pagerduty_s_changes_have_an_address_of_their_own),
+      TEST(cuts_keep_escapes_and_links_whole),
       TEST(hostile_labels_and_long_texts_stay_within_limits), TEST(cuts_keep_characters_whole),
       TEST(a_routing_key_goes_in_front_when_it_leaves), TEST(channels_say_what_they_lack),
       TEST(answers_mean_what_the_services_say))

@@ -41,6 +41,19 @@ static double log_e_trip(const struct guard_plan *plan, const struct arm_sums *a
     return wager_log_mean(log_wealth);
 }
 
+/* Of the stake against the canary, what is bet on a breach from its first outcome on. */
+#define FIRST_SHARE 0.8
+
+static double log_e_canary(const struct guard_plan *plan, const struct arm_sums *canary,
+                           size_t guard)
+{
+    const struct guard_sums *s = &canary->metrics[plan->specs[guard].metric];
+    double logs[] = { log(FIRST_SHARE) + log_e_trip(plan, canary, guard),
+                      log(1 - FIRST_SHARE) + onset_log_e(&s->onset) };
+
+    return s->n == 0 ? 0 : stats_log_sum_exp(logs, ARRAY_LEN(logs));
+}
+
 static double log_e_warn(const struct guard_plan *plan, const struct guard_sums *s, size_t guard)
 {
     const struct guard_limit *warn = &plan->warn[guard];
@@ -104,17 +117,17 @@ static double control_value(enum change_metric metric, const struct guard_sums *
     return change_metric_info(metric)->is_floor ? 1 - harm : harm;
 }
 
-/* Is it shown that the mean keeps the limit? */
+/* Is it shown that the mean keeps the limit to advance? */
 static bool keeps_limit(const struct guard_plan *plan, const struct guard_sums *s, size_t guard,
                         double *out_log_e)
 {
-    double limit = plan->trip[guard].mean, alpha = plan->options.alpha_show;
+    double limit = plan->advance[guard].mean, alpha = plan->options.alpha_show;
     struct guard g = { .n = 0 };
 
     *out_log_e = 0;
     switch (change_metric_info(plan->specs[guard].metric)->kind) {
     case METRIC_BINARY:
-        guard_add_below_counts(&g, s->over_trip, s->n, limit);
+        guard_add_below_counts(&g, s->over_advance, s->n, limit);
         *out_log_e = guard_log_e(&g);
         return *out_log_e >= -log(alpha);
     case METRIC_BOUNDED:
@@ -193,13 +206,12 @@ void guard_judge(const struct guard_plan *plan, const struct change_sums *sums, 
         .is_dry_run = spec->is_dry_run,
         .n = canary->n,
         .missing = canary->missing,
-        .log_e = log_e_trip(plan, &sums->arms[SIDE_CANARY], guard),
+        .log_e = log_e_canary(plan, &sums->arms[SIDE_CANARY], guard),
         .log_e_warn = log_e_warn(plan, canary, guard),
         .detector = detector_level(&canary->detector),
         .control_n = control->n,
         .control_value = control_value(spec->metric, control),
         .control_log_e = log_e_trip(plan, &sums->arms[SIDE_CONTROL], guard),
-        .blocks_log_e = blocks_log_e(&sums->blocks[spec->metric]),
     };
     if (out->log_e >= -log(o->alpha_trip / o->phases))
         out->tripped_by |= GUARD_BY_LIMIT;
@@ -218,5 +230,6 @@ void guard_read(const struct guard_plan *plan, const struct change_sums *sums, s
     const struct guard_sums *canary = &sums->arms[SIDE_CANARY].metrics[metric];
 
     guard_judge(plan, sums, guard, out);
+    out->blocks_log_e = blocks_log_e(&sums->blocks[metric]);
     out->value = value_of(metric, harm_interval(metric, canary), canary->n);
 }

@@ -68,6 +68,7 @@ struct guard_spec {
     enum change_metric metric;
     double warn; /* in the metric's unit; 0: no warning */
     double trip;
+    double advance; /* must be shown to be kept before the next step; 0: the limit that trips */
     bool is_dry_run; /* recorded, never acts */
     bool is_compared; /* also with the control, at the margin below */
     double
@@ -98,6 +99,7 @@ struct guard_plan { /* immutable once made */
     struct guard_spec specs[CHANGE_METRIC_COUNT];
     struct guard_limit warn[CHANGE_METRIC_COUNT]; /* by guard, as specs */
     struct guard_limit trip[CHANGE_METRIC_COUNT];
+    struct guard_limit advance[CHANGE_METRIC_COUNT];
     size_t count;
     struct guard_options options;
 };
@@ -112,11 +114,13 @@ struct guard_sums { /* of one metric of one arm */
     int64_t missing; /* outcomes that do not: no confidence, unpriced */
     int64_t over_warn; /* whose harm is over the limit's mean (binary: harmful ones) */
     int64_t over_trip;
+    int64_t over_advance;
     double sum; /* of the harm; 0 for binary metrics, whose sums are the counts */
     double sum_squares;
     struct wager warn; /* continuous metrics only */
     struct wager trip;
-    struct wager below; /* bounded metrics only: against "at least the limit" */
+    struct wager below; /* bounded metrics only: against "at least the limit to advance" */
+    struct onset onset; /* of the canary only */
     struct detector detector; /* only while the arm has been promoted */
 };
 struct arm_sums {
@@ -129,25 +133,21 @@ enum change_side { SIDE_CANARY, SIDE_CONTROL, SIDE_COUNT };
 struct change_sums { /* of one phase; zero-initialised is empty */
     struct arm_sums arms[SIDE_COUNT];
     struct blocks blocks[CHANGE_METRIC_COUNT]; /* by metric */
-    struct { /* the outcome that waits for its neighbour from the other arm */
-        bool is_there;
-        enum change_side side;
-        uint32_t has; /* bits by metric: it has the metric */
-        uint32_t is_over; /* and is over the limit that trips */
-    } waiting;
+    struct block_waiting
+        waiting[CHANGE_METRIC_COUNT]; /* by metric; not written out: at most a block is lost */
     bool is_promoted; /* run the detectors of the canary */
 };
 void change_sums_add(struct change_sums *sums, const struct guard_plan *plan, enum change_side side,
                      const struct outcome *outcome);
 /* Adds. Detectors add too: the expected level of the sum is still at most the number of outcomes, which is what their run
- * length rests on; only their delay grows. Of two waiting outcomes one is dropped. */
+ * length rests on; only their delay grows. Outcomes that wait for a block are dropped. */
 void change_sums_merge(struct change_sums *sums, const struct change_sums *other);
 
 /* ---- what they say ---- */
 enum guard_verdict {
     GUARD_NO_DATA,
     GUARD_UNDECIDED,
-    GUARD_SHOWN, /* to keep the limit that trips, and not inferior to the control where compared */
+    GUARD_SHOWN, /* to keep the limit to advance, and not inferior to the control where compared */
     GUARD_WARNED,
     GUARD_TRIPPED,
 };
@@ -167,19 +167,21 @@ struct guard_evidence {
     int64_t missing;
     struct interval
         value; /* in the metric's unit, always valid at 95 %; of latency_p95 the share over the limit */
-    double log_e; /* against the limit that trips */
+    /* Against the limit that trips: four fifths were staked on a breach from the first outcome on, the rest on one that begins
+     * later. */
+    double log_e;
     double log_e_warn; /* 0 without such a limit */
     double log_e_shown; /* for keeping the limit; 0 for cost, which is shown by its interval */
     double detector; /* level */
     int64_t control_n;
     double control_value;
     double control_log_e;
-    double blocks_log_e; /* for "worse than the control at the same moment" */
+    double blocks_log_e; /* for "worse than the control at the same moment"; of guard_read() only */
     bool is_compared; /* diff is meaningful and enough was seen */
     struct interval
         diff; /* the canary's harm less the control's (of costs, as a part), one-sided at alpha_trip */
 };
-/* All but value, whose interval takes longer than the rest together: for a tick. */
+/* All but value and blocks_log_e, which take longer than the rest together: for a tick. */
 void guard_judge(const struct guard_plan *plan, const struct change_sums *sums, size_t guard,
                  struct guard_evidence *out);
 /* All of it: for a row or a status. */
@@ -190,7 +192,7 @@ void guard_log_wealth(const struct guard_plan *plan, const struct arm_sums *arm,
                       double out[STATS_BETS]);
 
 /* ---- JSON, "version": 1 ---- */
-/* Settles what is pending first, so that sums read back are the same in every bit. */
+/* Settles what is pending first and drops what waits for a block, so that sums read back are the same in every bit. */
 void change_sums_write(struct change_sums *sums, struct buf *out);
 /* CALLER_BAD_REQUEST with a sentence in *out_what (static text) for anything that change_sums_write could not have written. */
 NODISCARD enum err change_sums_read(struct json value, struct change_sums *out,

@@ -24,6 +24,12 @@ static const struct field count_fields[] = {
     { "over_trip", offsetof(struct guard_sums, over_trip) },
     { "detector_n", offsetof(struct guard_sums, detector.n) },
 };
+/* Sums written before there were any lack them: 0 then; and the limit to advance was the one that trips. */
+static const struct field newer_fields[] = {
+    { "over_advance", offsetof(struct guard_sums, over_advance) },
+    { "onset_n", offsetof(struct guard_sums, onset.n) },
+    { "onset_streams", offsetof(struct guard_sums, onset.streams) },
+};
 static const struct field sum_fields[] = {
     { "sum", offsetof(struct guard_sums, sum) },
     { "sum_squares", offsetof(struct guard_sums, sum_squares) },
@@ -32,6 +38,7 @@ static const struct field bet_fields[] = {
     { "warn", offsetof(struct guard_sums, warn.log_wealth) },
     { "trip", offsetof(struct guard_sums, trip.log_wealth) },
     { "below", offsetof(struct guard_sums, below.log_wealth) },
+    { "onset", offsetof(struct guard_sums, onset.level) },
     { "detector", offsetof(struct guard_sums, detector.level) },
 };
 static const char *const side_names[SIDE_COUNT] = {
@@ -71,6 +78,9 @@ static void guard_sums_write(struct guard_sums *s, struct buf *out)
     for (size_t i = 0; i < ARRAY_LEN(count_fields); i++)
         json_member_i64(out, count_fields[i].name,
                         *(const int64_t *)member_at(s, &count_fields[i]));
+    for (size_t i = 0; i < ARRAY_LEN(newer_fields); i++)
+        json_member_i64(out, newer_fields[i].name,
+                        *(const int64_t *)member_at(s, &newer_fields[i]));
     for (size_t i = 0; i < ARRAY_LEN(sum_fields); i++)
         json_member_double(out, sum_fields[i].name, *(const double *)member_at(s, &sum_fields[i]));
     for (size_t i = 0; i < ARRAY_LEN(bet_fields); i++)
@@ -92,36 +102,27 @@ static void arm_write(struct arm_sums *arm, struct buf *out)
     buf_add(out, STR("}}"));
 }
 
-static void blocks_write(const struct change_sums *sums, struct buf *out)
+static void blocks_all_write(const struct change_sums *sums, struct buf *out)
 {
     json_key(out, "blocks");
     buf_add_char(out, '{');
     for (size_t m = 0; m < CHANGE_METRIC_COUNT; m++) {
-        const struct blocks *b = &sums->blocks[m];
         json_key(out, change_metric_info((enum change_metric)m)->name);
-        buf_printf(out, "[%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "]", b->counts[0][0],
-                   b->counts[0][1], b->counts[1][0], b->counts[1][1]);
+        blocks_write(&sums->blocks[m], out);
     }
     buf_add_char(out, '}');
 }
 
 void change_sums_write(struct change_sums *sums, struct buf *out)
 {
+    memset(sums->waiting, 0, sizeof(sums->waiting));
     buf_add_char(out, '{');
     json_member_i64(out, "version", FORMAT_VERSION);
     for (size_t side = 0; side < SIDE_COUNT; side++) {
         json_key(out, side_names[side]);
         arm_write(&sums->arms[side], out);
     }
-    blocks_write(sums, out);
-    if (sums->waiting.is_there) {
-        json_key(out, "waiting");
-        buf_add_char(out, '{');
-        json_member_str(out, "side", str_from(side_names[sums->waiting.side]));
-        json_member_i64(out, "has", sums->waiting.has);
-        json_member_i64(out, "is_over", sums->waiting.is_over);
-        buf_add_char(out, '}');
-    }
+    blocks_all_write(sums, out);
     json_member_bool(out, "is_promoted", sums->is_promoted);
     buf_add_char(out, '}');
 }
@@ -166,11 +167,13 @@ static bool bets_read(struct json v, double out[STATS_BETS])
 
 static bool guard_sums_are_sound(const struct guard_sums *s)
 {
-    bool is_sound = s->over_warn <= s->n && s->over_trip <= s->n && s->detector.n <= s->n &&
-                    s->sum >= 0 && s->sum_squares >= 0;
+    bool is_sound = s->over_warn <= s->n && s->over_trip <= s->n && s->over_advance <= s->n &&
+                    s->detector.n <= s->n && s->onset.n <= s->n && s->onset.streams <= s->onset.n &&
+                    s->sum >= 0 && s->sum_squares >= 0 &&
+                    (s->onset.n == 0) == (s->onset.streams == 0);
 
     for (size_t j = 0; j < STATS_BETS; j++)
-        is_sound = is_sound && s->detector.level[j] >= 0;
+        is_sound = is_sound && s->detector.level[j] >= 0 && s->onset.level[j] >= 0;
     return is_sound;
 }
 
@@ -181,6 +184,13 @@ static bool guard_sums_read(struct json v, struct guard_sums *out)
     for (size_t i = 0; i < ARRAY_LEN(count_fields); i++) {
         if (!count_read(v, count_fields[i].name,
                         (int64_t *)(void *)(base + count_fields[i].offset)))
+            return false;
+    }
+    out->over_advance = out->over_trip;
+    for (size_t i = 0; i < ARRAY_LEN(newer_fields); i++) {
+        const struct field *field = &newer_fields[i];
+        if (json_exists(json_get(v, str_from(field->name))) &&
+            !count_read(v, field->name, (int64_t *)(void *)(base + field->offset)))
             return false;
     }
     for (size_t i = 0; i < ARRAY_LEN(sum_fields); i++) {
@@ -210,37 +220,13 @@ static bool arm_read(struct json v, struct arm_sums *out)
     return true;
 }
 
-static bool blocks_read(struct json v, struct change_sums *out)
+static bool blocks_all_read(struct json v, struct change_sums *out)
 {
     for (size_t m = 0; m < CHANGE_METRIC_COUNT; m++) {
-        struct json list = json_get(v, str_from(change_metric_info((enum change_metric)m)->name));
-        if (!json_is(list, JSON_ARRAY) || json_count(list) != 4)
+        str name = str_from(change_metric_info((enum change_metric)m)->name);
+        if (!blocks_read(json_get(v, name), &out->blocks[m]))
             return false;
-        for (size_t cell = 0; cell < 4; cell++) {
-            int64_t *count = &out->blocks[m].counts[cell / 2][cell % 2];
-            if (!json_i64(json_at(list, cell), count) || *count < 0 || *count > COUNT_MAX)
-                return false;
-        }
     }
-    return true;
-}
-
-static bool waiting_read(struct json v, struct change_sums *out)
-{
-    str side = json_raw(json_get(v, STR("side")));
-    int64_t has, is_over, all = (1 << CHANGE_METRIC_COUNT) - 1;
-
-    if (!json_exists(v))
-        return true;
-    if (!count_read(v, "has", &has) || !count_read(v, "is_over", &is_over) || has > all ||
-        (is_over & ~has) != 0)
-        return false;
-    if (!str_eq(side, STR("\"canary\"")) && !str_eq(side, STR("\"control\"")))
-        return false;
-    out->waiting.is_there = true;
-    out->waiting.side = str_eq(side, STR("\"canary\"")) ? SIDE_CANARY : SIDE_CONTROL;
-    out->waiting.has = (uint32_t)has;
-    out->waiting.is_over = (uint32_t)is_over;
     return true;
 }
 
@@ -256,10 +242,8 @@ enum err change_sums_read(struct json value, struct change_sums *out, const char
         what = "the canary's sums are damaged";
     else if (!arm_read(json_get(value, STR("control")), &sums.arms[SIDE_CONTROL]))
         what = "the control's sums are damaged";
-    else if (!blocks_read(json_get(value, STR("blocks")), &sums))
+    else if (!blocks_all_read(json_get(value, STR("blocks")), &sums))
         what = "the blocks' counts are damaged";
-    else if (!waiting_read(json_get(value, STR("waiting")), &sums))
-        what = "the waiting outcome is damaged";
     else if (!json_bool(json_get(value, STR("is_promoted")), &sums.is_promoted))
         what = "is_promoted is missing";
     if (what) {

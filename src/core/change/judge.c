@@ -4,15 +4,15 @@
 
 #include <math.h>
 
-#define SURE 6.907755278982137 /* ln 1000 */
-#define LEANS 1.0 /* enough when the time is up */
-#define CONTROL_N_MAX 256 /* outcomes of the control after which it may not stay open */
+#define SURE_GUILTY 7.824046010856292 /* ln 2500 */
+#define SURE_COMMON 6.907755278982137 /* ln 1000 */
+#define LIKELY 4.605170185988092 /* ln 100: enough for guilty when the time is up */
+#define LEANS 1.0 /* and for common */
+#define CONTROL_N_MAX 1024 /* outcomes of the control after which the time is up */
 
 static const char *const names[] = {
-    [JUDGE_NONE] = "none",
-    [JUDGE_OPEN] = "open",
-    [JUDGE_COMMON] = "common",
-    [JUDGE_GUILTY] = "guilty",
+    [JUDGE_NONE] = "none",     [JUDGE_OPEN] = "open",     [JUDGE_UNCLEAR] = "unclear",
+    [JUDGE_COMMON] = "common", [JUDGE_GUILTY] = "guilty",
 };
 
 const char *judge_verdict_name(enum judge_verdict v)
@@ -44,15 +44,15 @@ static struct judge_counts since(struct judge_counts now, struct judge_counts th
     return (struct judge_counts){ now.n - then.n, now.over - then.over };
 }
 
-void judge_open(struct judge *j, const struct change_sums *sums, const struct guard_evidence *e,
+void judge_open(struct judge *j, const struct change_sums *sums, enum change_metric metric,
                 usec_utc now)
 {
     *j = (struct judge){
         .verdict = JUDGE_OPEN,
         .since = now,
-        .canary = counts_of(sums, SIDE_CANARY, e->metric),
-        .control = counts_of(sums, SIDE_CONTROL, e->metric),
-        .blocks = fmax(e->blocks_log_e, 0),
+        .canary = counts_of(sums, SIDE_CANARY, metric),
+        .control = counts_of(sums, SIDE_CONTROL, metric),
+        .blocks = sums->blocks[metric],
     };
 }
 
@@ -86,24 +86,33 @@ static double as_bad_as_canary(struct judge_counts canary, struct judge_counts c
     return log_chance(control, bad, fine) - log_chance(control, bad_before, fine_before);
 }
 
+/* When the time is up. */
+static enum judge_verdict settle(double guilt, double lean, int64_t control_n)
+{
+    if (lean >= LEANS)
+        return JUDGE_COMMON;
+    return guilt >= LIKELY || control_n == 0 ? JUDGE_GUILTY : JUDGE_UNCLEAR;
+}
+
 void judge_read(struct judge *j, const struct guard_plan *plan, const struct change_sums *sums,
                 const struct guard_evidence *e, usec_utc now, int64_t wait_us)
 {
     struct judge_counts canary = since(counts_of(sums, SIDE_CANARY, e->metric), j->canary);
     struct judge_counts control = since(counts_of(sums, SIDE_CONTROL, e->metric), j->control);
+    struct blocks blocks = blocks_since(&sums->blocks[e->metric], &j->blocks);
     /* The control's own evidence that it is beyond its limit speaks for a common cause as well. */
     double lean = as_bad_as_canary(canary, control, j->control) + fmax(e->control_log_e, 0);
+    double guilt =
+        fmax(blocks_log_e(&sums->blocks[e->metric]), blocks_log_e(&blocks)) - fmax(lean, 0);
     bool control_trips = e->control_log_e >= -log(plan->options.alpha_trip / plan->options.phases);
     bool is_over = control.n >= CONTROL_N_MAX || now - j->since >= wait_us;
 
-    if (e->blocks_log_e >= SURE)
+    if (guilt >= SURE_GUILTY)
         j->verdict = JUDGE_GUILTY;
     else if (j->verdict == JUDGE_COMMON)
         return;
-    else if (j->blocks - lean >= SURE)
-        j->verdict = JUDGE_GUILTY;
-    else if (control_trips || lean >= SURE)
+    else if (control_trips || lean >= SURE_COMMON)
         j->verdict = JUDGE_COMMON;
     else if (is_over)
-        j->verdict = lean >= LEANS ? JUDGE_COMMON : JUDGE_GUILTY;
+        j->verdict = settle(guilt, lean, control.n);
 }

@@ -3,14 +3,18 @@
  * judge: a guard of the canary has tripped: is it the canary, or has everything gone bad? When the provider is down the
  * control trips too, only not at the same query; a rollback then costs more and helps nobody.
  *
- *     guilty   the blocks say that the canary is worse than the control at the same moment; or the control, since the trip,
- *              is as good as it was before and not as bad as the canary is now
+ *     guilty   the blocks, all of them or those since the trip, say that the canary is worse than the control at the same moment
  *     common   the control tripped the same guard; or, since the trip, is as bad as the canary
- *     open     neither yet. Not for ever: after 256 more outcomes of the control, or the time given, what leans towards common
- *              is, and everything else is guilty
+ *     open     neither yet
+ *     unclear  neither, though the time is up or the control has had 1024 more outcomes. Somebody must look; what comes
+ *              later may still make it guilty or common
  *
- * Guilty and common before that time need evidence of 1000 to 1. A canary that fails altogether is found guilty after some
- * seven outcomes of each arm; one that fails a little more than the control, after as many as its guard needs to trip.
+ * Guilty needs evidence of 2500 to 1, common of 1000 to 1; when the time is up 100 to 1 for guilty, and for common what leans to it. From the
+ * evidence for guilty what leans to common is taken away. A control without any outcome since the trip does not delay a
+ * rollback for longer than that time. So an hour that is bad for both arms alike, short or long, mild or complete, makes a canary
+ * guilty with a probability of at most one in 1250, each of the two sums of blocks one in 2500 (Ville 1939), and of one in 50
+ * where the time is up; what rehearsals show is far below. A canary that fails altogether is found guilty after some eight
+ * outcomes of each arm.
  *
  * May include: base, core/stats.
  */
@@ -20,8 +24,8 @@
 #include "base/base.h"
 #include "core/change/guards.h"
 
-enum judge_verdict { JUDGE_NONE, JUDGE_OPEN, JUDGE_COMMON, JUDGE_GUILTY };
-const char *judge_verdict_name(enum judge_verdict v); /* "none", "open", "common", "guilty" */
+enum judge_verdict { JUDGE_NONE, JUDGE_OPEN, JUDGE_UNCLEAR, JUDGE_COMMON, JUDGE_GUILTY };
+const char *judge_verdict_name(enum judge_verdict v); /* "none", "open", "unclear", … */
 bool judge_verdict_find(str name, enum judge_verdict *out);
 
 struct judge_counts {
@@ -33,11 +37,11 @@ struct judge { /* of one guard; zero-initialised: it has not tripped */
     usec_utc since; /* of the trip */
     struct judge_counts canary; /* at the trip */
     struct judge_counts control;
-    double blocks; /* what the blocks said for "guilty" then, >= 0 */
+    struct blocks blocks; /* at the trip */
 };
 
-/* The guard has tripped just now; e: guard_judge() of now. */
-void judge_open(struct judge *j, const struct change_sums *sums, const struct guard_evidence *e,
+/* The metric's guard has tripped just now. */
+void judge_open(struct judge *j, const struct change_sums *sums, enum change_metric metric,
                 usec_utc now);
 /* A verdict "common" becomes "guilty" only by the blocks. wait_us: how long it may stay open; e: guard_judge() of now. */
 void judge_read(struct judge *j, const struct guard_plan *plan, const struct change_sums *sums,

@@ -92,7 +92,7 @@ struct rollout_place {
 /* clang-format off */
 #define ROLLOUT_REASON_TABLE(X)                                                                   \
     X(MANUAL,         "manual",         "somebody asked for it")                                   \
-    X(INCONCLUSIVE,   "inconclusive",   "the step's time is over and not every guard is shown to hold") \
+    X(INCONCLUSIVE,   "inconclusive",   "what was seen does not decide")          \
     X(SAMPLE_RATIO,   "sample_ratio",   "the arms' traffic is not split as it was meant")          \
     X(NO_DATA,        "no_data",        "the step's time is over with too little data")            \
     X(COMMON_CAUSE,   "common_cause",   "the old configuration has gone bad too")                  \

@@ -210,7 +210,8 @@ static void judge_write(struct buf *out, const struct judge *j)
     json_member_i64(out, "since", j->since);
     counts_write(out, "canary", canary, ARRAY_LEN(canary));
     counts_write(out, "control", control, ARRAY_LEN(control));
-    json_member_double(out, "blocks", j->blocks);
+    json_key(out, "blocks");
+    blocks_write(&j->blocks, out);
     buf_add_char(out, '}');
 }
 
@@ -234,16 +235,29 @@ static bool judge_fits(const struct judge_counts *then, const struct guard_sums 
            then->n - then->over <= now->n - now->over_trip;
 }
 
+static bool blocks_fit(const struct blocks *then, const struct blocks *now)
+{
+    for (size_t i = 0; i < BLOCK_SIZES; i++) {
+        for (size_t bad = 0; bad < 2; bad++) {
+            if (then->sizes[i].canary[bad] > now->sizes[i].canary[bad] ||
+                then->sizes[i].control[bad] > now->sizes[i].control[bad])
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool judge_read_json(struct json v, struct judge *out)
 {
+    struct json blocks =
+        json_get(v, STR("blocks")); /* a number in older ones: as if there were none */
     int64_t canary[2], control[2];
 
     if (!judge_verdict_find(name_of(json_get(v, STR("verdict"))), &out->verdict) ||
         out->verdict == JUDGE_NONE || !integer_read(json_get(v, STR("since")), 0, &out->since) ||
         !counts_read(json_get(v, STR("canary")), 0, canary, ARRAY_LEN(canary)) ||
         !counts_read(json_get(v, STR("control")), 0, control, ARRAY_LEN(control)) ||
-        !json_double(json_get(v, STR("blocks")), &out->blocks) ||
-        !(out->blocks >= 0 && out->blocks < 1e300))
+        !(json_is(blocks, JSON_NUMBER) || blocks_read(blocks, &out->blocks)))
         return false;
     out->canary = (struct judge_counts){ canary[0], canary[1] };
     out->control = (struct judge_counts){ control[0], control[1] };
@@ -261,7 +275,8 @@ static bool judges_read(struct json v, struct rollout *r)
             continue;
         if (!judge_read_json(one, j) ||
             !judge_fits(&j->canary, &r->sums.arms[SIDE_CANARY].metrics[m]) ||
-            !judge_fits(&j->control, &r->sums.arms[SIDE_CONTROL].metrics[m]))
+            !judge_fits(&j->control, &r->sums.arms[SIDE_CONTROL].metrics[m]) ||
+            !blocks_fit(&j->blocks, &r->sums.blocks[m]))
             return false;
     }
     return true;

@@ -358,7 +358,8 @@ static void damaged_checkpoints_are_refused(void)
         { "\"canary\":[5,5]", "\"canary\":[4,5]", "counts" },
         { "\"canary\":[5,5]", "\"canary\":[5]", "counts" },
         { "\"control\":[0,0]", "\"control\":[1,0]", "counts" },
-        { "\"blocks\":0", "\"blocks\":-1", "counts" },
+        { "\"blocks\":[0,0,0,0,0,0,", "\"blocks\":[1,0,1,0,0,0,", "counts" },
+        { "\"blocks\":[0,0,0,0,0,0,", "\"blocks\":\"x\",\"y\":[0,0,0,0,0,0,", "counts" },
         { "\"sums\":{", "\"sums\":{\"x\":1},\"y\":{", "sums" },
     };
     struct outcome broken = rig_good;

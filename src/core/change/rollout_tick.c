@@ -108,7 +108,7 @@ static enum judge_verdict guard_judged(struct tick *t, const struct guard_eviden
     if (e->tripped_by != 0 && (spec->common_cause == COMMON_ROLL_BACK || !has_control))
         return JUDGE_GUILTY;
     if (e->tripped_by != 0 && judge->verdict == JUDGE_NONE)
-        judge_open(judge, &t->r->sums, e, t->now);
+        judge_open(judge, &t->r->sums, e->metric, t->now);
     if (judge->verdict != JUDGE_NONE)
         judge_read(judge, &t->r->plan, &t->r->sums, e, t->now, spec->judge_us);
     return judge->verdict;
@@ -117,6 +117,7 @@ static enum judge_verdict guard_judged(struct tick *t, const struct guard_eviden
 static bool check_guards(struct tick *t)
 {
     uint32_t by_verdict[JUDGE_GUILTY + 1] = { 0 };
+    bool is_live = t->r->place.state != ROLLOUT_PAUSED;
 
     for (size_t i = 0; i < t->r->plan.count; i++) {
         const struct guard_evidence *e = &t->evidence[i];
@@ -128,13 +129,16 @@ static bool check_guards(struct tick *t)
         else
             by_verdict[guard_judged(t, e)] |= bit;
     }
-    t->out->tripped = by_verdict[JUDGE_GUILTY] | by_verdict[JUDGE_COMMON] | by_verdict[JUDGE_OPEN];
+    for (size_t v = JUDGE_OPEN; v <= JUDGE_GUILTY; v++)
+        t->out->tripped |= by_verdict[v];
     if (by_verdict[JUDGE_GUILTY] != 0) {
         t->out->tripped = by_verdict[JUDGE_GUILTY];
         return move(t, here(t, ROLLOUT_ABORTED), ROLLOUT_FOR_GUARD);
     }
-    if (by_verdict[JUDGE_COMMON] != 0 && t->r->place.state != ROLLOUT_PAUSED)
+    if (by_verdict[JUDGE_COMMON] != 0 && (is_live || t->r->reason == ROLLOUT_FOR_INCONCLUSIVE))
         return pause_for(t, ROLLOUT_FOR_COMMON_CAUSE);
+    if (by_verdict[JUDGE_UNCLEAR] != 0 && is_live)
+        return pause_for(t, ROLLOUT_FOR_INCONCLUSIVE);
     if (by_verdict[JUDGE_OPEN] != 0)
         return hold(t, HOLD_JUDGING);
     return false;

@@ -335,9 +335,101 @@ static void the_detector_follows_its_recursion(void)
     CHECK_INT(d.n, ARRAY_LEN(outcomes));
 }
 
+/* ---- a breach that begins later ---- */
+
+/* The stakes by hand: nothing before the first outcome, then 1/(2^i (i + 1)(i + 2)). */
+static void an_onset_follows_its_recursion(void)
+{
+    static const double outcomes[] = { 1, 0, 1, 1, 0, 1, 0, 0, 1 };
+    static const double opened[] = { 0,       1 / 2.,  1 / 12., 1 / 12., 1 / 48.,
+                                     1 / 48., 1 / 48., 1 / 48., 1 / 160. };
+    struct onset o = { 0 };
+    double first = 0, last = 0, sum = 0;
+
+    CHECK(onset_log_e(&o) == -INFINITY);
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+        onset_add(&o, outcomes[i], .5);
+        first = (first + opened[i]) * (1 + exp2(-.15) * (outcomes[i] / .5 - 1));
+        last = (last + opened[i]) * (1 + exp2(-7.65) * (outcomes[i] / .5 - 1));
+    }
+    CHECK_NEAR(o.level[0], first, 1e-12 * first);
+    CHECK_NEAR(o.level[STATS_BETS - 1], last, 1e-12 * last);
+    for (size_t j = 0; j < STATS_BETS; j++)
+        sum += o.level[j];
+    CHECK_NEAR(onset_log_e(&o), log(sum / STATS_BETS), 1e-12);
+    CHECK_INT(o.n, ARRAY_LEN(outcomes));
+}
+
+/* What is staked adds up to 1 and no more: at the limit exactly, the wealth's mean stays below it, so that even 1/alpha is
+ * reached in a share of alpha of the runs at most. */
+static void an_onset_is_rarely_mistaken(void)
+{
+    struct rng rng;
+    int tripped = 0;
+
+    rng_init(&rng, 21);
+    for (int run = 0; run < 1000; run++) {
+        struct onset o = { 0 };
+        bool trips = false;
+        for (int i = 0; i < 2000; i++) {
+            onset_add(&o, rng_unit(&rng) < .05, .05);
+            trips = trips || onset_log_e(&o) >= log(20);
+        }
+        tripped += trips;
+    }
+    CHECK(tripped <= 50);
+    CHECK(tripped > 0); /* nor blind */
+}
+
+/* From 1 % to 10 % after 5,000 queries: found soon, where the guard by itself takes as long again as it has run. */
+static void an_onset_is_found_however_well_it_went(void)
+{
+    struct rng rng;
+    int delays[51], slow = 0;
+
+    rng_init(&rng, 22);
+    for (size_t run = 0; run < ARRAY_LEN(delays); run++) {
+        struct onset o = { 0 };
+        struct guard g = { 0 };
+        while (onset_log_e(&o) < log(100)) {
+            bool is_failure = rng_unit(&rng) < (o.n < 5000 ? .01 : .1);
+            onset_add(&o, is_failure, .05);
+            guard_add(&g, is_failure, .05);
+        }
+        CHECK(o.n > 5000);
+        delays[run] = (int)o.n - 5000;
+        guard_add_counts(&g, 150, 1500, .05);
+        slow += !guard_trips(&g, .01);
+    }
+    CHECK(median(delays, ARRAY_LEN(delays)) < 900);
+    CHECK_INT(slow, ARRAY_LEN(delays));
+}
+
+static void onsets_merge_to_their_mean(void)
+{
+    struct onset a = { 0 }, b = { 0 }, empty = { 0 };
+
+    for (int i = 0; i < 40; i++) {
+        onset_add(&a, i % 2, .1);
+        onset_add(&b, i % 5 == 0, .1);
+    }
+    double mean = (exp(onset_log_e(&a)) + exp(onset_log_e(&b))) / 2;
+    onset_merge(&empty, &a);
+    CHECK_NEAR(onset_log_e(&empty), onset_log_e(&a), 0);
+    onset_merge(&a, &b);
+    CHECK_NEAR(onset_log_e(&a), log(mean), 1e-12);
+    CHECK_INT(a.streams, 2);
+    CHECK_INT(a.n, 80);
+    for (int i = 0; i < 1000; i++)
+        onset_add(&a, 1e308, 1e-300);
+    CHECK(isfinite(onset_log_e(&a)));
+}
+
 TESTS(TEST(no_data_is_no_evidence), TEST(one_outcome_moves_each_bet),
       TEST(evidence_is_the_mean_of_the_wealths), TEST(counts_are_single_outcomes),
       TEST(order_does_not_matter), TEST(extremes_stay_finite), TEST(false_alarms_are_rare),
       TEST(breaches_are_found), TEST(costs_beyond_a_cap_are_found), TEST(a_promotion_is_earned),
       TEST(promotions_are_rarely_wrong), TEST(changes_are_detected),
-      TEST(false_alarms_are_far_apart), TEST(the_detector_follows_its_recursion))
+      TEST(false_alarms_are_far_apart), TEST(the_detector_follows_its_recursion),
+      TEST(an_onset_follows_its_recursion), TEST(an_onset_is_rarely_mistaken),
+      TEST(an_onset_is_found_however_well_it_went), TEST(onsets_merge_to_their_mean))

@@ -60,6 +60,19 @@ bool guard_trips(const struct guard *g, double alpha); /* log E >= ln(1/alpha) *
 void guard_add_below(struct guard *g, double x, double limit);
 void guard_add_below_counts(struct guard *g, int64_t k, int64_t n, double limit);
 
+/* A breach that begins later. The same bets, opened anew before every outcome but the first, each time with a part of the stake:
+ * before outcome k + 1 with 1/(2^i (i + 1)(i + 2)), i = floor(log2 k), which add up to 1. So this is an e-process too (a
+ * mixture over the moment of the change), and found is what began after k outcomes once some 2 ln k more evidence is there,
+ * however well the k went. Merging adds; of s streams the wealth is the mean. */
+struct onset {
+    double level[STATS_BETS];
+    int64_t n;
+    int64_t streams; /* merged; 0: nothing was added */
+};
+void onset_add(struct onset *o, double x, double limit); /* x >= 0, limit > 0 */
+void onset_merge(struct onset *o, const struct onset *other);
+double onset_log_e(const struct onset *o); /* -INFINITY before the second outcome */
+
 /* After promotion: the e-detector (e-SR). Average run to a false alarm >= threshold. */
 struct detector {
     double level[STATS_BETS]; /* M_j */
@@ -172,5 +185,26 @@ void stats_allocation(const struct arm_moments *arms, size_t count, double floor
  * variance. */
 bool stats_allocation_stops(const struct arm_moments *arms, size_t count, double epsilon,
                             double delta);
+
+/*
+ * Arms whose shares changed. Within a stratum the shares were fixed before it began, so its means are unbiased; pooled over strata they
+ * are not, since early and late values mix in other proportions in each arm. So an arm's mean here is that of its strata, each
+ * weighed by the part of all arms' values that came in it (post-stratification),
+ * and its variance is that of this mean. One stratum gives what stats_compare() gives. Of several, one in which some arm has
+ * fewer than 30 values is left out until it has.
+ */
+struct strata {
+    const struct moments *cells; /* count rows of `arms` cells, oldest first */
+    size_t count;
+    size_t arms;
+};
+/* The arm for stats_allocation() and its stopping rule: variance is that of one value of n. */
+void stats_strata_arm(const struct strata *s, size_t arm, struct arm_moments *out);
+/* An asymptotic confidence sequence of the mean; infinite without a variance. */
+struct interval stats_strata_mean(const struct strata *s, size_t arm,
+                                  const struct compare_options *options);
+/* b minus a, as stats_compare() has it. */
+struct comparison stats_strata_compare(const struct strata *s, size_t a, size_t b,
+                                       const struct compare_options *options);
 
 #endif

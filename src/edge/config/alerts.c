@@ -16,6 +16,13 @@ static const struct yaml_node *alerts_map(const struct config_build *build, str 
     return *out_count > 0 ? map->first : NULL;
 }
 
+/* Appends an entry of a map, to tell whether two maps say the same. */
+static void as_written(struct buf *out, const struct record *record, str name)
+{
+    json_write_str(out, name);
+    record_print(record->kind, record->base, out);
+}
+
 /* ---- channels ---- */
 
 /* An address that is a secret is named, like any other. */
@@ -81,6 +88,8 @@ static void channels_load(struct config_build *build)
     struct config_place place =
         place_of(yaml_get(yaml_get(build->root, STR("alerts")), STR("channels")));
 
+    struct buf written = { 0 };
+
     if (!channels || !receivers)
         return;
     if (n > ALERT_RECEIVERS_MAX) {
@@ -96,6 +105,7 @@ static void channels_load(struct config_build *build)
                                  .owner = node->key };
         size_t errors = build->issues->errors;
         record_load(build, &record, node);
+        as_written(&written, &record, node->key);
         if (build->issues->errors == errors)
             channel_make(build, node, &from, &channels[i]);
         receivers[i] = (struct alert_receiver){ channels[i].name, channels[i].severity_min,
@@ -105,6 +115,8 @@ static void channels_load(struct config_build *build)
     c->alerts.channel_count = n;
     c->alerts.policy.receivers = receivers;
     c->alerts.policy.receiver_count = n;
+    build->snapshot->channels_hash = str_hash(buf_str(&written));
+    buf_fini(&written);
 }
 
 /* ---- rules ---- */
@@ -210,7 +222,7 @@ static struct alert_rule *rule_place(struct alert_rule *rules, size_t *count, st
 }
 
 static void rule_load(struct config_build *build, const struct yaml_node *node,
-                      struct alert_rule *rules, size_t *count)
+                      struct alert_rule *rules, size_t *count, struct buf *written)
 {
     struct config_rule from = rule_unset();
     struct record record = { .kind = RECORD_RULE,
@@ -221,6 +233,7 @@ static void rule_load(struct config_build *build, const struct yaml_node *node,
     bool is_new;
 
     record_load(build, &record, node);
+    as_written(written, &record, node->key);
     if (build->issues->errors != errors)
         return;
     str name = name_take(build, node, "rule");
@@ -241,6 +254,7 @@ static void rules_load(struct config_build *build)
     const struct alert_rule *defaults = alert_rules_default(&count);
     const struct yaml_node *node = alerts_map(build, STR("rules"), &n);
     struct alert_rule *rules = ARENA_ARRAY(&c->arena, count + n, struct alert_rule);
+    struct buf written = { 0 };
 
     if (!rules)
         return;
@@ -253,9 +267,11 @@ static void rules_load(struct config_build *build)
     for (size_t i = 0; i < count; i++)
         rules[i] = defaults[i];
     for (; node; node = node->next)
-        rule_load(build, node, rules, &count);
+        rule_load(build, node, rules, &count, &written);
     c->alerts.policy.rules = rules;
     c->alerts.policy.rule_count = count;
+    build->snapshot->rules_hash = str_hash(buf_str(&written));
+    buf_fini(&written);
 }
 
 void alerts_load(struct config_build *build)

@@ -86,7 +86,7 @@ static void pairs_check(struct config_build *build)
 
 /* ---- hash ---- */
 
-static void record_print(enum key_record record, const void *base, struct buf *out)
+void record_print(enum key_record record, const void *base, struct buf *out)
 {
     size_t n;
     const struct config_key *keys = config_keys(&n);
@@ -172,6 +172,8 @@ enum err config_load_file(const struct config_file *file, const struct config_te
     arena_init(&snapshot->config.arena, CONFIG_ARENA_BYTES_MAX);
     arena_init(&build.scratch, CONFIG_SCRATCH_BYTES_MAX);
     snapshot_fill(&build, text->text);
+    if (text->is_arm && issues->errors == 0)
+        arm_check(&build, text->own);
     issues_sort(issues);
     arena_fini(&build.scratch);
     if (issues->errors > 0) {
@@ -191,15 +193,19 @@ enum err config_load_text(const struct config_text *text, struct config **out,
     return config_load_file(&file, text, out, issues);
 }
 
-enum err config_load(str path, struct config **out, struct config_issues *issues)
+/* The file of a path, under what `how` says beside its name and text. */
+static enum err load_path(str path, const struct config_text *how, struct config **out,
+                          struct config_issues *issues)
 {
     struct config_file file = { .name = path.len > 0 ? path : STR("built-in defaults") };
     struct buf content = { .max = CONFIG_FILE_BYTES_MAX + ((size_t)64 << 10) };
-    struct config_text text = { .name = file.name, .may_read_files = true };
+    struct config_text text = *how;
     const char *why = NULL;
     enum err e = CALLER_BAD_REQUEST;
 
     issues_init(issues);
+    text.name = file.name;
+    text.may_read_files = true;
     if (path.len > 0)
         why = file_read(path, CONFIG_FILE_BYTES_MAX, &content, &file);
     text.text = buf_str(&content);
@@ -209,6 +215,17 @@ enum err config_load(str path, struct config **out, struct config_issues *issues
         e = config_load_file(&file, &text, out, issues);
     buf_fini(&content);
     return e;
+}
+
+enum err config_load(str path, struct config **out, struct config_issues *issues)
+{
+    return load_path(path, &(struct config_text){ .is_arm = false }, out, issues);
+}
+
+enum err config_arm_load(str path, const struct config *own, struct config **out,
+                         struct config_issues *issues)
+{
+    return load_path(path, &(struct config_text){ .is_arm = true, .own = own }, out, issues);
 }
 
 void config_close(struct config *c)

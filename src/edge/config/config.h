@@ -113,6 +113,8 @@ struct config {
         int64_t workers; /* 0: one per core */
         int64_t body_bytes_max, head_bytes_max, connections_max;
         nsec head_timeout, idle_timeout, drain_timeout;
+        nsec ready_probe; /* how old what is known of readiness may be */
+        bool ready_needs_provider;
         const str *keys; /* server.keys: secrets that clients must send as Bearer; none: open */
         size_t key_count;
     } server;

@@ -3,6 +3,9 @@
 #ifndef WEIR_EDGE_CONFIG_CONFIG_CHECK_H
 #define WEIR_EDGE_CONFIG_CONFIG_CHECK_H
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "edge/config/internal.h"
 #include "test/check.h"
 
@@ -62,6 +65,49 @@ __attribute__((unused)) static uint64_t hash_of(const char *text)
     CHECK(l.c != NULL);
     unload(&l);
     return hash;
+}
+
+/* ---- files in a directory of their own ---- */
+
+struct nest {
+    char directory[64];
+};
+
+__attribute__((unused)) static bool nest_open(struct nest *nest)
+{
+    snprintf(nest->directory, sizeof(nest->directory), "/tmp/weir-config-XXXXXX");
+    return mkdtemp(nest->directory) != NULL;
+}
+
+__attribute__((unused)) static const char *nest_path(const struct nest *nest, const char *name,
+                                                     char out[160])
+{
+    snprintf(out, 160, "%s/%s", nest->directory, name);
+    return out;
+}
+
+__attribute__((unused)) static void nest_write(const struct nest *nest, const char *name,
+                                               const char *text)
+{
+    char path[160];
+    FILE *file = fopen(nest_path(nest, name, path), "wb");
+
+    CHECK(file != NULL);
+    if (!file)
+        return;
+    fputs(text, file);
+    fclose(file);
+}
+
+__attribute__((unused)) static void nest_close(const struct nest *nest)
+{
+    static const char *const names[] = { "a.yaml", "b.yaml",      "c.yaml",
+                                         "r.yaml", "prices.yaml", "key" };
+    char path[160];
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        IGNORE(unlink(nest_path(nest, names[i], path)) != 0);
+    CHECK(rmdir(nest->directory) == 0);
 }
 
 #endif

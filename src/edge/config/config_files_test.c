@@ -2,7 +2,6 @@
 /* config's tests of files: overlays, secrets, prices, prompts, the shipped files. */
 #include "edge/config/internal.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "edge/config/config_check.h"
@@ -18,46 +17,6 @@ static const char *shipped(const char *name, char out[64])
             return out;
     }
     return NULL;
-}
-
-/* ---- files in a directory of their own ---- */
-
-struct nest {
-    char directory[64];
-};
-
-static bool nest_open(struct nest *nest)
-{
-    snprintf(nest->directory, sizeof(nest->directory), "/tmp/weir-config-XXXXXX");
-    return mkdtemp(nest->directory) != NULL;
-}
-
-static const char *nest_path(const struct nest *nest, const char *name, char out[160])
-{
-    snprintf(out, 160, "%s/%s", nest->directory, name);
-    return out;
-}
-
-static void nest_write(const struct nest *nest, const char *name, const char *text)
-{
-    char path[160];
-    FILE *file = fopen(nest_path(nest, name, path), "wb");
-
-    CHECK(file != NULL);
-    if (!file)
-        return;
-    fputs(text, file);
-    fclose(file);
-}
-
-static void nest_close(const struct nest *nest)
-{
-    static const char *const names[] = { "a.yaml", "b.yaml", "c.yaml", "prices.yaml", "key" };
-    char path[160];
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        IGNORE(unlink(nest_path(nest, names[i], path)) != 0);
-    CHECK(rmdir(nest->directory) == 0);
 }
 
 static void an_extending_file_lies_above(void)

@@ -86,11 +86,38 @@ static void issues_place(struct plan_build *p, const struct experiment *e,
     plan_issues_place(p, issues, names_in_files);
 }
 
-static void experiment_file_read(struct plan_build *p, struct experiment_file *f,
-                                 bool with_profiles)
+/* What track_and_stop needs, and what means nothing without it. */
+static void tracking_make(struct plan_build *p, const struct plan_experiment *from,
+                          struct experiment_tracking *out)
+{
+    static const char *const names[] = { "metric", "epsilon", "delta", "floor", "every" };
+    static const size_t required = 2;
+    bool is_on = str_eq(from->allocation, STR("track_and_stop"));
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const struct yaml_node *node = yaml_get(p->build.root, str_from(names[i]));
+        const struct yaml_node *at = node ? node : yaml_get(p->build.root, STR("allocation"));
+        if (is_on ? node || i >= required : !node)
+            continue;
+        struct config_place place = place_of_key(at);
+        issue_add(p->build.issues, &place,
+                  is_on ? "allocation: track_and_stop needs %s"
+                        : "%s means nothing without allocation: track_and_stop",
+                  names[i]);
+    }
+    if (!is_on || p->build.issues->errors > 0)
+        return;
+    out->is_on = experiment_measure_find(from->metric, &out->measure);
+    out->epsilon = from->epsilon;
+    out->delta = from->delta > 0 ? from->delta : 0.05;
+    out->floor = from->floor > 0 ? from->floor : EXPERIMENT_FLOOR_MAX;
+    out->every = from->every > 0 ? from->every : 5 * 60 * NSEC_PER_SEC;
+}
+
+static void experiment_file_read(struct plan_build *p, struct experiment_file *f)
 {
     struct config_build *build = &p->build;
-    struct plan_experiment from = { .to = SHARE_WHOLE };
+    struct plan_experiment from = { .to = SHARE_WHOLE, .delta = -1, .floor = -1, .every = -1 };
     struct record record = { .kind = RECORD_EXPERIMENT, .base = &from };
     struct change_issues issues = { .arena = &build->scratch };
     struct experiment *e = &f->experiment;
@@ -98,6 +125,7 @@ static void experiment_file_read(struct plan_build *p, struct experiment_file *f
     record_load(build, &record, build->root);
     if (build->issues->errors == 0)
         arms_load(p, f);
+    tracking_make(p, &from, &e->tracking);
     if (build->issues->errors > 0)
         return;
     e->id = from.name;
@@ -111,50 +139,47 @@ static void experiment_file_read(struct plan_build *p, struct experiment_file *f
     IGNORE(experiment_prepare(e, &issues));
     issues_place(p, e, &issues);
     labels_check(p, e);
-    if (with_profiles && build->issues->errors == 0)
+    if (p->arms.are_loaded && build->issues->errors == 0)
         profiles_load(p, f);
 }
 
-static enum err load(str path, str text, bool with_profiles, struct experiment_file **out,
+static enum err load(str path, str text, const struct plan_arms *arms, struct experiment_file **out,
                      struct config_issues *issues)
 {
     struct experiment_holder *holder = calloc(1, sizeof(*holder));
     struct plan_build p;
+    bool is_open = plan_open(&p, path, text, issues);
 
-    if (plan_open(&p, path, text, issues) && holder)
-        experiment_file_read(&p, &holder->file, with_profiles);
-    if (holder) {
-        holder->file.path = p.file.name;
-        holder->file.text = arena_str(&p.holder.config.arena, text);
-        holder->arena = p.holder.config.arena;
-    }
-    if (!holder || arena_failed(&p.holder.config.arena) || arena_failed(&p.build.scratch))
-        issue_add(issues, &(struct config_place){ .file = &p.file }, "out of memory");
-    issues_sort(issues);
-    plan_close(&p, holder != NULL);
-    if (issues->errors > 0) {
-        if (holder)
-            experiment_file_close(&holder->file);
-        return CALLER_BAD_REQUEST;
-    }
-    *out = &holder->file;
-    return OK;
+    if (!holder)
+        return plan_end(&p, text, NULL);
+    p.arms = *arms;
+    if (is_open)
+        experiment_file_read(&p, &holder->file);
+    enum err e = plan_end(
+        &p, text, &(struct plan_kept){ &holder->arena, &holder->file.path, &holder->file.text });
+    if (e == OK)
+        *out = &holder->file;
+    else
+        experiment_file_close(&holder->file);
+    return e;
 }
 
 enum err experiment_file_load_text(str path, str text, bool with_profiles,
                                    struct experiment_file **out, struct config_issues *issues)
 {
     issues_init(issues);
-    return load(path, text, with_profiles, out, issues);
+    return load(path, text, &(struct plan_arms){ .are_loaded = with_profiles }, out, issues);
 }
 
-enum err experiment_file_load(str path, struct experiment_file **out, struct config_issues *issues)
+enum err experiment_file_load(str path, const struct config *own, struct experiment_file **out,
+                              struct config_issues *issues)
 {
+    const struct plan_arms arms = { .are_loaded = true, .are_checked = true, .own = own };
     struct buf text = { 0 };
     enum err e = CALLER_BAD_REQUEST;
 
     if (plan_text_read(path, &text, issues))
-        e = load(path, buf_str(&text), true, out, issues);
+        e = load(path, buf_str(&text), &arms, out, issues);
     buf_fini(&text);
     return e;
 }

@@ -190,11 +190,14 @@ struct plan_step {
 };
 struct plan_guard {
     bool is_enabled, is_dry_run, is_compared;
-    double warn, trip, margin;
+    double warn, trip, advance, margin;
 };
 struct plan_experiment {
     str name, seed, layer;
     uint32_t from, to;
+    str allocation, metric; /* empty: not written; and so are negative numbers */
+    double epsilon, delta, floor;
+    nsec every;
 };
 struct plan_arm {
     uint32_t start, share;
@@ -217,7 +220,7 @@ struct plan_scenario {
 struct plan_model {
     double success, errors, cost_usd, cost_sd, latency_ms, latency_sigma, timeout_ms;
     double hrm_confidence, hrm_sd, trm_confidence, trm_sd;
-    str confidence;
+    str confidence, recorded_from, recorded_cell;
 };
 struct plan_event {
     str what, arm, domain;
@@ -235,6 +238,7 @@ struct config_snapshot {
     str extends, prices_file, prompts_directory, fallback_file, route_model_file;
     struct config *fallback; /* of route.fallback; NULL: none */
     uint64_t route_model_hash; /* of the text of route.model */
+    uint64_t channels_hash, rules_hash; /* of alerts.channels and alerts.rules as written */
     struct config_model *models; /* the config's, with room for CONFIG_MODELS_HIDDEN_MAX more */
 };
 
@@ -295,6 +299,8 @@ void telemetry_load(struct config_build *build);
 void profile_load(struct config_build *build);
 /* What must hold between `route`, `cascade`, `strategy` and the models. */
 void profile_check(struct config_build *build);
+/* What an arm may not set to something else than own, the process's configuration; own NULL: than the file that it extends. */
+void arm_check(struct config_build *build, const struct config *own);
 /* Where a setting stands, for messages about it: the whole file when it is a default. */
 struct config_place place_in(const struct config_build *build, const struct yaml_node *node);
 
@@ -312,6 +318,8 @@ struct config_text {
     str text;
     bool may_read_files; /* false: extends, prices, prompts and file: are errors */
     bool is_profile; /* see config_build */
+    bool is_arm; /* see config_arm_load() */
+    const struct config *own;
 };
 /* config_load() of a text in memory, under the same contract. */
 /* The same, with issues added to those that are there. */
@@ -319,6 +327,12 @@ NODISCARD enum err config_load_file(const struct config_file *file, const struct
                                     struct config **out, struct config_issues *issues);
 NODISCARD enum err config_load_text(const struct config_text *text, struct config **out,
                                     struct config_issues *issues);
+
+/* config_load() of an arm's configuration: what belongs to the process is an error in it, see arm_check(). */
+NODISCARD enum err config_arm_load(str path, const struct config *own, struct config **out,
+                                   struct config_issues *issues);
+/* Appends every field of a record, as the hash is made of. */
+void record_print(enum key_record record, const void *base, struct buf *out);
 
 /* config/prices.yaml, compiled in; one text. */
 extern const str config_prices_builtin[];

@@ -35,11 +35,24 @@ bool plan_open(struct plan_build *p, str path, str text, struct config_issues *i
     return false;
 }
 
-void plan_close(struct plan_build *p, bool keeps_texts)
+enum err plan_end(struct plan_build *p, str text, const struct plan_kept *kept)
 {
+    struct config_issues *issues = p->build.issues;
+    struct arena *arena = &p->holder.config.arena;
+
+    if (kept)
+        *kept->path = p->file.name;
+    if (kept && kept->text)
+        *kept->text = arena_str(arena, text);
+    if (!kept || arena_failed(arena) || arena_failed(&p->build.scratch))
+        issue_add(issues, &(struct config_place){ .file = &p->file }, "out of memory");
+    issues_sort(issues);
     arena_fini(&p->build.scratch);
-    if (!keeps_texts)
-        arena_fini(&p->holder.config.arena);
+    if (kept)
+        *kept->arena = *arena;
+    else
+        arena_fini(arena);
+    return issues->errors > 0 ? CALLER_BAD_REQUEST : OK;
 }
 
 bool plan_text_read(str path, struct buf *out, struct config_issues *issues)
@@ -62,7 +75,9 @@ struct config *plan_profile_load(struct plan_build *p, const struct yaml_node *n
     struct config_issues issues;
     struct config *config = NULL;
 
-    if (config_load(path, &config, &issues) != OK) {
+    enum err e = p->arms.are_checked ? config_arm_load(path, p->arms.own, &config, &issues)
+                                     : config_load(path, &config, &issues);
+    if (e != OK) {
         struct config_place place = place_of(node);
         issue_add(build->issues, &place, "%.*s is no valid configuration", STR_ARG(node->text));
     }

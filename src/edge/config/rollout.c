@@ -105,6 +105,8 @@ static bool guard_apply(const struct plan_guard *from, struct guard_spec *guard)
         guard->warn = from->warn * scale;
     if (from->trip >= 0)
         guard->trip = from->trip * scale;
+    if (from->advance >= 0)
+        guard->advance = from->advance * scale;
     guard->is_dry_run = from->is_dry_run;
     guard->is_compared = from->is_compared;
     guard->margin = from->margin;
@@ -120,7 +122,7 @@ static void guards_load(struct plan_build *p, struct rollout_spec *spec)
 
     for (const struct yaml_node *node = map && map->kind == YAML_MAPPING ? map->first : NULL; node;
          node = node->next) {
-        struct plan_guard from = { .warn = -1, .trip = -1 };
+        struct plan_guard from = { .warn = -1, .trip = -1, .advance = -1 };
         struct record record = { .kind = RECORD_GUARD,
                                  .base = &from,
                                  .shown = path_join(&build->scratch, STR("guards"), node->key) };
@@ -194,7 +196,6 @@ static void spec_check(struct plan_build *p, const struct rollout_spec *spec)
 /* What a rollout's file holds beside its specification. */
 struct reading {
     bool needs_canary; /* else it is part of a file that has none */
-    bool loads_canary;
     nsec latency_max;
 };
 
@@ -216,7 +217,7 @@ static void rollout_read(struct plan_build *p, struct rollout_file *f, const str
     }
     spec_fill(p, &f->spec, &from);
     f->spec.guard_options.latency_max = how->latency_max;
-    if (how->loads_canary)
+    if (p->arms.are_loaded)
         f->canary = plan_profile_load(p, canary);
     if (f->canary) { /* a limit that no query can reach never trips */
         f->spec.guard_options.cost_max = f->canary->budget.cost_max;
@@ -231,37 +232,29 @@ static enum err load_plan(struct plan_build *p, bool is_open, str text, const st
                           struct rollout_file **out)
 {
     struct rollout_holder *holder = calloc(1, sizeof(*holder));
-    struct config_issues *issues = p->build.issues;
 
-    if (is_open && holder)
+    if (!holder)
+        return plan_end(p, text, NULL);
+    if (is_open)
         rollout_read(p, &holder->file, how);
-    if (holder) {
-        holder->file.path = p->file.name;
-        holder->file.text = arena_str(&p->holder.config.arena, text);
-        holder->arena = p->holder.config.arena;
-    }
-    if (!holder || arena_failed(&p->holder.config.arena) || arena_failed(&p->build.scratch))
-        issue_add(issues, &(struct config_place){ .file = &p->file }, "out of memory");
-    issues_sort(issues);
-    plan_close(p, holder != NULL);
-    if (issues->errors > 0) {
-        if (holder)
-            rollout_file_close(&holder->file);
-        return CALLER_BAD_REQUEST;
-    }
-    *out = &holder->file;
-    return OK;
+    enum err e = plan_end(
+        p, text, &(struct plan_kept){ &holder->arena, &holder->file.path, &holder->file.text });
+    if (e == OK)
+        *out = &holder->file;
+    else
+        rollout_file_close(&holder->file);
+    return e;
 }
 
 /* Under the contract of rollout_file_load_text(), but for issues, which are initialised. */
-static enum err load(str path, str text, bool with_canary, struct rollout_file **out,
+static enum err load(str path, str text, const struct plan_arms *arms, struct rollout_file **out,
                      struct config_issues *issues)
 {
     struct plan_build p;
     bool is_open = plan_open(&p, path, text, issues);
 
-    return load_plan(&p, is_open, text,
-                     &(struct reading){ .needs_canary = true, .loads_canary = with_canary }, out);
+    p.arms = *arms;
+    return load_plan(&p, is_open, text, &(struct reading){ .needs_canary = true }, out);
 }
 
 enum err rollout_part_load(struct yaml_node *part, nsec latency_max, struct rollout_file **out,
@@ -277,16 +270,18 @@ enum err rollout_file_load_text(str path, str text, bool with_canary, struct rol
                                 struct config_issues *issues)
 {
     issues_init(issues);
-    return load(path, text, with_canary, out, issues);
+    return load(path, text, &(struct plan_arms){ .are_loaded = with_canary }, out, issues);
 }
 
-enum err rollout_file_load(str path, struct rollout_file **out, struct config_issues *issues)
+enum err rollout_file_load(str path, const struct config *own, struct rollout_file **out,
+                           struct config_issues *issues)
 {
+    const struct plan_arms arms = { .are_loaded = true, .are_checked = true, .own = own };
     struct buf text = { 0 };
     enum err e = CALLER_BAD_REQUEST;
 
     if (plan_text_read(path, &text, issues))
-        e = load(path, buf_str(&text), true, out, issues);
+        e = load(path, buf_str(&text), &arms, out, issues);
     buf_fini(&text);
     return e;
 }

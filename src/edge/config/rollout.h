@@ -30,10 +30,12 @@ struct rollout_file {
     struct config *canary; /* the new configuration; NULL when only the text was read */
 };
 /* Reads path, and the canary's configuration. OK with the file on the heap, else CALLER_BAD_REQUEST with at least one error
- * in issues, which are initialised here. */
-NODISCARD enum err rollout_file_load(str path, struct rollout_file **out,
+ * in issues, which are initialised here. own: the gateway's configuration; where an arm's says something else about what belongs to
+ * the process (it would have no effect), that is an error. NULL, when it is not known: where it says something else than the
+ * file that it extends. */
+NODISCARD enum err rollout_file_load(str path, const struct config *own, struct rollout_file **out,
                                      struct config_issues *issues);
-/* The same of a text; with_canary false reads no other file. */
+/* The same of a text, without that check; with_canary false reads no other file. */
 NODISCARD enum err rollout_file_load_text(str path, str text, bool with_canary,
                                           struct rollout_file **out, struct config_issues *issues);
 void rollout_file_close(struct rollout_file *f); /* NULL is a no-op */
@@ -45,8 +47,8 @@ struct experiment_file {
     struct config
         *profiles[EXPERIMENT_ARMS_MAX]; /* of each arm; NULL: what holds without the experiment */
 };
-NODISCARD enum err experiment_file_load(str path, struct experiment_file **out,
-                                        struct config_issues *issues);
+NODISCARD enum err experiment_file_load(str path, const struct config *own,
+                                        struct experiment_file **out, struct config_issues *issues);
 NODISCARD enum err experiment_file_load_text(str path, str text, bool with_profiles,
                                              struct experiment_file **out,
                                              struct config_issues *issues);

@@ -7,8 +7,15 @@
 #include "edge/config/rollout.h"
 
 /* Texts are kept in the holder's arena, through which the key table writes them; it is no configuration. */
+/* Whether configurations of arms are loaded too, and what they must not contradict: see config_arm_load(). */
+struct plan_arms {
+    bool are_loaded;
+    bool are_checked;
+    const struct config *own;
+};
 struct plan_build {
     struct config_build build;
+    struct plan_arms arms;
     struct config_snapshot holder;
     struct config_file file;
 };
@@ -16,8 +23,14 @@ struct plan_build {
 bool plan_open(struct plan_build *p, str path, str text, struct config_issues *issues);
 /* The same of a part of a file that was parsed already. */
 void plan_open_part(struct plan_build *p, struct yaml_node *part, struct config_issues *issues);
-void plan_close(struct plan_build *p,
-                bool keeps_texts); /* the arena may move to the result first */
+/* What the result of a plan keeps of it; text may be NULL. */
+struct plan_kept {
+    struct arena *arena;
+    str *path, *text;
+};
+/* Ends p, with its issues in order; kept NULL: there was no memory for a result. OK when the result may be used, else
+ * CALLER_BAD_REQUEST; the arena is the result's in both cases. */
+NODISCARD enum err plan_end(struct plan_build *p, str text, const struct plan_kept *kept);
 
 /* Reads path for plan_open(); false having said why not. */
 bool plan_text_read(str path, struct buf *out, struct config_issues *issues);

@@ -10,8 +10,6 @@
 #include "core/change/sha256.h"
 #include "edge/upstream/post.h"
 
-#define PAGERDUTY_URL "https://events.pagerduty.com/v2/enqueue"
-
 /* ---- signatures ---- */
 
 static void hmac_sha256(const uint8_t *key, size_t key_len, str text, uint8_t out[SHA256_BYTES])
@@ -134,8 +132,8 @@ static bool pack(struct parcel *p, const struct wire_channel *c, str key, str bo
     case WIRE_SLACK:
         break;
     case WIRE_PAGERDUTY:
-        if (c->url.len == 0)
-            p->request.url = STR(PAGERDUTY_URL);
+        wire_pagerduty_url(&p->url, c->url, body);
+        p->request.url = buf_str(&p->url);
         wire_pagerduty_address(&p->body, body, c->secrets[0]);
         p->request.body = buf_str(&p->body);
         break;

@@ -154,19 +154,24 @@ struct store {
     pthread_cond_t wake;
     struct link segments;
     bool is_stopping;
-    bool is_urgent; /* import now: a worker is at the journals' limit */
+    bool is_urgent; /* import now: a worker is at the journals' limit, or a probe waits */
     int64_t id_floor[STORE_WORKERS_MAX]; /* ids of the worker's next ledger are above */
 
     _Atomic bool is_idle; /* the thread sleeps until a commit wakes it */
     _Atomic uint64_t journal_bytes; /* of all segments */
     _Atomic uint64_t next_sequence;
     _Atomic uint64_t import_failures;
+    _Atomic bool is_refusing; /* the newest write into the directory failed */
+    _Atomic uint64_t probes_asked;
+    _Atomic uint64_t probes_done;
 };
 
 /* Called by ledgers. */
 void store_wake_if_idle(struct store *s);
 void store_wake_urgently(struct store *s);
 void store_segment_add(struct store *s, struct segment *segment);
+/* How a write into the directory ended; cheap while nothing changes. */
+void store_wrote(struct store *s, bool is_done);
 /* NULL when there is no memory. */
 struct segment *segment_new(unsigned worker, uint64_t sequence);
 /* False when the name is none of a segment. */

@@ -95,6 +95,13 @@ void store_wake_urgently(struct store *s)
     pthread_mutex_unlock(&s->mutex);
 }
 
+void store_wrote(struct store *s, bool is_done)
+{
+    /* Looked at first, so that workers do not take the line from each other with every commit. */
+    if (atomic_load_explicit(&s->is_refusing, memory_order_relaxed) == is_done)
+        atomic_store(&s->is_refusing, !is_done);
+}
+
 static bool segments_have_news(const struct store *s)
 {
     for (const struct link *l = s->segments.next; l != &s->segments; l = l->next) {
@@ -146,6 +153,41 @@ static bool store_wait(struct store *s, nsec backoff)
     return !is_stopping;
 }
 
+/* ---- probes ---- */
+
+void store_probe(struct store *s)
+{
+    if (atomic_load(&s->probes_asked) != atomic_load(&s->probes_done))
+        return;
+    atomic_fetch_add(&s->probes_asked, UINT64_C(1));
+    store_wake_urgently(s);
+}
+
+/* By its path, as the next segment will be: a directory that was moved away is not there, whatever is still open in it. */
+static bool probe_write(const struct store *s)
+{
+    static const char bytes[4096] = "written by weir to see whether it can write; may be deleted\n";
+    char path[STORE_PATH_MAX + 8];
+
+    snprintf(path, sizeof(path), "%s/probe", s->directory);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    bool is_done = write(fd, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes);
+    close(fd);
+    return unlink(path) == 0 && is_done;
+}
+
+static void probe_answer(struct store *s)
+{
+    uint64_t asked = atomic_load(&s->probes_asked);
+
+    if (asked == atomic_load(&s->probes_done))
+        return;
+    store_wrote(s, probe_write(s));
+    atomic_store(&s->probes_done, asked);
+}
+
 static void *store_thread(void *arg)
 {
     struct store *s = arg;
@@ -153,6 +195,7 @@ static void *store_thread(void *arg)
 
     while (store_wait(s, backoff)) {
         char why[256];
+        probe_answer(s);
         if (importer_run(s->importer, why) == OK) {
             backoff = 0;
             continue;
@@ -428,6 +471,10 @@ void store_health_read(const struct store *s, struct store_health *out)
 {
     *out = (struct store_health){
         .journal_bytes = atomic_load(&s->journal_bytes),
+        .journal_bytes_max = s->options.journal_bytes_max,
         .import_failures = atomic_load(&s->import_failures),
+        .is_writable = !atomic_load(&s->is_refusing),
+        .probes_asked = atomic_load(&s->probes_asked),
+        .probes_done = atomic_load(&s->probes_done),
     };
 }

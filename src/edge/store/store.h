@@ -44,12 +44,18 @@ NODISCARD enum err store_open(struct store **out, const struct store_options *op
 void store_close(
     struct store *s); /* every ledger must be closed; imports everything first; NULL is a no-op */
 
-/* For metrics and alerts; from any thread. */
+/* For metrics, alerts and readiness; from any thread. */
 struct store_health {
     uint64_t journal_bytes; /* not yet imported, or not yet deleted */
+    uint64_t journal_bytes_max; /* past it commits are refused */
     uint64_t import_failures; /* attempts that the database refused, since the start */
+    bool is_writable; /* the newest commit or probe could write; true before the first */
+    uint64_t probes_asked, probes_done; /* see store_probe() */
 };
 void store_health_read(const struct store *s, struct store_health *out);
+/* Asks the store thread to write a small file into the directory and to remove it. Returns at once: probes_done follows when the
+ * thread lives and the disk answers. A request made while another waits is the same one. From any thread. */
+void store_probe(struct store *s);
 
 NODISCARD enum err ledger_open(struct ledger **out, struct store *s,
                                unsigned worker); /* worker < 256 */

@@ -69,11 +69,11 @@ static struct upstream_options options_quick(void)
 {
     struct upstream_options options = upstream_options_default();
 
-    options.connect_timeout = MS(400);
-    options.first_byte_timeout = MS(250);
-    options.idle_timeout = MS(250);
-    options.backoff_base = MS(4);
-    options.backoff_max = MS(20);
+    options.limits.connect_timeout = MS(400);
+    options.limits.first_byte_timeout = MS(250);
+    options.limits.idle_timeout = MS(250);
+    options.limits.backoff_base = MS(4);
+    options.limits.backoff_max = MS(20);
     return options;
 }
 

@@ -7,13 +7,15 @@
 static void deadline_over_all_attempts(void)
 {
     struct upstream_options options = options_quick();
+    struct upstream_limits patient = options.limits;
     struct probe hang = { 0 }, storm = { 0 };
+    patient.attempts_max = 1000;
     FIXTURE(f, &options, { .pieces = { NULL }, .end = HANG });
 
     f.request.deadline = world_now(f.world) + MS(120); /* before the first byte's timeout */
     probe_start(&f, &hang);
     f.request.deadline = world_now(f.world) + MS(600);
-    f.request.attempts_max = 1000;
+    f.request.limits = &patient;
     probe_start(&f, &storm);
     fixture_run(&f);
     CHECK_ERR(hang.call.result, DEADLINE_EXCEEDED);
@@ -24,6 +26,56 @@ static void deadline_over_all_attempts(void)
     CHECK(storm.call.took >= MS(599) && storm.call.took < MS(900));
     probe_fini(&hang);
     probe_fini(&storm);
+    fixture_close(&f);
+}
+
+/* A call that brings limits is held to those, each of them, and its neighbours to the service's. */
+static void a_call_s_own_limits_hold(void)
+{
+    struct upstream_options options = options_quick();
+    struct upstream_limits own = options.limits;
+    struct probe usual = { 0 }, other = { 0 };
+
+    own.attempts_max = 2;
+    own.first_byte_timeout = MS(40);
+    FIXTURE(f, &options, { .pieces = { NULL }, .end = HANG });
+    probe_start(&f, &usual);
+    f.request.limits = &own;
+    probe_start(&f, &other);
+    fixture_run(&f);
+    CHECK_ERR(usual.call.result, PROVIDER_FIRST_BYTE);
+    CHECK_INT(usual.call.attempts, 3);
+    CHECK(usual.call.took >= 3 * MS(249));
+    CHECK_ERR(other.call.result, PROVIDER_FIRST_BYTE);
+    CHECK_INT(other.call.attempts, 2);
+    CHECK(other.call.took >= 2 * MS(39) && other.call.took < usual.call.took);
+    probe_fini(&usual);
+    probe_fini(&other);
+    fixture_close(&f);
+}
+
+static void a_call_s_own_sizes_hold(void)
+{
+    struct upstream_options options = options_quick();
+    struct upstream_limits small = options.limits, stalls = options.limits;
+    struct probe usual = { 0 }, other = { 0 }, third = { 0 };
+
+    small.answer_bytes_max = 4;
+    stalls.idle_timeout = MS(20);
+    stalls.attempts_max = 1;
+    FIXTURE(f, &options, { .pieces = { JSON_OK, "{\"a\":1}" }, .pause_ms = 100 });
+    probe_start(&f, &usual);
+    f.request.limits = &small;
+    probe_start(&f, &other);
+    f.request.limits = &stalls;
+    probe_start(&f, &third);
+    fixture_run(&f);
+    CHECK_ERR(usual.call.result, OK);
+    CHECK_ERR(other.call.result, PROVIDER_GARBAGE);
+    CHECK_ERR(third.call.result, PROVIDER_STALLED);
+    probe_fini(&usual);
+    probe_fini(&other);
+    probe_fini(&third);
     fixture_close(&f);
 }
 
@@ -80,7 +132,7 @@ static void limits_answers(void)
     };
     struct upstream_options options = options_quick();
 
-    options.answer_bytes_max = 100000;
+    options.limits.answer_bytes_max = 100000;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct probe p = { 0 };
         struct fixture f;
@@ -92,7 +144,7 @@ static void limits_answers(void)
         CHECK_INT(p.call.attempts, rows[i].attempts);
         if (rows[i].kept > 0)
             CHECK_INT(p.datas > 0 ? p.data.len : p.call.body.len, rows[i].kept);
-        CHECK(p.data.len + p.call.body.len <= options.answer_bytes_max);
+        CHECK(p.data.len + p.call.body.len <= options.limits.answer_bytes_max);
         probe_fini(&p);
         fixture_close(&f);
     }
@@ -124,7 +176,7 @@ static void three_hundred_at_once(void)
     struct upstream_options options = options_quick();
     FIXTURE(f, &options, { .pieces = { JSON_OK, "{\"a\":1}" }, .pause_ms = 20 });
 
-    options.first_byte_timeout = options.idle_timeout = 5 * NSEC_PER_SEC;
+    options.limits.first_byte_timeout = options.limits.idle_timeout = 5 * NSEC_PER_SEC;
     many_at_once(&f, 300);
     CHECK(f.server.open_peak >= 250);
     CHECK(f.server.connections <= 310); /* and then they are kept */
@@ -147,9 +199,9 @@ static void overloaded_while_waiting(void)
     struct upstream_options options = options_quick();
     struct probe first = { 0 }, second = { 0 }, third = { 0 };
     options.connections_max = 1;
+    options.limits.attempts_max = 1;
     FIXTURE(f, &options, { .pieces = { NULL }, .end = HANG }, OK_REPLY);
 
-    f.request.attempts_max = 1;
     probe_start(&f, &first);
     f.request.deadline = world_now(f.world) + MS(60);
     probe_start(&f, &second);
@@ -332,7 +384,8 @@ static void cancels_without_a_connection(void)
     fixture_close(&f);
 }
 
-TESTS(TEST(deadline_over_all_attempts), TEST(deadline_in_mid_stream), TEST(limits_answers),
+TESTS(TEST(deadline_over_all_attempts), TEST(a_call_s_own_limits_hold),
+      TEST(a_call_s_own_sizes_hold), TEST(deadline_in_mid_stream), TEST(limits_answers),
       TEST(three_hundred_at_once), TEST(waits_for_a_connection), TEST(overloaded_while_waiting),
       TEST(cancel_closes_at_once), TEST(cancels_inside_callbacks), TEST(frees_inside_callbacks),
       TEST(starts_inside_callbacks), TEST(cancels_without_a_connection))

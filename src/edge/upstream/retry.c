@@ -206,25 +206,25 @@ nsec upstream_retry_after(str value, usec_utc now)
 
 /* ---- the plan ---- */
 
-static nsec backoff_ceiling(int attempts, const struct upstream_options *options)
+static nsec backoff_ceiling(int attempts, const struct upstream_limits *limits)
 {
-    nsec ceiling = options->backoff_base;
+    nsec ceiling = limits->backoff_base;
 
-    for (int i = 1; i < attempts && ceiling < options->backoff_max; i++)
-        ceiling = ceiling > options->backoff_max / 2 ? options->backoff_max : ceiling * 2;
-    return ceiling < options->backoff_max ? ceiling : options->backoff_max;
+    for (int i = 1; i < attempts && ceiling < limits->backoff_max; i++)
+        ceiling = ceiling > limits->backoff_max / 2 ? limits->backoff_max : ceiling * 2;
+    return ceiling < limits->backoff_max ? ceiling : limits->backoff_max;
 }
 
-bool retry_plan(const struct retry_facts *facts, const struct upstream_options *options,
+bool retry_plan(const struct retry_facts *facts, const struct upstream_limits *limits,
                 struct rng *rng, nsec *out_delay)
 {
     nsec at;
 
     if (!err_info(facts->fault)->retryable || facts->is_final)
         return false;
-    if (facts->attempts >= facts->attempts_max)
+    if (facts->attempts >= limits->attempts_max)
         return false;
-    nsec ceiling = backoff_ceiling(facts->attempts, options);
+    nsec ceiling = backoff_ceiling(facts->attempts, limits);
     nsec delay = ceiling > 0 ? (nsec)rng_below(rng, (uint64_t)ceiling + 1) : 0;
     if (delay < facts->retry_after)
         delay = facts->retry_after;

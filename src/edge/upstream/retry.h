@@ -16,7 +16,6 @@ struct retry_facts {
     enum err fault; /* how the last attempt ended */
     bool is_final; /* bytes were given away, or the same end is certain */
     int attempts; /* started so far, at least 1 */
-    int attempts_max;
     nsec retry_after; /* negative: none */
     nsec now;
     nsec deadline;
@@ -24,7 +23,7 @@ struct retry_facts {
 
 /* True with the wait when another attempt is to be made; false when the call is over. A wait that
  * would reach the deadline is never begun. */
-bool retry_plan(const struct retry_facts *facts, const struct upstream_options *options,
+bool retry_plan(const struct retry_facts *facts, const struct upstream_limits *limits,
                 struct rng *rng, nsec *out_delay);
 
 #endif

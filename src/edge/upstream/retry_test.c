@@ -117,7 +117,8 @@ static void retry_after_counts_microseconds(void)
               750 * NSEC_PER_MS);
 }
 
-static const struct upstream_options options = {
+static const struct upstream_limits limits = {
+    .attempts_max = 3,
     .backoff_base = 100 * NSEC_PER_MS,
     .backoff_max = 1500 * NSEC_PER_MS,
 };
@@ -126,7 +127,6 @@ static struct retry_facts facts_usual(void)
 {
     return (struct retry_facts){ .fault = PROVIDER_FAILED,
                                  .attempts = 1,
-                                 .attempts_max = 3,
                                  .retry_after = -1,
                                  .now = 5 * NSEC_PER_SEC,
                                  .deadline = 60 * NSEC_PER_SEC };
@@ -141,7 +141,7 @@ static void faults_that_are_retried(void)
         struct retry_facts facts = facts_usual();
         nsec delay = -7;
         facts.fault = (enum err)fault;
-        bool is_planned = retry_plan(&facts, &options, &rng, &delay);
+        bool is_planned = retry_plan(&facts, &limits, &rng, &delay);
         CHECK(is_planned == err_info((enum err)fault)->retryable);
         CHECK(is_planned ? delay >= 0 : delay == -7);
     }
@@ -155,18 +155,18 @@ static void reasons_to_stop(void)
 
     rng_init(&rng, 1);
     facts.is_final = true;
-    CHECK(!retry_plan(&facts, &options, &rng, &delay));
+    CHECK(!retry_plan(&facts, &limits, &rng, &delay));
     facts = facts_usual();
     facts.attempts = 3;
-    CHECK(!retry_plan(&facts, &options, &rng, &delay));
+    CHECK(!retry_plan(&facts, &limits, &rng, &delay));
     facts = facts_usual();
     facts.retry_after = 55 * NSEC_PER_SEC; /* at the deadline: too late */
-    CHECK(!retry_plan(&facts, &options, &rng, &delay));
+    CHECK(!retry_plan(&facts, &limits, &rng, &delay));
     facts.retry_after = NSEC_NEVER;
-    CHECK(!retry_plan(&facts, &options, &rng, &delay));
+    CHECK(!retry_plan(&facts, &limits, &rng, &delay));
     CHECK_INT(delay, -7);
     facts.retry_after = 55 * NSEC_PER_SEC - 1;
-    CHECK(retry_plan(&facts, &options, &rng, &delay));
+    CHECK(retry_plan(&facts, &limits, &rng, &delay));
     CHECK_INT(delay, 55 * NSEC_PER_SEC - 1);
 }
 
@@ -175,6 +175,9 @@ static void waits_fill_their_range(void)
 {
     static const nsec ceilings_ms[] = { 100, 200, 400, 800, 1500, 1500, 1500 };
     const int draws = 4000;
+    struct upstream_limits many = limits;
+
+    many.attempts_max = 100;
 
     for (size_t n = 0; n < ARRAY_LEN(ceilings_ms); n++) {
         nsec ceiling = ceilings_ms[n] * NSEC_PER_MS, longest = 0;
@@ -185,8 +188,7 @@ static void waits_fill_their_range(void)
             struct retry_facts facts = facts_usual();
             nsec delay = -1;
             facts.attempts = (int)n + 1;
-            facts.attempts_max = 100;
-            REQUIRE(retry_plan(&facts, &options, &rng, &delay));
+            REQUIRE(retry_plan(&facts, &many, &rng, &delay));
             CHECK(delay >= 0 && delay <= ceiling);
             longest = delay > longest ? delay : longest;
             sum += (double)delay;
@@ -198,19 +200,19 @@ static void waits_fill_their_range(void)
 
 static void extreme_options(void)
 {
-    struct upstream_options extreme = { .backoff_base = INT64_MAX - 1,
-                                        .backoff_max = INT64_MAX - 1 };
+    struct upstream_limits extreme = { .attempts_max = INT_MAX,
+                                       .backoff_base = INT64_MAX - 1,
+                                       .backoff_max = INT64_MAX - 1 };
     struct retry_facts facts = facts_usual();
     struct rng rng;
     nsec delay = 0;
 
     rng_init(&rng, 1);
     facts.deadline = NSEC_NEVER;
-    facts.attempts_max = INT_MAX;
     facts.attempts = INT_MAX - 1;
     IGNORE(retry_plan(&facts, &extreme, &rng, &delay)); /* no overflow: the sanitizers look on */
     CHECK(delay >= 0);
-    extreme = (struct upstream_options){ 0 };
+    extreme = (struct upstream_limits){ .attempts_max = INT_MAX };
     delay = -1;
     CHECK(retry_plan(&facts, &extreme, &rng, &delay));
     CHECK_INT(delay, 0);

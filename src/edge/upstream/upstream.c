@@ -40,13 +40,13 @@ struct upstream {
 struct upstream_options upstream_options_default(void)
 {
     return (struct upstream_options){
-        .attempts_max = 3,
-        .connect_timeout = 5 * NSEC_PER_SEC,
-        .first_byte_timeout = 60 * NSEC_PER_SEC,
-        .idle_timeout = 30 * NSEC_PER_SEC,
-        .backoff_base = 100 * NSEC_PER_MS,
-        .backoff_max = 5 * NSEC_PER_SEC,
-        .answer_bytes_max = (size_t)16 << 20,
+        .limits = { .attempts_max = 3,
+                    .connect_timeout = 5 * NSEC_PER_SEC,
+                    .first_byte_timeout = 60 * NSEC_PER_SEC,
+                    .idle_timeout = 30 * NSEC_PER_SEC,
+                    .backoff_base = 100 * NSEC_PER_MS,
+                    .backoff_max = 5 * NSEC_PER_SEC,
+                    .answer_bytes_max = (size_t)16 << 20 },
         .connections_max = 1024,
         .seed = 1,
     };
@@ -196,7 +196,7 @@ static enum state attempt_start(struct upstream_call *call)
         .authorization = call->request.authorization,
         .body = call->request.body,
         .wants_stream = call->request.wants_stream,
-        .answer_bytes_max = u->options.answer_bytes_max,
+        .answer_bytes_max = call->request.limits->answer_bytes_max,
         .answer = &call->body,
     };
 
@@ -251,7 +251,7 @@ static enum state step_connect(struct upstream_call *call)
 {
     if (call->is_sent && !call->is_over)
         return HEAD;
-    return attempt_wait(call, after(call->attempt_started, call->owner->options.connect_timeout),
+    return attempt_wait(call, after(call->attempt_started, call->request.limits->connect_timeout),
                         PROVIDER_CONNECT_TIMEOUT);
 }
 
@@ -259,13 +259,13 @@ static enum state step_head(struct upstream_call *call)
 {
     if (call->http_status != 0 && !call->is_over)
         return ANSWER;
-    return attempt_wait(call, after(call->sent, call->owner->options.first_byte_timeout),
+    return attempt_wait(call, after(call->sent, call->request.limits->first_byte_timeout),
                         PROVIDER_FIRST_BYTE);
 }
 
 static enum state step_answer(struct upstream_call *call)
 {
-    return attempt_wait(call, after(call->last_read, call->owner->options.idle_timeout),
+    return attempt_wait(call, after(call->last_read, call->request.limits->idle_timeout),
                         PROVIDER_STALLED);
 }
 
@@ -282,7 +282,7 @@ static enum err attempt_fault(const struct upstream_call *call)
 static enum state step_settle(struct upstream_call *call)
 {
     struct upstream *u = call->owner;
-    int attempts_max = call->request.attempts_max;
+    const struct upstream_limits *limits = call->request.limits;
     nsec delay;
 
     slot_release(call);
@@ -291,12 +291,11 @@ static enum state step_settle(struct upstream_call *call)
         .fault = call->result,
         .is_final = call->is_relaying || call->is_final,
         .attempts = call->attempts,
-        .attempts_max = attempts_max > 0 ? attempts_max : u->options.attempts_max,
         .retry_after = call->retry_after,
         .now = now_of(call),
         .deadline = call->request.deadline,
     };
-    if (call->result == OK || !retry_plan(&facts, &u->options, &u->rng, &delay))
+    if (call->result == OK || !retry_plan(&facts, limits, &u->rng, &delay))
         return DONE;
     call->resume_at = facts.now + delay;
     return BACKOFF;
@@ -368,8 +367,10 @@ void upstream_start(struct upstream *u, struct upstream_call *call,
     assert(call->on_data || !request->wants_stream);
     call->owner = u;
     call->request = *request;
-    call->body.max = u->options.answer_bytes_max < SIZE_MAX ? u->options.answer_bytes_max + 1
-                                                            : SIZE_MAX; /* and a NUL of buf_cstr */
+    if (!request->limits)
+        call->request.limits = &u->options.limits;
+    size_t answer_max = call->request.limits->answer_bytes_max;
+    call->body.max = answer_max < SIZE_MAX ? answer_max + 1 : SIZE_MAX; /* and a NUL of buf_cstr */
     buf_reset(&call->body);
     call->result = OK;
     call->http_status = 0;

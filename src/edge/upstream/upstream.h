@@ -29,7 +29,8 @@
 struct upstream;
 struct transport_call;
 
-struct upstream_options {
+/* What one call may take. */
+struct upstream_limits {
     int attempts_max; /* max_retries + 1 */
     nsec connect_timeout;
     nsec first_byte_timeout; /* from sent to the answer's head, per attempt */
@@ -37,6 +38,10 @@ struct upstream_options {
     nsec backoff_base; /* first delay; doubles; full jitter; at most backoff_max */
     nsec backoff_max;
     size_t answer_bytes_max; /* PROVIDER_GARBAGE past it */
+};
+
+struct upstream_options {
+    struct upstream_limits limits; /* of calls that bring none */
     uint32_t connections_max; /* open sockets in all */
     uint64_t seed; /* of the jitter */
 };
@@ -52,7 +57,7 @@ struct upstream_request {
     str body; /* JSON; POST when not empty, else GET */
     bool wants_stream; /* Accept: text/event-stream; data goes to on_data as it comes */
     nsec deadline; /* absolute, world_now's clock: covers all attempts and waits */
-    int attempts_max; /* 0: as in the options */
+    const struct upstream_limits *limits; /* NULL: those of the options; must live until the end */
 };
 
 struct upstream_call {
@@ -75,7 +80,7 @@ struct upstream_call {
 
     /* private */
     struct upstream *owner;
-    struct upstream_request request;
+    struct upstream_request request; /* with its limits */
     struct transport_call *transport; /* the attempt in flight, or NULL */
     struct timer timer; /* the earliest moment at which the machine must look again */
     struct turn turn; /* the machine looks at new facts */
