@@ -37,6 +37,11 @@ struct config_model {
 
 enum config_durability { DURABILITY_ACKNOWLEDGED, DURABILITY_RELAXED };
 
+struct config_texts {
+    const str *items;
+    size_t count;
+};
+
 struct config {
     /* the seed's keys */
     str model;
@@ -145,6 +150,13 @@ struct config {
         const struct wire_channel *channels; /* in the order of policy.receivers */
         size_t channel_count;
     } alerts;
+    struct {
+        str baseline; /* whose price savings are held against */
+        struct config_texts validated_domains; /* none: every domain */
+        nano_usd cost_per_query, monthly_savings; /* targets, from report.targets.* */
+        double success_rate, hrm_confidence, trm_confidence, latency_p95_ms;
+        double model_share, mcts_share, alerts_per_day;
+    } report;
     struct price_table
         prices; /* from `prices:` (a path beside the file), else the compiled-in config/prices.yaml */
     const struct reason_prompts

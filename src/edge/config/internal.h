@@ -154,10 +154,6 @@ struct config_secrets {
     const str *values;
     size_t count;
 };
-struct config_texts {
-    const str *items;
-    size_t count;
-};
 
 /* alerts.channels.* and alerts.rules.* as they are written; alerts.c makes channels and rules of them. */
 struct config_channel {

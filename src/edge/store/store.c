@@ -23,6 +23,7 @@
 #define JOURNAL_BYTES_DEFAULT (UINT64_C(4) << 30)
 #define IMPORT_INTERVAL_DEFAULT (100 * NSEC_PER_MS)
 #define BACKOFF_MAX (2 * NSEC_PER_SEC)
+#define ROLL_UP_ROWS 10000 /* some 50 ms */
 #define CLOSE_ATTEMPTS                                                                             \
     10 /* with 200 ms of waiting for a lock each; then the journals are left for the next start */
 
@@ -140,7 +141,7 @@ static bool store_wait(struct store *s, nsec backoff)
         store_pause(s, backoff, false);
     } else {
         atomic_store(&s->is_idle, true);
-        if (segments_have_news(s))
+        if (s->has_backlog || segments_have_news(s))
             atomic_store(&s->is_idle, false);
         while (atomic_load(&s->is_idle) && !s->is_stopping && !s->is_urgent)
             pthread_cond_wait(&s->wake, &s->mutex);
@@ -151,6 +152,17 @@ static bool store_wait(struct store *s, nsec backoff)
     is_stopping = s->is_stopping;
     pthread_mutex_unlock(&s->mutex);
     return !is_stopping;
+}
+
+/* A chunk at most between two imports: what is new goes before what is old. */
+static void backlog_shrink(struct store *s)
+{
+    char why[256];
+    int64_t rows;
+    bool is_done;
+
+    if (importer_roll_up(s->importer, ROLL_UP_ROWS, &rows, &is_done, why) == OK)
+        s->has_backlog = !is_done;
 }
 
 /* ---- probes ---- */
@@ -193,11 +205,15 @@ static void *store_thread(void *arg)
     struct store *s = arg;
     nsec backoff = 0;
 
+    s->has_backlog = true;
+    backlog_shrink(s);
     while (store_wait(s, backoff)) {
         char why[256];
         probe_answer(s);
         if (importer_run(s->importer, why) == OK) {
             backoff = 0;
+            if (s->has_backlog)
+                backlog_shrink(s);
             continue;
         }
         atomic_fetch_add(&s->import_failures, UINT64_C(1));

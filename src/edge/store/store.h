@@ -14,7 +14,7 @@
  *   - a label may come long after its query, in another journal, or for a query that is not there: it is kept. Of one
  *     source the newest label holds, in whatever order they are imported.
  *
- * May include: base, core/json, core/money, core/route.
+ * May include: base, core/json, core/money, core/route, core/stats.
  */
 #ifndef WEIR_EDGE_STORE_STORE_H
 #define WEIR_EDGE_STORE_STORE_H
@@ -190,10 +190,12 @@ struct ledger_check {
     int64_t
         labels_unknown; /* of them: of queries that are not there, because they were deleted, or never were */
     int64_t mismatches;
+    int64_t rollup_mismatches; /* of them: tables of rollups that are not the sums of the rows */
     bool is_live; /* a server holds the directory: journals were left alone */
 };
 /* Imports left journals when no server runs; then checks the ledger against itself: each query's cost is the sum of its calls, its call count
- * right, each call's cost = usage × its price, routes belong to queries and make sense. on_mismatch gets a sentence each. */
+ * right, each call's cost = usage × its price, routes belong to queries and make sense, the rollups are the sums of the rows, from the quarter hour of the
+ * earliest query on: older rows were deleted, and their sums are kept. on_mismatch gets a sentence each. */
 NODISCARD enum err store_verify(str directory, struct ledger_check *out,
                                 void (*on_mismatch)(void *ctx, str sentence), void *ctx,
                                 char out_why[256]);
