@@ -282,7 +282,9 @@ def returning(world, checks):
             text = found.execute("SELECT text FROM documents WHERE key = ?", (key,)).fetchone()[0]
             found.close()
             exposures = json.loads(text)
-            return sum(exposures["exposures"]) if what == "rollouts" else sum(arm["exposures"] for arm in exposures["arms"])
+            if what == "rollouts":
+                return sum(exposures["exposures"])
+            return sum(arm["exposures"] for epoch in exposures["epochs"] for arm in epoch["arms"])
 
         names = [f"c{i}" for i in range(40)]
         ask(names)

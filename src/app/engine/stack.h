@@ -19,6 +19,7 @@ struct log;
 struct metrics;
 struct reach;
 struct store;
+struct telemetry;
 struct upstream;
 struct world;
 
@@ -27,6 +28,7 @@ struct stack_seams {
     struct arms_slot *arms;
     struct feed *feed;
     struct reach *reach;
+    struct telemetry *telemetry;
 };
 
 struct stack {

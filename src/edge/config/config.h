@@ -87,6 +87,29 @@ struct config {
         bool langsmith_enabled, wandb_enabled, track_cost, track_latency, track_confidence;
         str log_level; /* "DEBUG", "INFO", "WARNING", "ERROR" */
     } monitoring;
+    struct {
+        uint32_t sample; /* parts per million */
+        bool capture_content;
+        int64_t traces_per_second_max; /* but for those that failed */
+        int64_t content_bytes_max, queue_max, queue_bytes_max;
+        nsec interval, metrics_interval, timeout;
+        str service;
+    } telemetry;
+    struct {
+        str endpoint; /* empty: nothing is sent */
+        const str *headers; /* "Name: value", secrets */
+        size_t header_count;
+        const str *resource; /* "name=value" */
+        size_t resource_count;
+        bool traces, metrics;
+    } otlp;
+    struct {
+        str endpoint, api_key, api_key_source, workspace,
+            project; /* without a key nothing is sent */
+    } langsmith;
+    struct {
+        str endpoint, api_key, api_key_source, entity, project, run;
+    } wandb;
 
     /* weir's own */
     struct {
