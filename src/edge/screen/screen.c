@@ -7,6 +7,7 @@
 #include <ncurses.h>
 #include <stdlib.h>
 #include <string.h>
+#include <term.h>
 #include <unistd.h>
 
 struct screen {
@@ -46,11 +47,22 @@ static void styles_init(struct screen *s)
     }
 }
 
+/* Asked first, because newterm() loses memory when it fails. */
+static bool terminal_is_known(void)
+{
+    int status;
+
+    if (setupterm(NULL, STDOUT_FILENO, &status) != OK || status != 1)
+        return false;
+    del_curterm(cur_term);
+    return true;
+}
+
 enum err screen_open(struct screen **out)
 {
     struct screen *s;
 
-    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || !terminal_is_known())
         return WEIR_NOT_SUPPORTED;
     s = calloc(1, sizeof(*s));
     if (!s)
