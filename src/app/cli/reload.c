@@ -147,6 +147,7 @@ static void publish(struct reload *r, struct generation *g)
     g->older = r->now;
     r->now = g;
     r->options.admin->health = g->health;
+    r->options.admin->measure.health = g->health;
     for (size_t i = 0; i < r->options.seat_count; i++) {
         struct reload_seat *seat = r->options.seats[i];
         atomic_store(&seat->next, g);

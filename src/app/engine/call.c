@@ -8,9 +8,12 @@
 
 #include <stdlib.h>
 
+#include "edge/telemetry/telemetry.h"
+
 /* Ended calls that the engine keeps for reuse, and the largest buffer that a kept one may hold. */
 #define IDLE_CALLS_MAX 256
 #define KEPT_BUFFER_BYTES ((size_t)16 << 10)
+#define CAPTURE_BYTES_MAX ((size_t)1 << 20) /* of a stream, about; telemetry cuts further */
 #define EVENT_BYTES_MAX ((size_t)4 << 20)
 
 /* About four bytes make a token of English; counted by us only where the provider did not say. */
@@ -58,6 +61,7 @@ struct query_call *call_new(struct query *q, str role, str label, uint32_t paren
 
 void call_free(struct query_call *c)
 {
+    buf_fini(&c->relayed);
     upstream_call_fini(&c->upstream);
     sse_decoder_fini(&c->events);
     buf_fini(&c->request);
@@ -69,6 +73,7 @@ void call_release(struct query_call *c, struct engine *e)
     assert(c->has_ended);
     list_remove(&c->link);
     sse_decoder_fini(&c->events);
+    buf_fini(&c->relayed);
     bool is_small =
         c->request.cap <= KEPT_BUFFER_BYTES && c->upstream.body.cap <= KEPT_BUFFER_BYTES;
     if (!is_small || e->idle_call_count >= IDLE_CALLS_MAX) {
@@ -119,7 +124,9 @@ void call_stage(struct query_call *c, bool wants_stream)
                                .role = c->role,
                                .model = c->model->name,
                                .provider = c->endpoint->provider->name,
-                               .reserved = c->price ? c->reserved : COST_UNPRICED };
+                               .reserved = c->price ? c->reserved : COST_UNPRICED,
+                               .started_us =
+                                   (world_now(q->engine->world) - q->started) / NSEC_PER_USEC };
 
     ledger_call_begin(q->engine->ledger, &row);
     c->upstream.request = (struct upstream_request){ .url = c->endpoint->url,
@@ -136,13 +143,17 @@ void call_stage(struct query_call *c, bool wants_stream)
 void call_start(struct query_call *c)
 {
     struct upstream_request request = c->upstream.request;
+    struct query *q = c->query;
 
+    c->started = world_now(q->engine->world);
+    if (q->calls_away++ == 0)
+        q->away_since = world_now_exact();
     c->upstream.ctx = c;
     c->upstream.on_head = on_upstream_head;
     c->upstream.on_data = on_upstream_data;
     c->upstream.on_answer = on_upstream_answer;
     c->upstream.on_done = on_upstream_done;
-    upstream_start(c->query->engine->upstream, &c->upstream, &request);
+    upstream_start(q->engine->upstream, &c->upstream, &request);
 }
 
 /* ---- what the provider sends ---- */
@@ -197,6 +208,8 @@ static void on_event(void *ctx, str payload)
         c->stream_fault = PROVIDER_FAILED;
     } else {
         c->relayed_bytes += (int64_t)chunk.content.len;
+        if (telemetry_captures(c->query->engine->telemetry) && c->relayed.len < CAPTURE_BYTES_MAX)
+            buf_add(&c->relayed, chunk.content);
         if (chunk.has_usage)
             c->usage = chunk.usage;
         bool is_only_usage = chunk.has_usage && !chunk.has_choices;
@@ -301,6 +314,22 @@ static void call_record(struct query_call *c, enum err fault)
     ledger_call_done(q->engine->ledger, &row);
 }
 
+static void call_count(const struct query_call *c, enum err fault)
+{
+    struct query *q = c->query;
+    const struct metrics_call row = { .model = c->model->name,
+                                      .fault = fault,
+                                      .attempts = c->upstream.attempts,
+                                      .usage = c->usage,
+                                      .cost = c->trace->cost,
+                                      .took = c->upstream.took,
+                                      .first_byte = c->upstream.first_byte };
+
+    metrics_call_add(q->engine->metrics, &row);
+    if (c->started != 0 && --q->calls_away == 0)
+        q->away += world_now_exact() - q->away_since;
+}
+
 void call_end(struct query_call *c, enum err fault)
 {
     struct query *q = c->query;
@@ -314,6 +343,8 @@ void call_end(struct query_call *c, enum err fault)
         q->is_simulated = true;
     if (!c->usage.is_known)
         c->usage = usage_estimate(c, fault);
+    if (c->relayed.len > 0)
+        c->trace->text = buf_str(&c->relayed);
     c->trace->fault = fault;
     c->trace->attempts = c->upstream.attempts;
     c->trace->usage = c->usage;
@@ -324,6 +355,7 @@ void call_end(struct query_call *c, enum err fault)
     q->cost_reserved -= c->reserved;
     q->tokens_reserved -= c->reserved_tokens;
     q->calls_running--;
+    call_count(c, fault);
     call_record(c, fault);
     if (fallback_start(c, fault))
         return;

@@ -85,6 +85,7 @@ enum err engine_open(struct engine **out, const struct engine_options *options)
     e->feed = options->feed;
     e->reach = options->reach;
     e->lanes = options->lanes;
+    e->telemetry = options->telemetry;
     link_init(&e->queries);
     link_init(&e->staged);
     link_init(&e->ending);

@@ -14,7 +14,7 @@
  *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
  * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, edge/world,
- * edge/config, edge/store, edge/upstream, edge/telemetry.
+ * edge/config, edge/store, edge/upstream, edge/telemetry, core/telemetry.
  */
 #ifndef WEIR_APP_ENGINE_ENGINE_H
 #define WEIR_APP_ENGINE_ENGINE_H
@@ -39,6 +39,7 @@ struct log;
 struct metrics;
 struct query_call;
 struct reach;
+struct telemetry;
 struct upstream;
 struct world;
 
@@ -54,6 +55,7 @@ struct engine_options {
     struct feed *feed; /* told how queries end; NULL: nobody is */
     struct reach *reach; /* told which providers answer; NULL: nobody is */
     struct lanes *lanes; /* of all workers; NULL: no provider is ever left alone */
+    struct telemetry *telemetry; /* takes traces; NULL: nobody does */
 };
 
 NODISCARD enum err engine_open(struct engine **out, const struct engine_options *options);
@@ -203,6 +205,10 @@ struct query {
     nano_usd cost_reserved; /* of calls that run */
     int64_t tokens_reserved;
     uint32_t calls_running;
+    uint32_t calls_away; /* of them, those that have left */
+    nsec away_since; /* when the first of these left */
+    nsec away; /* how long at least one was */
+    nsec started_exact; /* of the clock itself, where `started` is of the loop's turn */
     struct call_trace **trace_end;
     bool is_cancelled;
     enum err cut; /* why it was cancelled */

@@ -60,6 +60,7 @@ struct engine {
     struct feed *feed;
     struct reach *reach;
     struct lanes *lanes;
+    struct telemetry *telemetry;
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */
     struct link staged; /* query_calls whose start waits for a commit */
@@ -96,7 +97,9 @@ struct query_call {
     nano_usd reserved; /* worst case; 0 when unpriced */
     int64_t reserved_tokens;
     int64_t relayed_bytes; /* of content, while streaming */
+    struct buf relayed; /* that content, where traces carry it */
     struct usage usage; /* from the stream's usage chunk */
+    nsec started; /* 0: it never left */
     bool saw_done; /* [DONE] */
     enum err stream_fault; /* what is wrong with the stream that was read; OK: nothing */
     bool has_ended;
@@ -125,6 +128,7 @@ struct query_call *fallback_told(struct query_call *c, enum err *fault);
 
 /* ---- query.c ---- */
 bool call_aim(struct query_call *c, str model); /* false: no such model is configured */
+const char *query_strategy_name(const struct query *q); /* "plain", "audit", or the strategy's */
 void query_step(struct query *q);
 void query_call_told(struct query *q, struct query_call *c,
                      enum err fault); /* a call ended: tell the strategy, or keep the answer */
@@ -139,11 +143,15 @@ enum reason_strategy strategy_configured(const struct config *profile); /* that 
 void query_assign(struct query *q);
 /* Its outcome, to the feed. */
 void query_report_end(const struct query *q);
+enum metrics_arm query_arm_kind(const struct query *q);
 
 /* ---- decide.c ---- */
 /* Strategy, model and domain of a query that is not plain. */
 NODISCARD enum err query_decide(struct query *q);
 void query_record_route(const struct query *q);
+
+/* ---- trace.c ---- */
+void query_trace(const struct query *q); /* what became of it, to the exporters */
 
 /* ---- label.c ---- */
 /* What its verifier says of its answer: 1 right, 0 wrong; -1: nothing. */

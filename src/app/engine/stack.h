@@ -20,6 +20,7 @@ struct log;
 struct metrics;
 struct reach;
 struct store;
+struct telemetry;
 struct upstream;
 struct world;
 
@@ -29,6 +30,7 @@ struct stack_seams {
     struct feed *feed;
     struct reach *reach;
     struct lanes *lanes;
+    struct telemetry *telemetry;
 };
 
 struct stack {

@@ -6,19 +6,19 @@
  * A caller may rely on: every request is answered in OpenAI's shapes, errors too; a client that goes away
  * cancels its query.
  *
- * May include: base, core/json, core/money, core/dialect, core/reason, core/http, edge/world, edge/config, edge/store, edge/http,
+ * May include: base, core/json, core/money, core/dialect, core/reason, core/http, core/telemetry, edge/world, edge/config, edge/store, edge/http,
  * edge/upstream, edge/telemetry, app/engine, app/health.
  */
 #ifndef WEIR_APP_GATEWAY_GATEWAY_H
 #define WEIR_APP_GATEWAY_GATEWAY_H
 
+#include "app/gateway/measure.h"
 #include "base/base.h"
 
 struct config;
 struct engine;
 struct exchange;
 struct health;
-struct lanes;
 struct log;
 struct metrics;
 struct world;
@@ -41,19 +41,19 @@ void gateway_on_refused(void *ctx, enum err fault, str path);
 
 struct admin {
     struct world *world;
-    struct metrics *const *shards;
-    size_t shard_count;
+    struct measure measure;
     struct health *health;
     bool is_draining;
-    /* Answers what is below /admin/v1/; NULL: nobody does. */
-    void (*on_api)(void *api, struct exchange *x);
-    void *api;
+    /* Answers every other path: the dashboard and the admin API. NULL: there is nothing. */
+    void (*on_rest)(void *rest, struct exchange *x);
+    void *rest;
     /* Answers /admin/v1/config/reload; NULL: nobody does. */
     void (*on_reload)(void *reload, struct exchange *x);
     void *reload;
-    struct lanes *lanes; /* of the calls to providers */
 };
 /* The server's on_request of the admin listener; ctx is a struct admin. */
 void admin_on_request(void *ctx, struct exchange *x);
+/* Breakers and reload, for whoever has checked that the asker may; false: the path is another's. */
+bool admin_on_operation(void *ctx, struct exchange *x);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,34 +173,34 @@ static str lane_model(const struct lane *lane)
     return str_from(lane->names + strlen(lane->names) + 1);
 }
 
-/* Names come from the configuration, without control characters: a JSON string is a label's value too. */
-static void labels_write(const struct lane *lane, struct buf *out)
+static void point_put(const struct metric_sink *sink, struct lane *lane, double value)
 {
-    buf_add(out, STR("{provider="));
-    json_write_str(out, lane_provider(lane));
-    buf_add(out, STR(",model="));
-    json_write_str(out, lane_model(lane));
-    buf_printf(out, ",key=\"%u\"}", lane->key);
+    char key[16];
+
+    snprintf(key, sizeof(key), "%u", lane->key);
+    struct metric_point point = { .labels = { { "provider", lane_provider(lane) },
+                                              { "model", lane_model(lane) },
+                                              { "key", str_from(key) } },
+                                  .label_count = 3,
+                                  .value = value,
+                                  .is_integer = true };
+    metric_point_put(sink, &point);
 }
 
-void lanes_metrics_write(struct lanes *l, struct buf *out)
+void lanes_walk(struct lanes *l, const struct metric_sink *sink)
 {
+    static const struct metric_family state = { "weir_breaker_state", METRIC_GAUGE, "",
+                                                "0 closed, 1 open, 2 half open, 3 ramp." };
+    static const struct metric_family opened = { "weir_breaker_opened_total", METRIC_COUNTER, "",
+                                                 "Times that a breaker opened." };
     struct lane *first = lanes_first(l);
 
-    buf_add(out, STR("# HELP weir_breaker_state 0 closed, 1 open, 2 half open, 3 ramp.\n"
-                     "# TYPE weir_breaker_state gauge\n"));
-    for (struct lane *lane = first; lane; lane = lane->next) {
-        buf_add(out, STR("weir_breaker_state"));
-        labels_write(lane, out);
-        buf_printf(out, " %d\n", (int)breaker_read(lane).state);
-    }
-    buf_add(out, STR("# HELP weir_breaker_opened_total Times that a breaker opened.\n"
-                     "# TYPE weir_breaker_opened_total counter\n"));
-    for (struct lane *lane = first; lane; lane = lane->next) {
-        buf_add(out, STR("weir_breaker_opened_total"));
-        labels_write(lane, out);
-        buf_printf(out, " %" PRIu64 "\n", breaker_read(lane).opened);
-    }
+    metric_family_put(sink, &state);
+    for (struct lane *lane = first; lane; lane = lane->next)
+        point_put(sink, lane, (double)breaker_read(lane).state);
+    metric_family_put(sink, &opened);
+    for (struct lane *lane = first; lane; lane = lane->next)
+        point_put(sink, lane, (double)breaker_read(lane).opened);
 }
 
 static double seconds_until(nsec at, nsec now)

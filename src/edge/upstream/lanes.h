@@ -9,13 +9,14 @@
  * A caller may rely on: nothing waits for the network or the disk here; a lane lives until lanes_close(); past LANES_MAX there are
  * no more, and what has none is never refused.
  *
- * May include: base, core/breaker, core/json.
+ * May include: base, core/breaker, core/json, core/telemetry.
  */
 #ifndef WEIR_EDGE_UPSTREAM_LANES_H
 #define WEIR_EDGE_UPSTREAM_LANES_H
 
 #include "base/base.h"
 #include "core/breaker/breaker.h"
+#include "core/telemetry/metric.h"
 
 #define LANES_MAX 4096
 
@@ -45,8 +46,8 @@ void lane_forget(struct lane *lane, struct breaker_ticket ticket);
 void lane_rest(struct lane *lane, nsec until);
 bool lane_is_resting(const struct lane *lane, nsec now);
 
-/* Appends Prometheus text: the state and the openings of each lane. */
-void lanes_metrics_write(struct lanes *l, struct buf *out);
+/* The state and the openings of each lane, as metrics. */
+void lanes_walk(struct lanes *l, const struct metric_sink *sink);
 /* Appends a JSON array: provider, model, key, state, score, opened, seconds until the next probe, seconds that the key rests. */
 void lanes_write(struct lanes *l, nsec now, struct buf *out);
 

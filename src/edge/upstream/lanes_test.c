@@ -385,7 +385,9 @@ static void operators_are_told(void)
               STR("[{\"provider\":\"p\",\"model\":\"a\\\"b\",\"key\":3,\"state\":\"open\","
                   "\"score\":1,\"opened\":1,\"probe_in_seconds\":8,\"key_rests_seconds\":2}]"));
     buf_reset(&text);
-    lanes_metrics_write(l, &text);
+    struct metric_text format = { .format = metric_text_wanted((str){ 0 }), .out = &text };
+    struct metric_sink sink = metric_text_sink(&format);
+    lanes_walk(l, &sink);
     CHECK(str_find(buf_str(&text),
                    STR("\nweir_breaker_state{provider=\"p\",model=\"a\\\"b\",key=\"3\"} 1\n")) !=
           STR_NPOS);
