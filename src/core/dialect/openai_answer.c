@@ -53,7 +53,7 @@ static void first_read(struct json usage, const char *const *paths, size_t count
     }
 }
 
-static bool usage_read(struct json usage, struct usage *out)
+bool usage_read(struct json usage, struct usage *out)
 {
     struct usage u = { .is_known = true };
 

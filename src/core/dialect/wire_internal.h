@@ -16,6 +16,8 @@ struct json given(struct json v, str name);
 bool text_is(struct json v, const char *text);
 /* Tokens at the path; nothing is written unless they are a number that is not negative. */
 bool tokens_read(struct json usage, str path, int64_t *out);
+/* A chat completion's usage; false when it is not whole, and nothing is written. */
+bool usage_read(struct json usage, struct usage *out);
 /* A client's body as an object; false with *error filled. */
 bool body_object(struct arena *arena, str body, struct json *out, struct chat_error *error);
 /* A provider's body as an object: PROVIDER_GARBAGE, or WEIR_NO_MEMORY. */
