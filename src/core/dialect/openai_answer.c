@@ -17,12 +17,23 @@ static bool text_read(struct arena *arena, struct json v, str name, str *out)
     return !json_exists(member) || json_str(member, arena, out);
 }
 
+/* Tokens; nothing is written unless they are a number that is not negative. */
+static bool count_read(struct json v, int64_t *out)
+{
+    int64_t tokens;
+
+    if (!json_exists(v) || !json_i64(v, &tokens) || tokens < 0)
+        return false;
+    *out = tokens;
+    return true;
+}
+
 /* Some providers count reasoning beside the completion, others (like OpenAI) within; only the total tells. */
 static void reasoning_add(struct usage *u, struct json usage)
 {
     int64_t total = 0, visible, all, output;
 
-    if (!tokens_read(usage, STR("total_tokens"), &total) || u->reasoning == 0)
+    if (u->reasoning == 0 || !count_read(json_get(usage, STR("total_tokens")), &total))
         return;
     if (!i64_add(u->input, u->output, &visible) || !i64_add(visible, u->reasoning, &all))
         return;
@@ -37,18 +48,25 @@ static int64_t at_most(int64_t v, int64_t max)
 
 /* Where providers of this dialect say how much of the prompt was cached: OpenAI and most; DeepSeek; Moonshot; and those that pass
  * Anthropic's names on. All count it within prompt_tokens. */
-static const char *const cached_paths[] = { "prompt_tokens_details.cached_tokens",
-                                            "prompt_cache_hit_tokens", "cached_tokens",
-                                            "cache_read_input_tokens" };
-static const char *const write_paths[] = { "prompt_tokens_details.cache_write_tokens",
-                                           "prompt_tokens_details.cache_creation_tokens",
-                                           "cache_creation_input_tokens" };
+static const struct place {
+    bool in_details; /* prompt_tokens_details */
+    str name;
+} cached_places[] = { { true, STR("cached_tokens") },
+                      { false, STR("prompt_cache_hit_tokens") },
+                      { false, STR("cached_tokens") },
+                      { false, STR("cache_read_input_tokens") } },
+  write_places[] = { { true, STR("cache_write_tokens") },
+                     { true, STR("cache_creation_tokens") },
+                     { false, STR("cache_creation_input_tokens") } };
 
 /* The first that is there; none leaves *out as it is. */
-static void first_read(struct json usage, const char *const *paths, size_t count, int64_t *out)
+static void first_read(struct json usage, const struct place *places, size_t count, int64_t *out)
 {
+    struct json details = json_get(usage, STR("prompt_tokens_details"));
+
     for (size_t i = 0; i < count; i++) {
-        if (tokens_read(usage, str_from(paths[i]), out))
+        struct json around = places[i].in_details ? details : usage;
+        if (count_read(json_get(around, places[i].name), out))
             return;
     }
 }
@@ -57,13 +75,14 @@ bool usage_read(struct json usage, struct usage *out)
 {
     struct usage u = { .is_known = true };
 
-    if (!tokens_read(usage, STR("prompt_tokens"), &u.input) ||
-        !tokens_read(usage, STR("completion_tokens"), &u.output))
+    if (!count_read(json_get(usage, STR("prompt_tokens")), &u.input) ||
+        !count_read(json_get(usage, STR("completion_tokens")), &u.output))
         return false;
     /* Absent details stay zero. */
-    first_read(usage, cached_paths, ARRAY_LEN(cached_paths), &u.cached);
-    first_read(usage, write_paths, ARRAY_LEN(write_paths), &u.cache_write);
-    IGNORE(tokens_read(usage, STR("completion_tokens_details.reasoning_tokens"), &u.reasoning));
+    first_read(usage, cached_places, ARRAY_LEN(cached_places), &u.cached);
+    first_read(usage, write_places, ARRAY_LEN(write_places), &u.cache_write);
+    struct json details = json_get(usage, STR("completion_tokens_details"));
+    IGNORE(count_read(json_get(details, STR("reasoning_tokens")), &u.reasoning));
     reasoning_add(&u, usage);
     /* Parts are never more than their whole, whatever the provider says. */
     u.cached = at_most(u.cached, u.input);
