@@ -3,7 +3,7 @@
  * dialect: a provider's wire format to and from one canonical request, answer, delta and usage: OpenAI's chat completions. What
  * other APIs say is translated into them or relayed beside them (wire.h, face.h).
  *
- * May include: base, core/json, core/money.
+ * May include: base, core/http, core/json, core/money.
  */
 #ifndef WEIR_CORE_DIALECT_DIALECT_H
 #define WEIR_CORE_DIALECT_DIALECT_H

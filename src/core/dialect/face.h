@@ -3,7 +3,7 @@
  * face: an API, other than chat completions, that clients may speak with weir: their requests as chat requests, chat completions
  * and their streams in the API's own words.
  *
- * May include: base, core/json, core/money.
+ * May include: base, core/http, core/json, core/money.
  */
 #ifndef WEIR_CORE_DIALECT_FACE_H
 #define WEIR_CORE_DIALECT_FACE_H

@@ -109,6 +109,14 @@ const struct wire wire_chat = { .path = "/chat/completions",
 
 /* ---- embeddings ---- */
 
+/* Behind an array or an object comes the next member or the end. */
+static bool is_followed_well(str body, size_t at)
+{
+    str rest = str_trim(str_slice(body, at, at + 64 < body.len ? at + 64 : body.len));
+
+    return rest.len == 0 || rest.ptr[0] == ',' || rest.ptr[0] == '}';
+}
+
 /* The end of the value that begins at `at`, by brackets and quotes alone: a batch of embeddings is millions of numbers, of which nothing
  * is of interest here. STR_NPOS when it has no end. */
 static size_t value_end(str body, size_t at)
@@ -125,7 +133,8 @@ static size_t value_end(str body, size_t at)
         } else if (c == ']' || c == '}') {
             if (depth == 0)
                 return at;
-            depth--;
+            if (--depth == 0 && !is_followed_well(body, at + 1))
+                return STR_NPOS;
         } else if (c == ',' && depth == 0) {
             return at;
         }

@@ -5,7 +5,7 @@
  *
  * A wire relays (the answer's bytes are the client's) or translates between chat completions and the provider's own API.
  *
- * May include: base, core/json, core/money.
+ * May include: base, core/http, core/json, core/money.
  */
 #ifndef WEIR_CORE_DIALECT_WIRE_H
 #define WEIR_CORE_DIALECT_WIRE_H
