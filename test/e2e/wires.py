@@ -5,8 +5,10 @@
 What is relayed arrives byte for byte, what is translated says the same, usage is exact, one ledger row each; and a stream that is cut
 or garbled at any byte ends in an error event, never in [DONE], message_stop or response.completed.
 """
+import http.client
 import http.server
 import json
+import socket
 import threading
 
 import harness
@@ -350,7 +352,8 @@ def doors(checks, world):
     provider = Recorder()
     gateway = gateway_of(world, provider)
     costs = []
-    for part in (embeddings, chat_from_messages, chat_from_message_streams, messages_relayed, messages_translated, responses):
+    for part in (embeddings, chat_from_messages, chat_from_message_streams, messages_relayed, messages_translated, responses, usage_unasked,
+                 strategies):
         costs += part(checks, gateway, provider)
     checks.equal("stops", gateway.stop(), 0)
     rows = gateway.rows()
@@ -362,6 +365,54 @@ def doors(checks, world):
             checks.true(f"row {number}: failed", row["result"].startswith("PROVIDER_"), row)
     checks.equal("ledger verify", gateway.verify()[0], 0)
     checks.true("no secret in the log", not harness.has_secret(gateway.process.output()))
+
+
+def usage_unasked(checks, gateway, provider):
+    """Asked for upstream in any case; a client that did not ask sees none of it, wherever the provider puts it."""
+    events = stream(["a"])
+    usage = events[-2]["usage"]
+    last = {**chunk({}, "stop"), "usage": usage}
+    for name, said in (("apart", events), ("with the finish", [*events[:2], last, "[DONE]"])):
+        provider.answer = (200, said)
+        question = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+        got = post(gateway, "/v1/chat/completions", question).events()
+        checks.true(f"usage {name}: asked for", json.loads(provider.seen[-1][2])["stream_options"]["include_usage"] is True)
+        checks.equal(f"usage {name}: stripped", [event for event in got if "usage" in event], [])
+        checks.equal(f"usage {name}: the rest is there", (got[-2]["choices"][0]["finish_reason"], got[-1]), ("stop", "[DONE]"))
+        got = post(gateway, "/v1/chat/completions", {**question, "stream_options": {"include_usage": True}}).events()
+        checks.equal(f"usage {name}: kept when asked for", [event.get("usage") for event in got[:-1]][-1], usage)
+    return [100 * 150 + 10 * 600] * 4
+
+
+def strategies(checks, gateway, provider):
+    """A strategy whose model speaks Messages."""
+    provider.answer = (200, message([{"type": "text", "text": "391"}]))
+    answer = post(gateway, "/v1/chat/completions", {"model": "weir/direct", "messages": [{"role": "user", "content": "17 * 23?"}],
+                                                    "weir": {"model": CLAUDE}})
+    checks.true("a strategy over Messages", answer.status == 200 and "391" in answer.text, answer.body)
+    checks.equal("a strategy over Messages: cost", answer.json["weir"]["cost_nano_usd"] % CLAUDE_COST, 0)
+    checks.equal("a strategy over Messages: path", provider.seen[-1][0], "/v1/messages")
+    return ["strategy"]
+
+
+def left(checks, world):
+    """A client that leaves a stream of Messages: the input is what the provider said at the start, the output is counted by us."""
+    for door, body in (("/v1/messages", {"max_tokens": 9}), ("/v1/chat/completions", {})):
+        upstream = world.script([{"events": TEXT_EVENTS, "stall_after_events": 5, "stall_ms": 600000}])
+        gateway = gateway_of(world, upstream)
+        data = json.dumps({"model": CLAUDE, "messages": [{"role": "user", "content": "Hi"}], "stream": True, **body}).encode()
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=harness.PATIENCE) as client:
+            client.sendall(f"POST {door} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {CLIENT_KEY}\r\ncontent-length: {len(data)}\r\n\r\n".encode() + data)
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            while b"lo " not in answer.readline():
+                pass
+            answer.close()
+        checks.true(f"left {door}: the provider sees it", harness.wait_until(lambda: upstream.counts()["gone"] == 1), upstream.counts())
+        checks.equal(f"left {door}: stops", gateway.stop(), 0)
+        row = gateway.rows()[0]
+        checks.equal(f"left {door}: row", (row["result"], row["truncated"], row["input_tokens"], row["output_tokens"]), ("CALLER_GONE", 1, 150, 3))
+        checks.equal(f"left {door}: cost", row["cost_nano_usd"], CLAUDE_COST - 7 * 15000 + 3 * 15000)
 
 
 def broken(checks, world):
@@ -390,6 +441,7 @@ def broken(checks, world):
 
 def main(world, checks):
     doors(checks, world)
+    left(checks, world)
     broken(checks, world)
 
 

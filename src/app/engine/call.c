@@ -143,10 +143,11 @@ static void on_upstream_head(struct upstream_call *u, int http_status, str conte
 }
 
 /* What an event tells of tokens; and its way to the client, unless it is usage that was not asked for. The last one waits for the ledger. */
-static void event_take(struct query_call *c, const struct chat_chunk *chunk)
+static void event_take(struct query_call *c, struct arena *scratch, const struct chat_chunk *chunk)
 {
     struct query *q = c->query;
-    bool is_only_usage = chunk->has_usage && !chunk->has_choices;
+    bool is_unasked = chunk->has_usage && !q->chat->include_usage;
+    str payload = chunk->payload;
 
     c->relayed_bytes += (int64_t)chunk->content.len;
     if (chunk->has_usage || chunk->usage.input > 0)
@@ -154,12 +155,14 @@ static void event_take(struct query_call *c, const struct chat_chunk *chunk)
     if (chunk->is_error)
         c->stream_fault = chunk->fault != OK ? chunk->fault : PROVIDER_FAILED;
     c->saw_done = chunk->is_done;
-    if (chunk->is_error || chunk->payload.len == 0 || (is_only_usage && !q->chat->include_usage))
+    if (chunk->is_error || payload.len == 0 || (is_unasked && !chunk->has_choices))
         return;
+    if (is_unasked)
+        payload = chat_chunk_without_usage(scratch, payload);
     if (chunk->is_done)
-        q->last_event = arena_str(q->arena, chunk->payload);
+        q->last_event = arena_str(q->arena, payload);
     else
-        q->on_event(q, chunk->payload);
+        q->on_event(q, payload);
 }
 
 static void on_event(void *ctx, str payload)
@@ -173,7 +176,7 @@ static void on_event(void *ctx, str payload)
     arena_init(&scratch, EVENT_BYTES_MAX * 8);
     enum err e = c->wire->event(c->stream, &scratch, payload, &chunk);
     if (e == OK)
-        event_take(c, &chunk);
+        event_take(c, &scratch, &chunk);
     else
         c->stream_fault = e;
     arena_fini(&scratch);

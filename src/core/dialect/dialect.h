@@ -95,6 +95,9 @@ struct chat_chunk {
 };
 NODISCARD enum err chat_chunk_parse(struct arena *arena, str payload, struct chat_chunk *out);
 
+/* A chunk's payload without its usage, for a client that did not ask for it; the payload itself when it names none. In the arena. */
+str chat_chunk_without_usage(struct arena *arena, str payload);
+
 /* The "error.message" of a provider's error body, or empty. */
 str chat_error_message(struct arena *arena, str body);
 

@@ -133,9 +133,10 @@ static enum err user_blocks_write(struct writer *w, struct json content)
 
 static void tool_use_write(struct writer *w, struct json block, bool is_first)
 {
-    buf_add(w->out, is_first ? STR(",\"tool_calls\":[{") : STR(",{"));
+    buf_add(w->out, is_first ? STR(",\"tool_calls\":[") : STR(","));
+    buf_add(w->out, STR("{\"type\":\"function\""));
     member_copy(w->out, "id", given(block, STR("id")));
-    buf_add(w->out, STR(",\"type\":\"function\",\"function\":{"));
+    buf_add(w->out, STR(",\"function\":{"));
     member_copy(w->out, "name", given(block, STR("name")));
     json_member_str(w->out, "arguments", json_raw(json_get(block, STR("input"))));
     buf_add(w->out, STR("}}"));

@@ -304,13 +304,38 @@ static void usage_ask(struct edits *e, struct json root)
                                    STR(",\"stream_options\":{\"include_usage\":true}") });
 }
 
+static void edits_apply(struct buf *out, str body, const struct edits *edits)
+{
+    const char *at = body.ptr;
+
+    for (size_t i = 0; i < edits->count; i++) {
+        buf_add(out, (str){ at, (size_t)(edits->list[i].from - at) });
+        buf_add(out, edits->list[i].text);
+        at = edits->list[i].to;
+    }
+    buf_add(out, (str){ at, (size_t)(body.ptr + body.len - at) });
+}
+
+str chat_chunk_without_usage(struct arena *arena, str payload)
+{
+    struct edits edits = { .count = 0 };
+    struct buf out = { 0 };
+    struct json root;
+
+    if (json_parse(arena, payload, &root, NULL) != OK || !json_exists(json_get(root, STR("usage"))))
+        return payload;
+    member_cut(&edits, root, json_get(root, STR("usage")));
+    edits_apply(&out, json_raw(root), &edits);
+    str text = arena_str(arena, buf_str(&out));
+    buf_fini(&out);
+    return text;
+}
+
 void body_splice(struct buf *out, struct json root, str old_model, str model, bool asks_usage)
 {
     struct json old = json_get(root, STR("model")), ours = json_get(root, STR("weir"));
     struct edits edits = { .count = 0 };
     struct buf name = { 0 };
-    str body = json_raw(root);
-    const char *at = body.ptr;
 
     json_write_str(&name, model);
     if (name.failed)
@@ -321,12 +346,7 @@ void body_splice(struct buf *out, struct json root, str old_model, str model, bo
         member_cut(&edits, root, ours);
     if (asks_usage)
         usage_ask(&edits, root);
-    for (size_t i = 0; i < edits.count; i++) {
-        buf_add(out, (str){ at, (size_t)(edits.list[i].from - at) });
-        buf_add(out, edits.list[i].text);
-        at = edits.list[i].to;
-    }
-    buf_add(out, (str){ at, (size_t)(body.ptr + body.len - at) });
+    edits_apply(out, json_raw(root), &edits);
     buf_fini(&name);
 }
 
