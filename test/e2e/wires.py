@@ -237,9 +237,14 @@ def messages_relayed(checks, gateway, provider):
         checks.equal(f"messages: {name}", (answer.status, answer.json["error"]["type"]), want)
     answer = post(gateway, "/v1/chat/completions", body, {"x-api-key": CLIENT_KEY})
     checks.equal("x-api-key opens no other door", answer.status, 401)
+    provider.answer = (200, message([]))
+    betas = [f"beta-{number}" for number in range(70)]  # more than the transport remembers at once
+    for beta in betas:
+        post(gateway, "/v1/messages", body, {"x-api-key": CLIENT_KEY, "anthropic-beta": beta})
+    checks.equal("each call has its own headers", [headers.get("anthropic-beta") for _, headers, _ in provider.seen[-70:]], betas)
     answer = gateway.request("GET", "/v1/messages", None, AUTH)
     checks.equal("GET messages", (answer.status, answer.json["type"]), (405, "error"))
-    return [CLAUDE_COST, CLAUDE_COST, "free"] + [None] * 3
+    return [CLAUDE_COST, CLAUDE_COST, "free"] + [None] * 3 + [CLAUDE_COST] * 70
 
 
 def messages_translated(checks, gateway, provider):
@@ -288,6 +293,9 @@ def messages_translated(checks, gateway, provider):
     starts = [e["index"] for n, e in events if n == "content_block_start"]
     stops = [e["index"] for n, e in events if n == "content_block_stop"]
     checks.equal("to chat, streamed: every block ends", (starts, sorted(stops)), ([0, 1, 2], [0, 1, 2]))
+    provider.answer = (200, [chunk({"content": "x"}), chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}), *stream(["a"])])
+    events = named_events(post(gateway, "/v1/messages", {**body, "stream": True}))
+    checks.true("to chat, streamed: a call without a name", events[-1][0] == "error" and "message_stop" not in dict(events), events)
     provider.answer = (200, completion("391"))
     for extra in ({}, {"stream": True}):
         plain = {"model": "weir/direct", "max_tokens": 50, "messages": [{"role": "user", "content": "17 * 23?"}], **extra}
@@ -298,7 +306,7 @@ def messages_translated(checks, gateway, provider):
     answer = post(gateway, "/v1/messages", {**body, "messages": [{"role": "user", "content": [{"type": "document", "source": {}}]}]})
     checks.true("what chat has no word for", answer.status == 501 and "document" in answer.json["error"]["message"], answer.body)
     chat_cost = 60 * 150 + 40 * 75 + 10 * 600
-    return [chat_cost, 100 * 150 + 10 * 600, "strategy", "strategy", None]
+    return [chat_cost, 100 * 150 + 10 * 600, "translation fails", "strategy", "strategy", None]
 
 
 def responses(checks, gateway, provider):
@@ -381,7 +389,10 @@ def usage_unasked(checks, gateway, provider):
         checks.equal(f"usage {name}: the rest is there", (got[-2]["choices"][0]["finish_reason"], got[-1]), ("stop", "[DONE]"))
         got = post(gateway, "/v1/chat/completions", {**question, "stream_options": {"include_usage": True}}).events()
         checks.equal(f"usage {name}: kept when asked for", [event.get("usage") for event in got[:-1]][-1], usage)
-    return [100 * 150 + 10 * 600] * 4
+    provider.answer = (200, [*events, chunk({"content": "more"})])
+    got = post(gateway, "/v1/chat/completions", question)
+    checks.true("nothing comes behind the end", got.streamed_text() == "a" and got.events()[-1] == "[DONE]", got.body)
+    return [100 * 150 + 10 * 600] * 5
 
 
 def strategies(checks, gateway, provider):
@@ -426,7 +437,7 @@ def broken(checks, world):
     for wire, door in ways:
         model, events = wires[wire]
         size = sum(len(as_text(event)) + 8 for event in events)
-        cuts = [*range(0, size - 1, 17), size - 2, size - 1]
+        cuts = [*range(0, size - 1, 17), size - 2, size - 1, size]
         gateway = gateway_of(world, world.script([{"events": events, "cut_after_bytes": cut} for cut in cuts]))
         for cut in cuts:
             body = {"model": model, **(chat if door != "responses" else {"input": "Hi", "stream": True})}

@@ -28,7 +28,7 @@ static void endpoint_make(struct arena *arena, struct endpoint *endpoint,
     assert(endpoint->dialect); /* the configuration takes no other */
     for (size_t api = 0; api < API_COUNT; api++) {
         const struct wire *wire = endpoint->dialect->wires[api];
-        if (!wire || (api == API_RESPONSES && !provider->has_responses))
+        if (!wire)
             continue;
         endpoint->wires[api] = wire;
         endpoint->urls[api] =

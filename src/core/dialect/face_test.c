@@ -304,6 +304,23 @@ static void long_texts_are_kept_for_the_end(void)
     arena_fini(&arena);
 }
 
+static void ids_stay_clean_in_streams(void)
+{
+    struct arena arena;
+    struct buf out = { 0 };
+
+    arena_init(&arena, ARENA_BYTES);
+    struct face_stream *s = face_stream_new(&arena, 1);
+    CHECK_ERR(face_responses.chunk(
+                  s, &arena,
+                  STR("{\"id\":\"a\\\"b\",\"model\":\"m\",\"choices\":[{\"delta\":{}}]}"), &out),
+              OK);
+    CHECK(str_find(buf_str(&out), STR("\"id\":\"resp_ab\"")) != STR_NPOS);
+    CHECK(str_find(buf_str(&out), STR("\"item_id\":\"msg_ab\"")) != STR_NPOS);
+    buf_fini(&out);
+    arena_fini(&arena);
+}
+
 static void refusals_have_the_face_s_shape(void)
 {
     static const struct {
@@ -374,4 +391,5 @@ static void events_have_names(void)
 TESTS(TEST(requests_become_chat), TEST(completions_become_messages),
       TEST(completions_become_responses), TEST(chunks_become_message_events),
       TEST(chunks_without_sense), TEST(long_texts_are_kept_for_the_end),
-      TEST(refusals_have_the_face_s_shape), TEST(events_have_names))
+      TEST(ids_stay_clean_in_streams), TEST(refusals_have_the_face_s_shape),
+      TEST(events_have_names))

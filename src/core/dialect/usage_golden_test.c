@@ -67,6 +67,9 @@ static const struct {
       "{\"input_tokens\":36,\"input_tokens_details\":{\"cached_tokens\":6},\"output_tokens\":87,"
       "\"output_tokens_details\":{\"reasoning_tokens\":80},\"total_tokens\":123}",
       { .input = 36, .cached = 6, .output = 87, .reasoning = 80 }, 30 * 3000 + 6 * 300 + 87 * 15000 },
+    { "Responses, more cached than there is", "openai", API_RESPONSES,
+      "{\"input_tokens\":5,\"input_tokens_details\":{\"cached_tokens\":6},\"output_tokens\":2,\"output_tokens_details\":{\"reasoning_tokens\":3}}",
+      { .input = 5, .cached = 5, .output = 2, .reasoning = 2 }, 5 * 300 + 2 * 15000 },
     { "embeddings", "openai", API_EMBEDDINGS,
       "{\"prompt_tokens\":8,\"total_tokens\":8}",
       { .input = 8 }, 8 * 3000 },

@@ -64,6 +64,11 @@ static void requests_become_messages(void)
              "\"d\",\"parameters\":{\"a\":1}}}],\"tool_choice\":\"none\"",
           "\"max_tokens\":4096,\"tools\":[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{"
           "\"a\":1}}]," HI_OUT ",\"tool_choice\":{\"type\":\"none\"}}" },
+        { HI ",\"tool_choice\":\"auto\"", "\"max_tokens\":4096," HI_OUT "}" },
+        { HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{}}}],"
+             "\"tool_choice\":\"none\",\"parallel_tool_calls\":false",
+          "\"max_tokens\":4096,\"tools\":[{\"name\":\"f\",\"input_schema\":{}}]," HI_OUT
+          ",\"tool_choice\":{\"type\":\"none\"}}" },
         { "\"messages\":[{\"role\":\"developer\",\"content\":\"s\"},{\"role\":\"user\",\"content\":"
           "[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":\"\"},{\"type\":"
           "\"image_url\",\"image_url\":{\"url\":\"https://x/y.png\"}}]}]",
@@ -474,6 +479,9 @@ static void streams_without_sense(void)
         { START EVENT("{\"type\":\"message_stop\"}"), PROVIDER_GARBAGE },
         { EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}"),
           PROVIDER_GARBAGE },
+        { START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}")
+              EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}"),
+          PROVIDER_GARBAGE },
         { EVENT("{}"), PROVIDER_GARBAGE },
         { EVENT("[1]"), PROVIDER_GARBAGE },
         { EVENT("[DONE]"), PROVIDER_GARBAGE },
@@ -491,6 +499,34 @@ static void streams_without_sense(void)
         CHECK(!listen(str_from(rows[i].bytes), wire_of("anthropic", API_CHAT), &arena, &said,
                       &fault));
         CHECK_ERR(fault, rows[i].fault);
+        buf_fini(&said);
+        arena_fini(&arena);
+    }
+}
+
+/* A search of the provider's own is no tool of the client's, also where a block of the client's had its index before. */
+static void the_provider_s_own_tools_are_left_out(void)
+{
+#define OWN                                                                                        \
+    EVENT("{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":"             \
+          "\"server_tool_use\",\"id\":\"s\",\"name\":\"web_search\",\"input\":{}}}")               \
+    EVENT("{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":"                     \
+          "\"input_json_delta\",\"partial_json\":\"{}\"}}")
+    static const char *const streams[] = {
+        START OWN,
+        START EVENT("{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":"
+                    "\"tool_use\",\"id\":\"t\",\"name\":\"n\",\"input\":{}}}") OWN,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(streams); i++) {
+        struct arena arena;
+        struct buf said;
+        enum err fault;
+        arena_init(&arena, ARENA_BYTES);
+        CHECK(!listen(str_from(streams[i]), wire_of("anthropic", API_CHAT), &arena, &said, &fault));
+        CHECK_ERR(fault, OK);
+        CHECK(str_ends(buf_str(&said), STR("}\n\n\n")));
+        CHECK(str_find(buf_str(&said), STR("{}")) == STR_NPOS);
         buf_fini(&said);
         arena_fini(&arena);
     }
@@ -555,4 +591,5 @@ TESTS(TEST(requests_become_messages), TEST(requests_that_cannot_be),
       TEST(relays_change_the_name_alone), TEST(relays_are_refused), TEST(answers_are_read),
       TEST(messages_become_completions), TEST(streams_are_translated),
       TEST(a_stream_cut_anywhere_is_not_whole), TEST(a_stream_garbled_anywhere_is_noticed),
-      TEST(streams_without_sense), TEST(responses_end), TEST(calls_are_written_over_any_wire))
+      TEST(streams_without_sense), TEST(the_provider_s_own_tools_are_left_out), TEST(responses_end),
+      TEST(calls_are_written_over_any_wire))
