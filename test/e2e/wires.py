@@ -140,13 +140,15 @@ def embeddings(checks, gateway, provider):
             checks.equal(f"{path} {given}: answer", (answer.status, answer.body), (200, provider.answer[1]))
             checks.equal(f"{path} {given}: request", provider.seen[-1][0::2], ("/v1/embeddings", body.encode()))
             checks.equal(f"{path} {given}: cost", answer.headers.get("x-weir-cost-usd"), "0.000020000")
+    post(gateway, "/v1/embeddings", {"model": EMBEDDER, "input": "x", "weir": {"domain": "stem"}})
+    checks.equal("embeddings: weir's member stays here", json.loads(provider.seen[-1][2]), {"model": EMBEDDER, "input": "x"})
     checks.error("embeddings of a strategy", post(gateway, "/v1/embeddings", {"model": "weir/auto", "input": "x"}), 501)
     checks.error("embeddings of Anthropic", post(gateway, "/v1/embeddings", {"model": CLAUDE, "input": "x"}), 501)
     checks.error("embeddings of nothing", post(gateway, "/v1/embeddings", {"model": EMBEDDER}), 400)
     checks.error("embeddings of nobody", post(gateway, "/v1/embeddings", {"model": "no", "input": "x"}), 404)
     provider.answer = (200, b'{"object":"list"}')
     checks.error("embeddings that are none", post(gateway, "/v1/embeddings", {"model": EMBEDDER, "input": "x"}), 502)
-    return [20000] * 8 + [None] * 5
+    return [20000] * 9 + [None] * 5
 
 
 def chat_from_messages(checks, gateway, provider):
@@ -371,6 +373,7 @@ def doors(checks, world):
             checks.equal(f"row {number}: cost", row["cost_nano_usd"], cost)
         elif cost == "cut":
             checks.true(f"row {number}: failed", row["result"].startswith("PROVIDER_"), row)
+    checks.equal("its domain is recorded", [row["domain"] for row in rows[:9]], ["generic"] * 8 + ["stem"])
     checks.equal("ledger verify", gateway.verify()[0], 0)
     checks.true("no secret in the log", not harness.has_secret(gateway.process.output()))
 

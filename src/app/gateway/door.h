@@ -56,11 +56,11 @@ void door_refuse(const struct door *door, struct gateway *g, struct exchange *x,
 
 /* The route of v->request.model. */
 NODISCARD enum err visit_route(struct visit *v, struct chat_error *error);
-/* The wires of the provider behind a plain route; NULL for a strategy. */
+/* The provider behind a plain route; NULL for a strategy. */
 const struct config_provider *visit_provider(const struct visit *v);
-/* Of a chat request: weir's own members, and what a strategy does not take. */
+/* Of any request: weir's own members; and of a strategy's what it does not take. */
 NODISCARD enum err visit_chat_read(struct visit *v, struct chat_error *error);
-/* The body, read for its model and then as the chat request that the face makes of it. */
+/* Makes of v->request the chat request that the face makes of the body; the route must be known. */
 NODISCARD enum err visit_translate(struct visit *v, const struct face *face,
                                    struct chat_error *error);
 

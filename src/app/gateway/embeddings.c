@@ -17,7 +17,7 @@ static enum err admit(struct visit *v, struct chat_error *error)
         return error->fault;
     }
     v->query.api = API_EMBEDDINGS;
-    return OK;
+    return visit_chat_read(v, error);
 }
 
 const struct door door_embeddings = { .admit = admit };

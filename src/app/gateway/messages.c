@@ -30,7 +30,7 @@ static enum err admit(struct visit *v, struct chat_error *error)
         return visit_translate(v, &face_messages, error);
     v->query.api = API_MESSAGES;
     beta_read(v);
-    return OK;
+    return visit_chat_read(v, error);
 }
 
 const struct door door_messages = {

@@ -21,7 +21,7 @@ static enum err admit(struct visit *v, struct chat_error *error)
         !dialect_find(provider->dialect)->wires[API_RESPONSES])
         return visit_translate(v, &face_responses, error);
     v->query.api = API_RESPONSES;
-    return OK;
+    return visit_chat_read(v, error);
 }
 
 const struct door door_responses = { .names_events = true,
