@@ -11,9 +11,9 @@
  *   - a move of a rollout is durable before any query runs under it, and a message is in the outbox with the state that says
  *     so: after a crash nothing is skipped and nothing is done twice;
  *   - what cannot be written changes nothing and is tried again;
- *   - what was published lives until controller_close(), which comes after the workers' end.
+ *   - what is published points to what lives until controller_close(), which comes after the workers' end.
  *
- * May include: base, core/json, core/stats, core/change, core/alert, edge/world, edge/config, edge/store, edge/http, edge/notify,
+ * May include: base, core/json, core/stats, core/change, core/alert, core/telemetry, edge/world, edge/config, edge/store, edge/http, edge/notify,
  * app/engine.
  */
 #ifndef WEIR_APP_CONTROL_CONTROLLER_H
@@ -27,6 +27,7 @@ struct controller;
 struct exchange;
 struct feed;
 struct log;
+struct metric_sink;
 struct world;
 
 struct controller_options {
@@ -44,6 +45,11 @@ NODISCARD enum err controller_open(struct controller **out,
                                    const struct controller_options *options, char out_why[256]);
 /* Reads what is left in the feeds and writes checkpoints; NULL is a no-op. */
 void controller_close(struct controller *c);
+
+/* Families about the rollout, alerts, channels and what the feeds lost; ctx is a struct controller. */
+void controller_measure(void *ctx, const struct metric_sink *sink);
+/* Can control.db be used? Never waits. ctx is a struct controller. */
+NODISCARD enum err controller_probe(void *ctx);
 
 /* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox}; ctx is a struct controller. */
 void controller_on_request(void *ctx, struct exchange *x);

@@ -35,12 +35,14 @@ static void experiments_take(struct query *q, const struct arms *arms, str unit)
 {
     for (size_t i = 0; i < arms->experiment_count; i++) {
         const struct arms_experiment *x = &arms->experiments[i];
-        struct experiment_assignment a = experiment_assign(x->experiment, unit);
+        struct experiment_assignment a = experiment_assign(&x->experiment, unit);
         if (a.arm == EXPERIMENT_ARM_NONE)
             continue;
         q->assignment.experiment = x->number;
         q->assignment.experiment_arm = (uint8_t)a.arm;
+        q->assignment.experiment_epoch = x->epoch;
         q->arm = x->labels[a.arm];
+        q->arm_share = (double)x->experiment.arms[a.arm].share / SHARE_WHOLE;
         profile_take(q, x->profiles[a.arm]);
         return; /* one at most: two would measure each other */
     }
@@ -58,27 +60,49 @@ static void expose(const struct query *q, const struct unit *unit)
     feed_put(q->engine->feed, &fact);
 }
 
-void query_assign(struct query *q)
+static void arms_take(struct query *q, const struct arms *arms)
 {
-    struct engine *e = q->engine;
-    const struct arms *arms =
-        e->arms ? atomic_load_explicit(&e->arms->now, memory_order_acquire) : NULL;
-    bool names_its_model = q->route.is_plain || q->model_override.len > 0;
     char id[20];
-
-    q->profile = e->profile;
-    if (!arms || names_its_model || q->is_audit)
-        return;
     const struct unit_ids ids = { .conversation = q->conversation,
                                   .user = q->user,
                                   .tenant = q->tenant,
                                   .request = ledger_id_format(q->id, id) };
     struct unit unit = unit_pick(&ids);
+
     if (arms->rollout != 0)
         unit = rollout_take(q, arms, &ids);
     if (!arms->is_measured || q->assignment.rollout_arm == ARM_BASELINE)
         experiments_take(q, arms, unit.id);
     expose(q, &unit);
+}
+
+void query_assign(struct query *q)
+{
+    struct engine *e = q->engine;
+    bool names_its_model = q->route.is_plain || q->model_override.len > 0;
+
+    q->profile = e->profile;
+    if (!e->arms || names_its_model || q->is_audit)
+        return;
+    const struct arms *arms = arms_enter(e->arms, &e->arms_reader);
+    if (!arms)
+        return;
+    arms_take(q, arms);
+    arms_exit(&e->arms_reader);
+}
+
+enum metrics_arm query_arm_kind(const struct query *q)
+{
+    static const enum metrics_arm of_rollout[ROLLOUT_ARM_COUNT] = {
+        [ARM_BASELINE] = METRICS_ARM_BASELINE,
+        [ARM_CONTROL] = METRICS_ARM_CONTROL,
+        [ARM_CANARY] = METRICS_ARM_CANARY,
+        [ARM_HOLDBACK] = METRICS_ARM_HOLDBACK,
+    };
+
+    if (q->assignment.experiment != 0)
+        return q->assignment.experiment_arm == 0 ? METRICS_ARM_CONTROL : METRICS_ARM_TREATMENT;
+    return q->assignment.rollout != 0 ? of_rollout[q->assignment.rollout_arm] : METRICS_ARM_NONE;
 }
 
 /* ---- how it ended ---- */

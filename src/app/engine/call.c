@@ -8,9 +8,12 @@
 
 #include <stdlib.h>
 
+#include "edge/telemetry/telemetry.h"
+
 /* Ended calls that the engine keeps for reuse, and the largest buffer that a kept one may hold. */
 #define IDLE_CALLS_MAX 256
 #define KEPT_BUFFER_BYTES ((size_t)16 << 10)
+#define CAPTURE_BYTES_MAX ((size_t)1 << 20) /* of a stream, about; telemetry cuts further */
 #define EVENT_BYTES_MAX ((size_t)4 << 20)
 
 /* About four bytes make a token of English; counted by us only where the provider did not say. */
@@ -37,6 +40,8 @@ struct query_call *call_new(struct query *q, str role, str label, uint32_t paren
     }
     struct upstream_call upstream = c->upstream;
     struct buf request = c->request;
+    upstream.attempts = upstream.http_status = 0; /* what an earlier call met is not this one's */
+    upstream.took = upstream.first_byte = 0;
     *c = (struct query_call){
         .query = q, .upstream = upstream, .request = request, .trace = trace, .role = role
     };
@@ -55,6 +60,7 @@ struct query_call *call_new(struct query *q, str role, str label, uint32_t paren
 
 void call_free(struct query_call *c)
 {
+    buf_fini(&c->relayed);
     upstream_call_fini(&c->upstream);
     sse_decoder_fini(&c->events);
     buf_fini(&c->request);
@@ -66,6 +72,7 @@ void call_release(struct query_call *c, struct engine *e)
     assert(c->has_ended);
     list_remove(&c->link);
     sse_decoder_fini(&c->events);
+    buf_fini(&c->relayed);
     bool is_small =
         c->request.cap <= KEPT_BUFFER_BYTES && c->upstream.body.cap <= KEPT_BUFFER_BYTES;
     if (!is_small || e->idle_call_count >= IDLE_CALLS_MAX) {
@@ -120,12 +127,16 @@ void call_stage(struct query_call *c, bool wants_stream)
 void call_start(struct query_call *c)
 {
     struct upstream_request request = c->upstream.request;
+    struct query *q = c->query;
 
+    c->started = world_now(q->engine->world);
+    if (q->calls_away++ == 0)
+        q->away_since = world_now_exact();
     c->upstream.ctx = c;
     c->upstream.on_head = on_upstream_head;
     c->upstream.on_data = on_upstream_data;
     c->upstream.on_done = on_upstream_done;
-    upstream_start(c->query->engine->upstream, &c->upstream, &request);
+    upstream_start(q->engine->upstream, &c->upstream, &request);
 }
 
 /* ---- what the provider sends ---- */
@@ -150,6 +161,8 @@ static void event_take(struct query_call *c, struct arena *scratch, const struct
     str payload = chunk->payload;
 
     c->relayed_bytes += (int64_t)chunk->content.len;
+    if (telemetry_captures(q->engine->telemetry) && c->relayed.len < CAPTURE_BYTES_MAX)
+        buf_add(&c->relayed, chunk->content);
     if (chunk->has_usage || chunk->usage.input > 0)
         c->usage = chunk->usage;
     if (chunk->is_error)
@@ -271,6 +284,22 @@ static void call_record(struct query_call *c, enum err fault)
     ledger_call_done(q->engine->ledger, &row);
 }
 
+static void call_count(const struct query_call *c, enum err fault)
+{
+    struct query *q = c->query;
+    const struct metrics_call row = { .model = c->model->name,
+                                      .fault = fault,
+                                      .attempts = c->upstream.attempts,
+                                      .usage = c->usage,
+                                      .cost = c->trace->cost,
+                                      .took = c->upstream.took,
+                                      .first_byte = c->upstream.first_byte };
+
+    metrics_call_add(q->engine->metrics, &row);
+    if (c->started != 0 && --q->calls_away == 0)
+        q->away += world_now_exact() - q->away_since;
+}
+
 void call_end(struct query_call *c, enum err fault)
 {
     struct query *q = c->query;
@@ -278,12 +307,16 @@ void call_end(struct query_call *c, enum err fault)
     assert(!c->has_ended);
     c->has_ended = true;
     list_remove(&c->staged);
+    reach_note(q->engine->reach, c->endpoint->provider, c->upstream.http_status,
+               world_now(q->engine->world));
     if (c->endpoint->provider->is_simulated)
         q->is_simulated = true;
     if (fault == OK && !c->upstream.request.wants_stream)
         fault = answer_read(c);
     if (!c->usage.is_known)
         c->usage = usage_estimate(c, fault);
+    if (c->relayed.len > 0)
+        c->trace->text = buf_str(&c->relayed);
     c->trace->fault = fault;
     c->trace->attempts = c->upstream.attempts;
     c->trace->usage = c->usage;
@@ -294,6 +327,7 @@ void call_end(struct query_call *c, enum err fault)
     q->cost_reserved -= c->reserved;
     q->tokens_reserved -= c->reserved_tokens;
     q->calls_running--;
+    call_count(c, fault);
     call_record(c, fault);
     query_call_told(q, c, fault);
 }

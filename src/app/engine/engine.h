@@ -14,7 +14,7 @@
  *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
  * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, edge/world,
- * edge/config, edge/store, edge/upstream, edge/telemetry.
+ * edge/config, edge/store, edge/upstream, edge/telemetry, core/telemetry.
  */
 #ifndef WEIR_APP_ENGINE_ENGINE_H
 #define WEIR_APP_ENGINE_ENGINE_H
@@ -36,6 +36,8 @@ struct ledger;
 struct log;
 struct metrics;
 struct query_call;
+struct reach;
+struct telemetry;
 struct upstream;
 struct world;
 
@@ -46,8 +48,11 @@ struct engine_options {
     struct metrics *metrics;
     const struct config *config; /* must outlive the engine */
     const struct log *log;
-    const struct arms_slot *arms; /* who runs under what; NULL: the configuration is everybody's */
+    struct arms_slot *
+        arms; /* who runs under what, until the slot ends; NULL: the configuration is everybody's */
     struct feed *feed; /* told how queries end; NULL: nobody is */
+    struct reach *reach; /* told which providers answer; NULL: nobody is */
+    struct telemetry *telemetry; /* takes traces; NULL: nobody does */
 };
 
 NODISCARD enum err engine_open(struct engine **out, const struct engine_options *options);
@@ -159,6 +164,8 @@ struct query {
     int64_t id;
     struct decision *decision; /* of a strategy; NULL: of a plain query */
     str arm; /* of a rollout or an experiment, "gpt-4o-mini/canary"; empty: in none */
+    double
+        arm_share; /* of an experiment: the probability with which its unit was shown the arm; 0: in none */
     enum err fault;
     str fault_message; /* for people; may be empty */
     str fault_param; /* the field of the request that is at fault; may be empty */
@@ -190,6 +197,10 @@ struct query {
     nano_usd cost_reserved; /* of calls that run */
     int64_t tokens_reserved;
     uint32_t calls_running;
+    uint32_t calls_away; /* of them, those that have left */
+    nsec away_since; /* when the first of these left */
+    nsec away; /* how long at least one was */
+    nsec started_exact; /* of the clock itself, where `started` is of the loop's turn */
     struct call_trace **trace_end;
     bool is_cancelled;
     enum err cut; /* why it was cancelled */

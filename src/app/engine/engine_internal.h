@@ -5,6 +5,7 @@
 
 #include "app/engine/arms.h"
 #include "app/engine/engine.h"
+#include "app/engine/reach.h"
 #include "core/http/sse.h"
 #include "edge/config/config.h"
 #include "edge/store/store.h"
@@ -44,8 +45,11 @@ struct engine {
     const struct config *config;
     const struct log *log;
     struct engine_profile *profile; /* of config */
-    const struct arms_slot *arms;
+    struct arms_slot *arms;
+    struct arms_reader arms_reader;
     struct feed *feed;
+    struct reach *reach;
+    struct telemetry *telemetry;
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */
     struct link staged; /* query_calls whose start waits for a commit */
@@ -78,7 +82,9 @@ struct query_call {
     nano_usd reserved; /* worst case; 0 when unpriced */
     int64_t reserved_tokens;
     int64_t relayed_bytes; /* of content, while streaming */
+    struct buf relayed; /* that content, where traces carry it */
     struct usage usage; /* from the stream's usage chunk */
+    nsec started; /* 0: it never left */
     bool saw_done; /* [DONE] */
     enum err stream_fault; /* what an event of the stream says, or the lack of sense in it */
     bool has_ended;
@@ -97,6 +103,7 @@ void call_free(struct query_call *c);
 void call_reserve(struct query_call *c, int64_t output_tokens_max);
 
 /* ---- query.c ---- */
+const char *query_strategy_name(const struct query *q); /* "plain", "audit", or the strategy's */
 void query_step(struct query *q);
 void query_call_told(struct query *q, struct query_call *c,
                      enum err fault); /* a call ended: tell the strategy, or keep the answer */
@@ -111,11 +118,15 @@ enum reason_strategy strategy_configured(const struct config *profile); /* that 
 void query_assign(struct query *q);
 /* Its outcome, to the feed. */
 void query_report_end(const struct query *q);
+enum metrics_arm query_arm_kind(const struct query *q);
 
 /* ---- decide.c ---- */
 /* Strategy, model and domain of a query that is not plain. */
 NODISCARD enum err query_decide(struct query *q);
 void query_record_route(const struct query *q);
+
+/* ---- trace.c ---- */
+void query_trace(const struct query *q); /* what became of it, to the exporters */
 
 /* ---- label.c ---- */
 /* What its verifier says of its answer: 1 right, 0 wrong; -1: nothing. */

@@ -17,14 +17,18 @@ struct feed;
 struct ledger;
 struct log;
 struct metrics;
+struct reach;
 struct store;
+struct telemetry;
 struct upstream;
 struct world;
 
 /* What the engine of a worker is given beside its stack; all may be zero. */
 struct stack_seams {
-    const struct arms_slot *arms;
+    struct arms_slot *arms;
     struct feed *feed;
+    struct reach *reach;
+    struct telemetry *telemetry;
 };
 
 struct stack {

@@ -1,8 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin: health and metrics, on a listener that is not the public one. */
 #include "app/gateway/gateway_internal.h"
+#include "app/health/health.h"
 #include "edge/http/server.h"
-#include "edge/telemetry/metrics.h"
+
+/* In the form that whoever scrapes it asks for. */
+static void respond_metrics(const struct admin *admin, struct exchange *x)
+{
+    struct buf body = { 0 };
+    struct metric_text text = { .format = metric_text_wanted(exchange_header(x, STR("accept"))),
+                                .out = &body };
+    struct metric_sink sink = metric_text_sink(&text);
+
+    measure_walk(&admin->measure, &sink);
+    metric_text_end(&text);
+    exchange_respond(x, body.failed ? 503 : 200, metric_text_type(text.format), NULL, 0,
+                     body.failed ? STR("") : buf_str(&body));
+    buf_fini(&body);
+}
 
 void admin_on_request(void *ctx, struct exchange *x)
 {
@@ -13,15 +28,13 @@ void admin_on_request(void *ctx, struct exchange *x)
     if (str_eq(path, STR("/healthz"))) {
         exchange_respond(x, 200, json, NULL, 0, STR("{\"status\":\"ok\"}"));
     } else if (str_eq(path, STR("/readyz"))) {
-        exchange_respond(x, admin->is_draining ? 503 : 200, json, NULL, 0,
-                         admin->is_draining ? STR("{\"status\":\"stopping\"}")
-                                            : STR("{\"status\":\"ready\"}"));
-    } else if (str_eq(path, STR("/metrics"))) {
+        const struct ready_question question = { admin->health, admin->is_draining, true };
         struct buf body = { 0 };
-        metrics_write(&body, admin->shards, admin->shard_count);
-        exchange_respond(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), NULL, 0,
-                         buf_str(&body));
+        int status = ready_answer(&question, x, &body);
+        exchange_respond(x, status, json, NULL, 0, buf_str(&body));
         buf_fini(&body);
+    } else if (str_eq(path, STR("/metrics"))) {
+        respond_metrics(admin, x);
     } else if (str_eq(path, STR("/openapi.yaml"))) {
         exchange_respond(x, 200, STR("application/yaml"), NULL, 0, gateway_openapi[0]);
     } else if (admin->on_api && str_starts(path, STR("/admin/v1/"))) {

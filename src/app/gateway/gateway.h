@@ -6,17 +6,19 @@
  * A caller may rely on: every request is answered in its API's shapes, errors too; a client that goes away
  * cancels its query.
  *
- * May include: base, core/json, core/money, core/dialect, core/reason, core/http, edge/world, edge/config, edge/store, edge/http,
- * edge/telemetry, app/engine.
+ * May include: base, core/json, core/money, core/dialect, core/reason, core/http, core/telemetry, edge/world, edge/config, edge/store, edge/http,
+ * edge/telemetry, app/engine, app/health.
  */
 #ifndef WEIR_APP_GATEWAY_GATEWAY_H
 #define WEIR_APP_GATEWAY_GATEWAY_H
 
+#include "app/gateway/measure.h"
 #include "base/base.h"
 
 struct config;
 struct engine;
 struct exchange;
+struct health;
 struct log;
 struct metrics;
 struct world;
@@ -27,6 +29,7 @@ struct gateway {
     struct metrics *metrics;
     const struct config *config;
     const struct log *log;
+    struct health *health; /* what readyz asks */
     bool is_draining; /* readyz says 503 */
 };
 
@@ -37,8 +40,8 @@ void gateway_on_request(void *ctx, struct exchange *x);
 void gateway_on_refused(void *ctx, enum err fault, str path);
 
 struct admin {
-    struct metrics *const *shards;
-    size_t shard_count;
+    struct measure measure;
+    struct health *health;
     bool is_draining;
     /* Answers what is below /admin/v1/; NULL: nobody does. */
     void (*on_api)(void *api, struct exchange *x);

@@ -14,6 +14,15 @@ void gateway_respond(struct gateway *g, struct exchange *x, int status, str type
 /* An error in OpenAI's shape; an empty message is the fault's own text, an empty param null. */
 void gateway_refuse(struct gateway *g, struct exchange *x, enum err fault, str message, str param);
 
+/* ---- ready.c ---- */
+struct ready_question {
+    struct health *health;
+    bool is_draining;
+    bool has_details; /* the asker is an operator */
+};
+/* Appends the answer to a GET /readyz to *body; gives its status. */
+int ready_answer(const struct ready_question *question, const struct exchange *x, struct buf *body);
+
 /* ---- feedback.c ---- */
 void gateway_post_feedback(struct gateway *g, struct exchange *x);
 

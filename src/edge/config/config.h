@@ -39,6 +39,11 @@ struct config_model {
 
 enum config_durability { DURABILITY_ACKNOWLEDGED, DURABILITY_RELAXED };
 
+struct config_texts {
+    const str *items;
+    size_t count;
+};
+
 struct config {
     /* the seed's keys */
     str model;
@@ -84,6 +89,29 @@ struct config {
         bool langsmith_enabled, wandb_enabled, track_cost, track_latency, track_confidence;
         str log_level; /* "DEBUG", "INFO", "WARNING", "ERROR" */
     } monitoring;
+    struct {
+        uint32_t sample; /* parts per million */
+        bool capture_content;
+        int64_t traces_per_second_max; /* but for those that failed */
+        int64_t content_bytes_max, queue_max, queue_bytes_max;
+        nsec interval, metrics_interval, timeout;
+        str service;
+    } telemetry;
+    struct {
+        str endpoint; /* empty: nothing is sent */
+        const str *headers; /* "Name: value", secrets */
+        size_t header_count;
+        const str *resource; /* "name=value" */
+        size_t resource_count;
+        bool traces, metrics;
+    } otlp;
+    struct {
+        str endpoint, api_key, api_key_source, workspace,
+            project; /* without a key nothing is sent */
+    } langsmith;
+    struct {
+        str endpoint, api_key, api_key_source, entity, project, run;
+    } wandb;
 
     /* weir's own */
     struct {
@@ -92,6 +120,8 @@ struct config {
         int64_t workers; /* 0: one per core */
         int64_t body_bytes_max, head_bytes_max, connections_max;
         nsec head_timeout, idle_timeout, drain_timeout;
+        nsec ready_probe; /* how old what is known of readiness may be */
+        bool ready_needs_provider;
         const str *keys; /* server.keys: secrets that clients must send as Bearer; none: open */
         size_t key_count;
     } server;
@@ -122,6 +152,13 @@ struct config {
         const struct wire_channel *channels; /* in the order of policy.receivers */
         size_t channel_count;
     } alerts;
+    struct {
+        str baseline; /* whose price savings are held against */
+        struct config_texts validated_domains; /* none: every domain */
+        nano_usd cost_per_query, monthly_savings; /* targets, from report.targets.* */
+        double success_rate, hrm_confidence, trm_confidence, latency_p95_ms;
+        double model_share, mcts_share, alerts_per_day;
+    } report;
     struct price_table
         prices; /* from `prices:` (a path beside the file), else the compiled-in config/prices.yaml */
     const struct reason_prompts

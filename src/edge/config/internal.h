@@ -18,6 +18,8 @@
 #define CONFIG_ARENA_BYTES_MAX ((size_t)64 << 20)
 #define CONFIG_SCRATCH_BYTES_MAX ((size_t)256 << 20)
 #define CONFIG_ISSUES_MAX ((size_t)64)
+#define CONFIG_KEYS_MAX 512 /* rows of the key table */
+#define CONFIG_OTLP_HEADERS_MAX 6 /* beside those that every post has */
 #define CONFIG_EXTENDS_MAX 8 /* files in a chain */
 #define CONFIG_MODELS_HIDDEN_MAX 3 /* of a fallback: its model, peer_model and strong_model */
 #define YAML_DEPTH_MAX 16
@@ -152,10 +154,6 @@ struct config_secrets {
     const str *values;
     size_t count;
 };
-struct config_texts {
-    const str *items;
-    size_t count;
-};
 
 /* alerts.channels.* and alerts.rules.* as they are written; alerts.c makes channels and rules of them. */
 struct config_channel {
@@ -188,11 +186,14 @@ struct plan_step {
 };
 struct plan_guard {
     bool is_enabled, is_dry_run, is_compared;
-    double warn, trip, margin;
+    double warn, trip, advance, margin;
 };
 struct plan_experiment {
     str name, seed, layer;
     uint32_t from, to;
+    str allocation, metric; /* empty: not written; and so are negative numbers */
+    double epsilon, delta, floor;
+    nsec every;
 };
 struct plan_arm {
     uint32_t start, share;
@@ -215,7 +216,7 @@ struct plan_scenario {
 struct plan_model {
     double success, errors, cost_usd, cost_sd, latency_ms, latency_sigma, timeout_ms;
     double hrm_confidence, hrm_sd, trm_confidence, trm_sd;
-    str confidence;
+    str confidence, recorded_from, recorded_cell;
 };
 struct plan_event {
     str what, arm, domain;
@@ -227,6 +228,8 @@ struct plan_event {
 struct config_snapshot {
     struct config config;
     struct config_secrets keys;
+    struct config_secrets otlp_headers;
+    struct config_texts otlp_resource;
     bool mutes_warnings;
     str extends, prices_file, prompts_directory, fallback_file, route_model_file;
     struct config *fallback; /* of route.fallback; NULL: none */
@@ -286,6 +289,8 @@ NODISCARD enum err tree_load(struct config_build *build, str text);
 void parts_load(struct config_build *build);
 /* What `alerts` names: channels, rules, who receives what. */
 void alerts_load(struct config_build *build);
+/* Keys of services that are switched on and name none; what headers and attributes must look like. */
+void telemetry_load(struct config_build *build);
 /* What `route` names: the trained model, the fallback's snapshot, and its models among ours; models must have been read. */
 void profile_load(struct config_build *build);
 /* What must hold between `route`, `cascade`, `strategy` and the models. */

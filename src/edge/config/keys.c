@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * keys: the one table of what a configuration may say, and what is made of it without reading a
- * file: look-up, suggestions for unknown keys, docs/configuration.md.
- */
+/* keys: the one table of what a configuration may say; key.c looks things up in it, document.c prints it. */
 #include "edge/config/internal.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 #define ROOT(member) offsetof(struct config_snapshot, config.member)
 #define BUILD(member) offsetof(struct config_snapshot, member)
@@ -23,7 +17,6 @@
 #define SCENARIO(member) offsetof(struct plan_scenario, member)
 #define SIM_MODEL(member) offsetof(struct plan_model, member)
 #define SIM_EVENT(member) offsetof(struct plan_event, member)
-#define SUGGESTIONS_MAX 64
 
 /* clang-format off */
 static const struct config_key keys[] = {
@@ -102,9 +95,9 @@ static const struct config_key keys[] = {
     { "enable_caching", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(enable_caching), 0, false,
       "answers equal requests from memory" },
 
-    { "monitoring.langsmith_enabled", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(monitoring.langsmith_enabled), 0, false,
+    { "monitoring.langsmith_enabled", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RESTART, EFFECT, ROOT(monitoring.langsmith_enabled), 0, false,
       "sends traces to LangSmith" },
-    { "monitoring.wandb_enabled", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(monitoring.wandb_enabled), 0, false,
+    { "monitoring.wandb_enabled", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RESTART, EFFECT, ROOT(monitoring.wandb_enabled), 0, false,
       "sends metrics to Weights & Biases" },
     { "monitoring.track_cost", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RELOAD, EFFECT, ROOT(monitoring.track_cost), 0, false,
       "records what queries cost" },
@@ -114,6 +107,58 @@ static const struct config_key keys[] = {
       "records how confident answers are" },
     { "monitoring.log_level", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "INFO", "DEBUG INFO WARNING ERROR", RELOAD, EFFECT, ROOT(monitoring.log_level), 0, false,
       "the least serious messages that are logged" },
+
+    { "telemetry.sample", RECORD_ROOT, KEY_SHARE, NULL, NULL, "100%", NULL, RESTART, EFFECT, ROOT(telemetry.sample), 0, false,
+      "of the queries whose traces are exported, by their trace id; those that failed, or whose verifier refused the answer, always are" },
+    { "telemetry.traces_per_second_max", RECORD_ROOT, KEY_INTEGER, "traces", "[1, 1000000]", "100", NULL, RESTART, EFFECT, ROOT(telemetry.traces_per_second_max), 0, false,
+      "where more queries than that are sampled, the share shrinks until they are about so many; those that failed always are exported" },
+    { "telemetry.capture_content", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RESTART, EFFECT, ROOT(telemetry.capture_content), 0, false,
+      "traces carry prompts and answers, without what is or looks like a secret" },
+    { "telemetry.content_max_bytes", RECORD_ROOT, KEY_BYTES, "bytes", "[64, 1048576]", "16384", NULL, RESTART, EFFECT, ROOT(telemetry.content_bytes_max), 0, false,
+      "of each prompt and each answer in a trace; the rest is cut" },
+    { "telemetry.queue_max", RECORD_ROOT, KEY_INTEGER, "traces", "[16, 1000000]", "2048", NULL, RESTART, EFFECT, ROOT(telemetry.queue_max), 0, false,
+      "traces that wait for one exporter; beyond it the oldest is dropped and counted" },
+    { "telemetry.queue_max_bytes", RECORD_ROOT, KEY_BYTES, "bytes", "[65536, 1073741824]", "33554432", NULL, RESTART, EFFECT, ROOT(telemetry.queue_bytes_max), 0, false,
+      "memory of the traces that wait for one exporter, likewise" },
+    { "telemetry.interval_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "[0.05, 3600]", "5", NULL, RESTART, EFFECT, ROOT(telemetry.interval), 0, false,
+      "between two batches of traces" },
+    { "telemetry.metrics_interval_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "[0.1, 86400]", "60", NULL, RESTART, EFFECT, ROOT(telemetry.metrics_interval), 0, false,
+      "between two readings of the metrics that are sent to OTLP and Weights & Biases" },
+    { "telemetry.timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 300]", "10", NULL, RESTART, EFFECT, ROOT(telemetry.timeout), 0, false,
+      "time for an endpoint to take a batch" },
+    { "telemetry.service", RECORD_ROOT, KEY_TEXT, NULL, NULL, "weir", NULL, RESTART, EFFECT, ROOT(telemetry.service), 0, false,
+      "what this gateway is called where its telemetry arrives" },
+
+    { "otlp.endpoint", RECORD_ROOT, KEY_URL, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(otlp.endpoint), 0, false,
+      "an OpenTelemetry collector, Phoenix, Langfuse, …, before /v1/traces: http://127.0.0.1:4318; none: nothing is sent" },
+    { "otlp.headers", RECORD_ROOT, KEY_SECRETS, NULL, NULL, NULL, NULL, RESTART, EFFECT, BUILD(otlp_headers), 0, false,
+      "headers for it, each env:NAME or file:PATH of a line `Name: value`" },
+    { "otlp.resource", RECORD_ROOT, KEY_TEXTS, NULL, NULL, NULL, NULL, RESTART, EFFECT, BUILD(otlp_resource), 0, false,
+      "further attributes of the resource, each `name=value`" },
+    { "otlp.traces", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RESTART, EFFECT, ROOT(otlp.traces), 0, false,
+      "sends traces" },
+    { "otlp.metrics", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RESTART, EFFECT, ROOT(otlp.metrics), 0, false,
+      "sends metrics: what /metrics says" },
+
+    { "langsmith.endpoint", RECORD_ROOT, KEY_URL, NULL, NULL, "https://api.smith.langchain.com", NULL, RESTART, EFFECT, ROOT(langsmith.endpoint), 0, false,
+      "where LangSmith's API begins" },
+    { "langsmith.api_key", RECORD_ROOT, KEY_SECRET, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(langsmith.api_key_source), ROOT(langsmith.api_key), false,
+      "env:NAME or file:PATH; none: env:LANGSMITH_API_KEY" },
+    { "langsmith.workspace", RECORD_ROOT, KEY_TEXT, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(langsmith.workspace), 0, false,
+      "the workspace's id, for keys that have several" },
+    { "langsmith.project", RECORD_ROOT, KEY_TEXT, NULL, NULL, "weir", NULL, RESTART, EFFECT, ROOT(langsmith.project), 0, false,
+      "the project that runs are put in" },
+
+    { "wandb.endpoint", RECORD_ROOT, KEY_URL, NULL, NULL, "https://api.wandb.ai", NULL, RESTART, EFFECT, ROOT(wandb.endpoint), 0, false,
+      "where the API of Weights & Biases begins" },
+    { "wandb.api_key", RECORD_ROOT, KEY_SECRET, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(wandb.api_key_source), ROOT(wandb.api_key), false,
+      "env:NAME or file:PATH; none: env:WANDB_API_KEY" },
+    { "wandb.entity", RECORD_ROOT, KEY_TEXT, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(wandb.entity), 0, false,
+      "the user or team; none: the key's own" },
+    { "wandb.project", RECORD_ROOT, KEY_TEXT, NULL, NULL, "weir", NULL, RESTART, EFFECT, ROOT(wandb.project), 0, false,
+      "the project" },
+    { "wandb.run", RECORD_ROOT, KEY_TEXT, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(wandb.run), 0, false,
+      "the run's id, which goes on where it was left; none: a new run with each start" },
 
     { "server.listen", RECORD_ROOT, KEY_ADDRESS, NULL, NULL, "127.0.0.1:8080", NULL, RESTART, EFFECT, ROOT(server.listen), 0, false,
       "where clients connect, HOST:PORT" },
@@ -133,6 +178,10 @@ static const struct config_key keys[] = {
       "how long a connection stays open without a request" },
     { "server.drain_timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "[0, 3600]", "30", NULL, RELOAD, EFFECT, ROOT(server.drain_timeout), 0, false,
       "how long requests under way may take once weir is told to stop" },
+    { "server.ready_probe_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "[0.1, 3600]", "10", NULL, RESTART, EFFECT, ROOT(server.ready_probe), 0, false,
+      "how often readiness tries the ledger's disk, control.db, and providers that answered no query meanwhile" },
+    { "server.ready_needs_provider", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RESTART, EFFECT, ROOT(server.ready_needs_provider), 0, false,
+      "not ready while no provider answers; false: it is shown and does not count" },
     { "server.keys", RECORD_ROOT, KEY_SECRETS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, BUILD(keys), 0, false,
       "keys that clients must send (`Authorization: Bearer`), each env:NAME or file:PATH; none: everyone is let in" },
 
@@ -204,6 +253,29 @@ static const struct config_key keys[] = {
       "input tokens that the provider had in its cache; none: as input" },
     { "prices[].cache_write", RECORD_PRICE, KEY_PRICE, "US dollars per million tokens", NULL, NULL, NULL, RELOAD, EFFECT, PRICE(cache_write), 0, false,
       "input tokens that the provider wrote to its cache; none: as input" },
+
+    { "report.baseline", RECORD_ROOT, KEY_TEXT, NULL, NULL, "gpt-4o", NULL, RELOAD, EFFECT, ROOT(report.baseline), 0, false,
+      "the model at whose price savings are repriced" },
+    { "report.validated_domains", RECORD_ROOT, KEY_TEXTS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ROOT(report.validated_domains), 0, false,
+      "domains in which `model` was found good enough; none: every domain" },
+    { "report.targets.cost_per_query_usd", RECORD_ROOT, KEY_DOLLARS, "US dollars", "[0, 1000000]", "0.002", NULL, RELOAD, EFFECT, ROOT(report.cost_per_query), 0, false,
+      "a query's mean cost, at most" },
+    { "report.targets.success_rate", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 1]", "0.99", NULL, RELOAD, EFFECT, ROOT(report.success_rate), 0, false,
+      "share of queries that succeed, at least" },
+    { "report.targets.hrm_confidence", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 1]", "0.85", NULL, RELOAD, EFFECT, ROOT(report.hrm_confidence), 0, false,
+      "mean confidence of hierarchical reasoning, at least" },
+    { "report.targets.trm_confidence", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 1]", "0.8", NULL, RELOAD, EFFECT, ROOT(report.trm_confidence), 0, false,
+      "mean confidence of refinement, at least" },
+    { "report.targets.latency_p95_ms", RECORD_ROOT, KEY_NUMBER, "milliseconds", "(0, 3600000]", "2000", NULL, RELOAD, EFFECT, ROOT(report.latency_p95_ms), 0, false,
+      "95th percentile of a query's latency, below" },
+    { "report.targets.monthly_savings_usd", RECORD_ROOT, KEY_DOLLARS, "US dollars", "[0, 1000000000]", "1100", NULL, RELOAD, EFFECT, ROOT(report.monthly_savings), 0, false,
+      "measured savings in 30 days at the pace of the report's days, at least" },
+    { "report.targets.model_share", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 1]", "1", NULL, RELOAD, EFFECT, ROOT(report.model_share), 0, false,
+      "share of the queries of validated domains that `model` answers, at least" },
+    { "report.targets.mcts_share", RECORD_ROOT, KEY_NUMBER, NULL, "[0, 1]", "0.05", NULL, RELOAD, EFFECT, ROOT(report.mcts_share), 0, false,
+      "share of queries that a tree search answers, below" },
+    { "report.targets.alerts_per_day", RECORD_ROOT, KEY_NUMBER, "alerts", "[0, 100000]", "1", NULL, RELOAD, EFFECT, ROOT(report.alerts_per_day), 0, false,
+      "alerts that begin to fire in a day, below" },
 
     { "alerts.link", RECORD_ROOT, KEY_TEXT, NULL, NULL, "http://127.0.0.1:8081/#alerts", NULL, RELOAD, EFFECT, ROOT(alerts.link), 0, false,
       "where messages point to for the evidence" },
@@ -310,6 +382,8 @@ static const struct config_key keys[] = {
       "the limit that warns, in the metric's unit: a part of 1, US dollars, milliseconds; 0: none; not written: docs/rollouts.md" },
     { "rollout-file.guards.*.trip", RECORD_GUARD, KEY_NUMBER, NULL, "[0, 1000000000]", NULL, NULL, RELOAD, EFFECT, GUARD(trip), 0, false,
       "the limit that rolls back" },
+    { "rollout-file.guards.*.advance", RECORD_GUARD, KEY_NUMBER, NULL, "[0, 1000000000]", NULL, NULL, RELOAD, EFFECT, GUARD(advance), 0, false,
+      "what must be shown to be kept before the next step, at least as strict as trip; without it trip" },
     { "rollout-file.guards.*.dry_run", RECORD_GUARD, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, GUARD(is_dry_run), 0, false,
       "it is recorded and never acts" },
     { "rollout-file.guards.*.compare", RECORD_GUARD, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, GUARD(is_compared), 0, false,
@@ -328,6 +402,18 @@ static const struct config_key keys[] = {
     { "experiment-file.to", RECORD_EXPERIMENT, KEY_SHARE, NULL, NULL, "100%", NULL, RELOAD, EFFECT, EXPERIMENT(to), 0, false,
       "to here" },
 
+    { "experiment-file.allocation", RECORD_EXPERIMENT, KEY_CHOICE, NULL, NULL, "fixed", "fixed track_and_stop", RELOAD, EFFECT, EXPERIMENT(allocation), 0, false,
+      "fixed: the shares stay; track_and_stop: they follow the results, so that the best arm is known soonest" },
+    { "experiment-file.metric", RECORD_EXPERIMENT, KEY_CHOICE, NULL, NULL, NULL, "success_rate cost_usd latency_ms hrm_confidence trm_confidence", RELOAD, EFFECT, EXPERIMENT(metric), 0, false,
+      "with track_and_stop, required: in what the best arm is wanted" },
+    { "experiment-file.epsilon", RECORD_EXPERIMENT, KEY_NUMBER, NULL, "[0, 1000000]", NULL, NULL, RELOAD, EFFECT, EXPERIMENT(epsilon), 0, false,
+      "with track_and_stop, required: a difference that does not matter, in the metric's unit" },
+    { "experiment-file.delta", RECORD_EXPERIMENT, KEY_NUMBER, NULL, "(0, 1)", NULL, NULL, RELOAD, EFFECT, EXPERIMENT(delta), 0, false,
+      "with track_and_stop: the chance that the arm said to be best is not; none: 0.05" },
+    { "experiment-file.floor", RECORD_EXPERIMENT, KEY_NUMBER, NULL, "[0.01, 0.05]", NULL, NULL, RELOAD, EFFECT, EXPERIMENT(floor), 0, false,
+      "with track_and_stop: the least that an arm gets of what the arms have together; none: 0.05" },
+    { "experiment-file.every", RECORD_EXPERIMENT, KEY_DURATION, NULL, "[1, 604800]", NULL, NULL, RELOAD, EFFECT, EXPERIMENT(every), 0, false,
+      "with track_and_stop: how long shares hold at least; none: 5m" },
     { "experiment-file.arms.*.share", RECORD_ARM, KEY_SHARE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ARM(share), 0, true,
       "of the units that take part, 5% or 0.05; the first arm is the control" },
     { "experiment-file.arms.*.start", RECORD_ARM, KEY_SHARE, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ARM(start), 0, false,
@@ -409,6 +495,10 @@ static const struct config_key keys[] = {
       "standard deviation (.06)" },
     { "scenario-file.models.*.confidence", RECORD_SCENARIO_MODEL, KEY_CHOICE, NULL, NULL, NULL, "calibrated raw", RELOAD, EFFECT, SIM_MODEL(confidence), 0, false,
       "calibrated: it falls by as much as an event takes from the success (raw)" },
+    { "scenario-file.models.*.recorded.from", RECORD_SCENARIO_MODEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, SIM_MODEL(recorded_from), 0, false,
+      "the folder of an evaluation (weir eval --out), seen from this file: whether answers are right, and what else is recorded of them, comes from there" },
+    { "scenario-file.models.*.recorded.cell", RECORD_SCENARIO_MODEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, SIM_MODEL(recorded_cell), 0, false,
+      "which of its cells, such as gpt-4o/direct" },
     { "scenario-file.events[].what", RECORD_SCENARIO_EVENT, KEY_CHOICE, NULL, NULL, NULL, "quality_drop cost_creep latency_step outage broken confidence_drift drought sample_ratio", RELOAD, EFFECT, SIM_EVENT(what), 0, true,
       "what happens" },
     { "scenario-file.events[].start", RECORD_SCENARIO_EVENT, KEY_DURATION, NULL, "[0, 31536000]", "0s", NULL, RELOAD, EFFECT, SIM_EVENT(start), 0, false,
@@ -426,128 +516,10 @@ static const struct config_key keys[] = {
 };
 /* clang-format on */
 
+_Static_assert(ARRAY_LEN(keys) <= CONFIG_KEYS_MAX, "their names fit where they are gathered");
+
 const struct config_key *config_keys(size_t *out_count)
 {
     *out_count = ARRAY_LEN(keys);
     return keys;
-}
-
-str record_pattern(enum key_record record)
-{
-    static const char *const patterns[RECORD_COUNT] = {
-        [RECORD_ROOT] = "",
-        [RECORD_PROVIDER] = "providers.*",
-        [RECORD_MODEL] = "models.*",
-        [RECORD_PRICE] = "prices[]",
-        [RECORD_CHANNEL] = "alerts.channels.*",
-        [RECORD_RULE] = "alerts.rules.*",
-        [RECORD_ROLLOUT] = "rollout-file",
-        [RECORD_STEP] = "rollout-file.steps[]",
-        [RECORD_GUARD] = "rollout-file.guards.*",
-        [RECORD_EXPERIMENT] = "experiment-file",
-        [RECORD_ARM] = "experiment-file.arms.*",
-        [RECORD_SCENARIO] = "scenario-file",
-        [RECORD_SCENARIO_MODEL] = "scenario-file.models.*",
-        [RECORD_SCENARIO_EVENT] = "scenario-file.events[]",
-    };
-
-    return str_from(patterns[record]);
-}
-
-const struct config_key *key_find(str pattern)
-{
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (str_eq(str_from(keys[i].path), pattern))
-            return &keys[i];
-    return NULL;
-}
-
-/* What follows "section." in a path; false when the path is not in that section. */
-static bool path_under(str path, str section, str *out_rest)
-{
-    if (section.len == 0) {
-        *out_rest = path;
-        return true;
-    }
-    if (path.len <= section.len + 1 || !str_starts(path, section) || path.ptr[section.len] != '.')
-        return false;
-    *out_rest = str_slice(path, section.len + 1, path.len);
-    return true;
-}
-
-bool key_is_section(str pattern)
-{
-    str rest;
-
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (path_under(str_from(keys[i].path), pattern, &rest))
-            return true;
-    return false;
-}
-
-str name_nearest(const str *names, size_t n, str name)
-{
-    str best = { 0 };
-    /* A third of the letters may be wrong; more is another word. */
-    size_t limit = (name.len + 2) / 3;
-
-    for (size_t i = 0; i < n; i++) {
-        size_t distance = str_distance(names[i], name);
-        if (distance <= limit && (best.len == 0 || distance < str_distance(best, name)))
-            best = names[i];
-    }
-    return best;
-}
-
-static str last_part(str path)
-{
-    size_t from = path.len;
-
-    while (from > 0 && path.ptr[from - 1] != '.')
-        from--;
-    return str_slice(path, from, path.len);
-}
-
-str key_unknown(struct arena *arena, str pattern, str shown, str name)
-{
-    str names[ARRAY_LEN(keys)], rest;
-    size_t n = 0;
-    str prefix = shown.len > 0 ? arena_printf(arena, "%.*s.", STR_ARG(shown)) : shown;
-    str key = issue_text(arena, name);
-
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (path_under(str_from(keys[i].path), pattern, &rest) &&
-            str_find(rest, STR("[]")) == STR_NPOS)
-            names[n++] = str_slice(rest, 0, str_find_char(rest, '.'));
-    str nearest = name_nearest(names, n, name);
-    if (nearest.len > 0)
-        return arena_printf(arena, "unknown key '%.*s%.*s'; did you mean '%.*s%.*s'?",
-                            STR_ARG(prefix), STR_ARG(key), STR_ARG(prefix), STR_ARG(nearest));
-    bool is_configuration = !str_starts(pattern, record_pattern(RECORD_ROLLOUT)) &&
-                            !str_starts(pattern, record_pattern(RECORD_EXPERIMENT));
-    for (size_t i = 0; i < ARRAY_LEN(keys) && is_configuration; i++) {
-        str path = str_from(keys[i].path);
-        if (keys[i].record == RECORD_ROOT && str_eq(last_part(path), name))
-            return arena_printf(arena, "unknown key '%.*s%.*s'; did you mean '%s'?",
-                                STR_ARG(prefix), STR_ARG(key), keys[i].path);
-    }
-    return arena_printf(arena, "unknown key '%.*s%.*s'", STR_ARG(prefix), STR_ARG(key));
-}
-
-bool key_range_parse(const char *range, struct key_range *out)
-{
-    str text = str_from(range);
-    struct key_range parsed = { .is_low_open = str_starts(text, STR("(")),
-                                .is_high_open = str_ends(text, STR(")")) };
-    size_t comma = str_find(text, STR(", "));
-
-    if (!parsed.is_low_open && !str_starts(text, STR("[")))
-        return false;
-    if (comma == STR_NPOS || (!parsed.is_high_open && !str_ends(text, STR("]"))))
-        return false;
-    if (!str_to_double(str_slice(text, 1, comma), &parsed.low) ||
-        !str_to_double(str_slice(text, comma + 2, text.len - 1), &parsed.high))
-        return false;
-    *out = parsed;
-    return true;
 }
