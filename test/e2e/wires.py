@@ -395,7 +395,10 @@ def usage_unasked(checks, gateway, provider):
     provider.answer = (200, [*events, chunk({"content": "more"})])
     got = post(gateway, "/v1/chat/completions", question)
     checks.true("nothing comes behind the end", got.streamed_text() == "a" and got.events()[-1] == "[DONE]", got.body)
-    return [100 * 150 + 10 * 600] * 5
+    provider.answer = (200, [json.dumps(event, indent=1).replace("\n", "\ndata: ") for event in events[:-1]] + ["[DONE]"])
+    got = post(gateway, "/v1/chat/completions", question)
+    checks.true("events of several lines", got.streamed_text() == "a" and got.events()[-1] == "[DONE]", got.body)
+    return [100 * 150 + 10 * 600] * 6
 
 
 def strategies(checks, gateway, provider):

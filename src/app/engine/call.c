@@ -178,6 +178,20 @@ static void event_take(struct query_call *c, struct arena *scratch, const struct
         q->on_event(q, payload);
 }
 
+/* Data that came in several lines is in the decoder's own memory, joined by line feeds: white space of JSON, which would break the line
+ * that the client gets. */
+static void lines_join(struct query_call *c, str payload)
+{
+    char *at = c->events.data.ptr;
+
+    if (payload.ptr != at)
+        return;
+    for (size_t i = 0; i < payload.len; i++) {
+        if (at[i] == '\n')
+            at[i] = ' ';
+    }
+}
+
 static void on_event(void *ctx, str payload)
 {
     struct query_call *c = ctx;
@@ -188,10 +202,12 @@ static void on_event(void *ctx, str payload)
         return;
     arena_init(&scratch, EVENT_BYTES_MAX * 8);
     enum err e = c->wire->event(c->stream, &scratch, payload, &chunk);
-    if (e == OK)
+    if (e == OK) {
+        lines_join(c, payload); /* once it was read: within a text it is an error */
         event_take(c, &scratch, &chunk);
-    else
+    } else {
         c->stream_fault = e;
+    }
     arena_fini(&scratch);
 }
 

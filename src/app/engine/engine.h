@@ -156,8 +156,9 @@ struct query {
         may_be_audited; /* once answered, the strong model may be asked the same; see route.audit_share */
     void *ctx;
     void (*on_head)(struct query *q, int http_status); /* a plain stream begins */
-    void (*on_event)(struct query *q,
-                     str payload); /* an SSE payload of a plain stream, never the last one */
+    void (*on_event)(
+        struct query *q,
+        str payload); /* an SSE payload of a plain stream in one line, never the last one */
     void (*on_finish)(struct query *q);
 
     /* Readable in on_finish. */

@@ -126,7 +126,7 @@ static void send_event(struct visit *v, str payload)
 {
     struct buf out = { 0 };
 
-    if (!v->face && !v->door->names_events && str_find_char(payload, '\n') == STR_NPOS) {
+    if (!v->face && !v->door->names_events) {
         exchange_write(v->exchange, STR("data: "));
         exchange_write(v->exchange, payload);
         exchange_write(v->exchange, STR("\n\n"));
@@ -134,10 +134,8 @@ static void send_event(struct visit *v, str payload)
     }
     if (v->face)
         chunk_say(v, payload, &out);
-    else if (v->door->names_events)
-        event_say(payload, &out);
     else
-        sse_event_write(&out, payload);
+        event_say(payload, &out);
     exchange_write(v->exchange, buf_str(&out));
     buf_fini(&out);
 }

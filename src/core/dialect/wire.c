@@ -54,14 +54,6 @@ enum err wire_call_write(const struct wire *wire, struct buf *out, struct arena 
 
 /* ---- reading ---- */
 
-struct json given(struct json v, str name)
-{
-    static const struct json missing;
-    struct json member = json_get(v, name);
-
-    return json_is(member, JSON_NULL) ? missing : member;
-}
-
 bool text_is(struct json v, const char *text)
 {
     str raw = json_raw(v);

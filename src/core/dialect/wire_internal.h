@@ -10,8 +10,13 @@
 
 /* ---- reading ---- */
 
-/* A member; missing when it is null too. */
-struct json given(struct json v, str name);
+/* A member; missing when it is null too. Several for each event of a stream, so it is inline. */
+static inline struct json given(struct json v, str name)
+{
+    struct json member = json_get(v, name);
+
+    return json_is(member, JSON_NULL) ? (struct json){ NULL, NULL } : member;
+}
 /* Is it the string? Escapes are not undone. */
 bool text_is(struct json v, const char *text);
 /* Tokens at the path; nothing is written unless they are a number that is not negative. */
