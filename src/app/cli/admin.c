@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,10 +44,14 @@ int admin_client_open(struct admin_client *c, const char *command, const struct 
     c->base = cli_value(args, "target");
     if (!c->base.ptr) {
         status = cli_config_load(args, false, &config);
-        if (status == EXIT_DONE)
+        if (status == EXIT_DONE) {
             c->base = reachable(&c->arena, config->server.admin);
+            c->key = arena_str(&c->arena, config->server.admin_key);
+        }
         config_close(config);
     }
+    if (c->key.len == 0)
+        c->key = str_from(getenv("WEIR_ADMIN_KEY"));
     while (str_ends(c->base, STR("/")))
         c->base.len--;
     if (status == EXIT_DONE && post_init() != OK)
@@ -60,6 +65,31 @@ void admin_client_close(struct admin_client *c)
 {
     post_fini();
     arena_fini(&c->arena);
+}
+
+void admin_client_forget(struct admin_client *c)
+{
+    struct arena fresh;
+
+    arena_init(&fresh, ARENA_BYTES_MAX);
+    c->base = arena_str(&fresh, c->base);
+    c->key = arena_str(&fresh, c->key);
+    arena_fini(&c->arena);
+    c->arena = fresh;
+}
+
+/* "weir alert: message", to stderr unless nobody wants to read it there. */
+static void complain(struct admin_client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void complain(struct admin_client *c, const char *fmt, ...)
+{
+    va_list list;
+
+    va_start(list, fmt);
+    vsnprintf(c->said, sizeof(c->said), fmt, list);
+    va_end(list);
+    if (!c->is_quiet)
+        fprintf(stderr, "weir %s: %s\n", c->command, c->said);
 }
 
 int admin_file(struct admin_client *c, str path, str *out)
@@ -117,13 +147,14 @@ static int refused(struct admin_client *c, int status, struct json answer)
     struct json error = json_get(answer, STR("error")), errors = json_get(answer, STR("errors"));
     struct json_iter it = json_iter(errors);
 
-    IGNORE(admin_prints_json(c, answer));
-    while (json_next(&it))
+    if (!c->is_quiet)
+        IGNORE(admin_prints_json(c, answer));
+    while (json_next(&it) && !c->is_quiet)
         fprintf(stderr, "%.*s:%" PRId64 ":%" PRId64 ": %.*s\n",
                 STR_ARG(admin_text(c, it.value, "file")), admin_integer(it.value, "line"),
                 admin_integer(it.value, "column"), STR_ARG(admin_text(c, it.value, "message")));
     if (!json_exists(errors))
-        fprintf(stderr, "weir %s: %.*s\n", c->command, STR_ARG(admin_text(c, error, "message")));
+        complain(c, "%.*s", STR_ARG(admin_text(c, error, "message")));
     if (status >= 500)
         return EXIT_UNREACHABLE;
     return status == 409 ? EXIT_CHECK_FAILED : EXIT_USAGE;
@@ -144,19 +175,23 @@ int admin_call(struct admin_client *c, const struct admin_call *call, struct jso
         request.headers[request.header_count++] =
             (struct post_header){ STR("If-Match"),
                                   arena_printf(&c->arena, "\"%" PRId64 "\"", call->generation) };
+    if (c->key.len > 0)
+        request.headers[request.header_count++] =
+            (struct post_header){ STR("Authorization"),
+                                  arena_printf(&c->arena, "Bearer %.*s", STR_ARG(c->key)) };
     enum err e = post_send(&request, &answer);
     str text = arena_str(&c->arena, buf_str(&answer.body));
     buf_fini(&answer.body);
     if (e != OK) {
-        fprintf(stderr,
-                "weir %s: nobody answers at %.*s (%s); is weir serve running? --target names "
-                "another address\n",
-                c->command, STR_ARG(c->base), answer.error);
+        complain(c,
+                 "nobody answers at %.*s (%s); is weir serve running? --target names "
+                 "another address",
+                 STR_ARG(c->base), answer.error);
         return EXIT_UNREACHABLE;
     }
     if (json_parse(&c->arena, text, &value, NULL) != OK) {
-        fprintf(stderr, "weir %s: %.*s answered with status %d and no JSON: it is no weir\n",
-                c->command, STR_ARG(c->base), answer.status);
+        complain(c, "%.*s answered with status %d and no JSON: it is no weir", STR_ARG(c->base),
+                 answer.status);
         return EXIT_UNREACHABLE;
     }
     if (answer.status != 200)

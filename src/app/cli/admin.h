@@ -21,10 +21,15 @@ struct admin_client {
     const char *command;
     struct arena arena; /* of answers and their texts */
     str base; /* "http://127.0.0.1:8081" */
+    bool is_quiet; /* failures are said in `said` only */
+    char said[256]; /* the last failure */
+    str key; /* server.admin_key, else $WEIR_ADMIN_KEY; empty: none is sent */
 };
 /* EXIT_DONE, or what to exit with, having said why. */
 int admin_client_open(struct admin_client *c, const char *command, const struct cli_args *args);
 void admin_client_close(struct admin_client *c);
+/* Frees all answers: for a command that asks again and again. */
+void admin_client_forget(struct admin_client *c);
 
 struct admin_call {
     const char *method;

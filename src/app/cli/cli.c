@@ -29,6 +29,7 @@ static const struct cli_command *const commands[] = {
     &command_rollout,
     &command_experiment,
     &command_alert,
+    &command_top,
     &command_simulate,
     &command_upstream,
     &command_man,
@@ -38,7 +39,6 @@ static const struct cli_command *const commands[] = {
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
     "key",
-    "top",
 };
 /* clang-format on */
 

@@ -7,8 +7,8 @@
  *
  * May include: base, core/stats, core/json, core/money, core/dialect, core/calibration, core/reason,
  * core/route, core/change, core/alert, edge/world, edge/config, edge/store, edge/upstream, edge/http,
- * edge/notify, edge/telemetry, app/engine, app/gateway, app/health, app/provider, app/eval, app/control, app/sim,
- * app/report, core/tokens, edge/ranks.
+ * edge/notify, edge/screen, edge/telemetry, app/engine, app/gateway, app/health, app/provider, app/eval, app/control, app/sim,
+ * app/report, app/admin, core/tokens, edge/ranks.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H
@@ -72,7 +72,8 @@ bool cli_since(const struct cli_args *args, const char *command, usec_utc *out);
 extern const struct cli_command command_alert, command_ask, command_bucket, command_check,
     command_completion, command_eval, command_experiment, command_ledger, command_man,
     command_price, command_replay, command_report, command_rollout, command_score, command_serve,
-    command_simulate, command_smoke, command_stats, command_tokens, command_train, command_upstream;
+    command_simulate, command_smoke, command_stats, command_tokens, command_top, command_train,
+    command_upstream;
 
 /* All commands, in the order of the help; *out_count of them. */
 const struct cli_command *const *cli_commands(size_t *out_count);

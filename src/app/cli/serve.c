@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/admin/dashboard.h"
 #include "app/control/controller.h"
 #include "app/engine/arms.h"
 #include "app/engine/engine.h"
@@ -64,6 +65,7 @@ struct serve {
     struct timer measure, pace;
     struct reach *reach;
     struct health *health;
+    struct dashboard *dashboard;
     bool can_post;
     atomic_int drained; /* workers that have ended */
     struct timer drained_poll;
@@ -234,10 +236,34 @@ static enum err control_plane_open(struct serve *s, const struct cli_args *args,
         .feed_count = s->worker_count,
         .arms = &s->arms,
     };
-    enum err e = controller_open(&s->controller, &options, why);
 
-    s->admin.on_api = controller_on_request;
-    s->admin.api = s->controller;
+    return controller_open(&s->controller, &options, why);
+}
+
+/* Without a key the admin listener is this machine's alone. */
+static enum err dashboard_start(struct serve *s, const struct cli_args *args, str listen,
+                                char why[256])
+{
+    str directory = cli_value(args, "ledger");
+    const struct dashboard_options options = {
+        .world = s->world,
+        .config = s->config,
+        .log = &s->log,
+        .directory = directory.len > 0 ? directory : s->config->ledger.directory,
+        .controller = s->controller,
+    };
+
+    if (s->config->server.admin_key.len == 0 && !dashboard_is_loopback(listen)) {
+        snprintf(
+            why, 256,
+            "the admin listener %.*s can be reached from other machines: set server.admin_key, "
+            "or listen on 127.0.0.1",
+            STR_ARG(str_slice(listen, 0, 100)));
+        return WEIR_CONFIG;
+    }
+    s->admin.on_rest = dashboard_on_request;
+    enum err e = dashboard_open(&s->dashboard, &options);
+    s->admin.rest = s->dashboard;
     return e;
 }
 
@@ -323,6 +349,8 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     if (e == OK)
         e = health_start(s);
     if (e == OK)
+        e = dashboard_start(s, args, admin, why);
+    if (e == OK)
         e = admin_open(s, admin, why);
     if (e == OK)
         on_measure(&s->measure);
@@ -337,11 +365,13 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     return e;
 }
 
-/* The admin's exchanges end before the controller that answers them, and it before the workers' feeds. */
+/* The dashboard ends what waits and who watches; the admin's exchanges end before the controller that answers them, and it
+ * before the workers' feeds. */
 static void serve_close(struct serve *s)
 {
     bool was_open = s->admin_server != NULL;
 
+    dashboard_close(s->dashboard);
     server_close(s->admin_server);
     if (was_open)
         on_measure(&s->measure); /* the last minute's, while the workers' counters are there */

@@ -51,7 +51,10 @@ void controller_measure(void *ctx, const struct metric_sink *sink);
 /* Can control.db be used? Never waits. ctx is a struct controller. */
 NODISCARD enum err controller_probe(void *ctx);
 
-/* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox}; ctx is a struct controller. */
+/* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox,overview}; ctx is a struct controller. */
 void controller_on_request(void *ctx, struct exchange *x);
+
+/* What happens now, as one JSON object: the sums of the last while, and what is under way. */
+void controller_snapshot_write(struct controller *c, struct buf *out);
 
 #endif

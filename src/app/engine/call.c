@@ -108,7 +108,9 @@ void call_stage(struct query_call *c, bool wants_stream)
                                .role = c->role,
                                .model = c->model->name,
                                .provider = c->endpoint->provider->name,
-                               .reserved = c->price ? c->reserved : COST_UNPRICED };
+                               .reserved = c->price ? c->reserved : COST_UNPRICED,
+                               .started_us =
+                                   (world_now(q->engine->world) - q->started) / NSEC_PER_USEC };
 
     str headers = c->endpoint->headers;
     if (q->headers.len > 0)

@@ -37,11 +37,8 @@ void admin_on_request(void *ctx, struct exchange *x)
         respond_metrics(admin, x);
     } else if (str_eq(path, STR("/openapi.yaml"))) {
         exchange_respond(x, 200, STR("application/yaml"), NULL, 0, gateway_openapi[0]);
-    } else if (admin->on_api && str_starts(path, STR("/admin/v1/"))) {
-        admin->on_api(admin->api, x);
-    } else if (str_eq(path, STR("/")) || str_starts(path, STR("/admin/v1/"))) {
-        exchange_respond(x, 501, json, NULL, 0,
-                         STR("{\"error\":{\"message\":\"not supported yet\"}}"));
+    } else if (admin->on_rest) {
+        admin->on_rest(admin->rest, x);
     } else {
         exchange_respond(x, 404, json, NULL, 0,
                          STR("{\"error\":{\"message\":\"there is nothing at this path\"}}"));

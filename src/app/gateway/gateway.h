@@ -43,9 +43,9 @@ struct admin {
     struct measure measure;
     struct health *health;
     bool is_draining;
-    /* Answers what is below /admin/v1/; NULL: nobody does. */
-    void (*on_api)(void *api, struct exchange *x);
-    void *api;
+    /* Answers every other path: the dashboard and the admin API. NULL: there is nothing. */
+    void (*on_rest)(void *rest, struct exchange *x);
+    void *rest;
 };
 /* The server's on_request of the admin listener; ctx is a struct admin. */
 void admin_on_request(void *ctx, struct exchange *x);

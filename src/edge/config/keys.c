@@ -164,6 +164,8 @@ static const struct config_key keys[] = {
       "where clients connect, HOST:PORT" },
     { "server.admin", RECORD_ROOT, KEY_ADDRESS, NULL, NULL, "127.0.0.1:8081", NULL, RESTART, EFFECT, ROOT(server.admin), 0, false,
       "where operators connect, HOST:PORT" },
+    { "server.admin_key", RECORD_ROOT, KEY_SECRET, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(server.admin_key_source), ROOT(server.admin_key), false,
+      "what the admin API and the dashboard ask for, env:NAME or file:PATH; none: server.admin must be an address of this machine alone" },
     { "server.workers", RECORD_ROOT, KEY_INTEGER, NULL, "[0, 1024]", "0", NULL, RESTART, EFFECT, ROOT(server.workers), 0, false,
       "threads that serve; 0: one for each core" },
     { "server.body_max_bytes", RECORD_ROOT, KEY_BYTES, "bytes", "[1024, 1073741824]", "8388608", NULL, RELOAD, EFFECT, ROOT(server.body_bytes_max), 0, false,

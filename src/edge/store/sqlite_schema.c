@@ -179,6 +179,8 @@ static const char *const migrations[] = {
                         " WHERE query_id > (SELECT last FROM rollup_state) OR query_id <= (SELECT "
                         "done FROM "
                         "rollup_state);",
+
+    "ALTER TABLE calls ADD COLUMN started_us INTEGER;" /* since its query started; NULL: unknown */
 };
 
 enum err database_migrate(struct database *db)
