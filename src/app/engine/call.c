@@ -112,9 +112,13 @@ void call_stage(struct query_call *c, bool wants_stream)
                                .started_us =
                                    (world_now(q->engine->world) - q->started) / NSEC_PER_USEC };
 
+    str headers = c->endpoint->headers;
+    if (q->headers.len > 0)
+        headers = arena_printf(q->arena, "%.*s%.*s", STR_ARG(headers), STR_ARG(q->headers));
     ledger_call_begin(q->engine->ledger, &row);
-    c->upstream.request = (struct upstream_request){ .url = c->endpoint->url,
+    c->upstream.request = (struct upstream_request){ .url = c->endpoint->urls[c->api],
                                                      .authorization = c->endpoint->authorization,
+                                                     .headers = headers,
                                                      .body = buf_str(&c->request),
                                                      .wants_stream = wants_stream,
                                                      .deadline = q->deadline,
@@ -151,33 +155,60 @@ static void on_upstream_head(struct upstream_call *u, int http_status, str conte
     q->on_head(q, http_status);
 }
 
-/* Relays one event of a plain stream. [DONE] waits for the ledger; usage that the client did not
- * ask for stays here. */
+/* What an event tells of tokens; and its way to the client, unless it is usage that was not asked for. The last one waits for the ledger. */
+static void event_take(struct query_call *c, struct arena *scratch, const struct chat_chunk *chunk)
+{
+    struct query *q = c->query;
+    bool is_unasked = chunk->has_usage && !q->chat->include_usage;
+    str payload = chunk->payload;
+
+    c->relayed_bytes += (int64_t)chunk->content.len;
+    if (telemetry_captures(q->engine->telemetry) && c->relayed.len < CAPTURE_BYTES_MAX)
+        buf_add(&c->relayed, chunk->content);
+    if (chunk->has_usage || chunk->usage.input > 0)
+        c->usage = chunk->usage;
+    if (chunk->is_error)
+        c->stream_fault = chunk->fault != OK ? chunk->fault : PROVIDER_FAILED;
+    c->saw_done = chunk->is_done;
+    if (chunk->is_error || payload.len == 0 || (is_unasked && !chunk->has_choices))
+        return;
+    if (is_unasked)
+        payload = chat_chunk_without_usage(scratch, payload);
+    if (chunk->is_done)
+        q->last_event = arena_str(q->arena, payload);
+    else
+        q->on_event(q, payload);
+}
+
+/* Data that came in several lines is in the decoder's own memory, joined by line feeds: white space of JSON, which would break the line
+ * that the client gets. */
+static void lines_join(struct query_call *c, str payload)
+{
+    char *at = c->events.data.ptr;
+
+    if (payload.ptr != at)
+        return;
+    for (size_t i = 0; i < payload.len; i++) {
+        if (at[i] == '\n')
+            at[i] = ' ';
+    }
+}
+
 static void on_event(void *ctx, str payload)
 {
     struct query_call *c = ctx;
-    struct query *q = c->query;
     struct chat_chunk chunk;
     struct arena scratch;
 
-    if (c->has_ended || c->saw_done)
+    if (c->has_ended || c->saw_done || c->stream_fault != OK)
         return;
     arena_init(&scratch, EVENT_BYTES_MAX * 8);
-    enum err e = chat_chunk_parse(&scratch, payload, &chunk);
-    if (e != OK) {
-        c->saw_error = true;
-    } else if (chunk.is_done) {
-        c->saw_done = true;
+    enum err e = c->wire->event(c->stream, &scratch, payload, &chunk);
+    if (e == OK) {
+        lines_join(c, payload); /* once it was read: within a text it is an error */
+        event_take(c, &scratch, &chunk);
     } else {
-        c->saw_error = c->saw_error || chunk.is_error;
-        c->relayed_bytes += (int64_t)chunk.content.len;
-        if (telemetry_captures(q->engine->telemetry) && c->relayed.len < CAPTURE_BYTES_MAX)
-            buf_add(&c->relayed, chunk.content);
-        if (chunk.has_usage)
-            c->usage = chunk.usage;
-        bool is_only_usage = chunk.has_usage && !chunk.has_choices;
-        if (!chunk.is_error && (!is_only_usage || q->chat->include_usage))
-            q->on_event(q, payload);
+        c->stream_fault = e;
     }
     arena_fini(&scratch);
 }
@@ -189,10 +220,10 @@ static void on_upstream_data(struct upstream_call *u, str bytes)
     if (c->has_ended)
         return;
     enum err e = sse_decoder_feed(&c->events, bytes, on_event, c);
-    if (e == OK && !c->saw_error)
+    if (e == OK && c->stream_fault == OK)
         return;
     upstream_cancel(u);
-    call_end(c, c->saw_error ? PROVIDER_FAILED : PROVIDER_GARBAGE);
+    call_end(c, c->stream_fault != OK ? c->stream_fault : PROVIDER_GARBAGE);
     query_step(c->query);
 }
 
@@ -222,20 +253,24 @@ static struct usage usage_estimate(const struct query_call *c, enum err fault)
     size_t output = c->relayed_bytes > 0 ? (size_t)c->relayed_bytes
                     : fault == OK        ? c->trace->text.len
                                          : 0;
-    return (struct usage){ .input = tokens_of_bytes(c->request.len),
-                           .output = tokens_of_bytes(output),
-                           .is_estimated = true };
+    struct usage usage = c->usage; /* of the input the stream may have told already */
+    if (usage.input == 0)
+        usage.input = tokens_of_bytes(c->request.len);
+    usage.output = tokens_of_bytes(output);
+    usage.is_estimated = true;
+    return usage;
 }
 
 static enum err answer_read(struct query_call *c)
 {
     struct query *q = c->query;
     struct chat_answer answer;
-    enum err e = chat_answer_parse(q->arena, buf_str(&c->upstream.body), &answer);
-    str fingerprint;
+    str body = buf_str(&c->upstream.body), fingerprint;
+    enum err e = c->wire->answer(q->arena, body, q->started_wall / 1000000, &answer);
 
     if (e != OK)
         return e;
+    c->answer = answer.translated.len > 0 ? answer.translated : body;
     c->usage = answer.usage;
     c->trace->text = answer.content;
     if (json_str(json_get(answer.root, STR("system_fingerprint")), q->arena, &fingerprint) &&

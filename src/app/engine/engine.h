@@ -23,7 +23,7 @@
 #include "base/arena.h"
 #include "base/base.h"
 #include "base/list.h"
-#include "core/dialect/dialect.h"
+#include "core/dialect/wire.h"
 #include "core/money/money.h"
 #include "core/reason/reason.h"
 #include "core/route/route.h"
@@ -147,15 +147,18 @@ struct query {
     str conversation; /* what a strategy's query is known by: whoever is in an arm stays there; */
     str user; /*          either may be empty */
     str domain; /* empty: guessed from a strategy's question */
+    enum api api; /* that the request is written in; a strategy's is chat completions */
     const struct chat_request *chat; /* the client's request; its messages are the question */
+    str headers; /* for a plain call's provider, beside its own: lines, each with its line feed; may be empty */
     struct verifier verifier;
     str model_override; /* a strategy on another model than the route's; empty: none */
     bool
         may_be_audited; /* once answered, the strong model may be asked the same; see route.audit_share */
     void *ctx;
     void (*on_head)(struct query *q, int http_status); /* a plain stream begins */
-    void (*on_event)(struct query *q,
-                     str payload); /* an SSE payload of a plain stream; never [DONE] */
+    void (*on_event)(
+        struct query *q,
+        str payload); /* an SSE payload of a plain stream in one line, never the last one */
     void (*on_finish)(struct query *q);
 
     /* Readable in on_finish. */
@@ -166,8 +169,10 @@ struct query {
         arm_share; /* of an experiment: the probability with which its unit was shown the arm; 0: in none */
     enum err fault;
     str fault_message; /* for people; may be empty */
+    str fault_param; /* the field of the request that is at fault; may be empty */
     nsec retry_after; /* that a rate-limiting provider asked for; negative: none */
-    str body; /* of a plain answer, byte for byte */
+    str body; /* of a plain answer, byte for byte where its provider speaks the request's API */
+    str last_event; /* of a plain stream, the payload that says that it is whole; may be empty */
     struct reason_best best; /* of a strategy */
     str model; /* that answered */
     struct usage usage; /* of all calls */

@@ -16,8 +16,11 @@
 /* A provider as calls need it. */
 struct endpoint {
     const struct config_provider *provider;
-    str url;
-    str authorization;
+    const struct dialect *dialect;
+    const struct wire *wires[API_COUNT]; /* NULL: it has no such API */
+    str urls[API_COUNT]; /* empty where there is no wire */
+    str authorization; /* or empty */
+    str headers; /* further lines */
 };
 
 /* See arms.h. */
@@ -67,6 +70,10 @@ struct query_call {
     struct buf request;
     struct sse_decoder events;
     const struct endpoint *endpoint;
+    enum api api;
+    const struct wire *wire;
+    struct wire_stream *stream; /* where the wire needs one */
+    str answer; /* the whole answer as the client gets it */
     const struct config_model *model;
     const struct price *price;
     struct call_trace *trace;
@@ -79,7 +86,7 @@ struct query_call {
     struct usage usage; /* from the stream's usage chunk */
     nsec started; /* 0: it never left */
     bool saw_done; /* [DONE] */
-    bool saw_error; /* an error event in the stream */
+    enum err stream_fault; /* what an event of the stream says, or the lack of sense in it */
     bool has_ended;
 };
 

@@ -11,8 +11,6 @@
 
 #include "base/rng.h"
 
-/* Output tokens assumed for a plain call whose request names no maximum. */
-#define PLAIN_OUTPUT_TOKENS 4096
 /* A call that could not even answer with this many tokens is not worth its price. */
 #define OUTPUT_TOKENS_MIN 16
 
@@ -62,8 +60,8 @@ static const struct endpoint *endpoint_of(const struct engine_profile *profile,
     return provider ? &profile->endpoints[provider - config->providers] : NULL;
 }
 
-/* The call's model, endpoint and price; false when the model is not configured. */
-static bool call_aim(struct query_call *c, str model)
+/* The call's model, endpoint, wire and price; false when the model is not configured. */
+static bool call_aim(struct query_call *c, str model, enum api api)
 {
     const struct engine_profile *profile = c->query->profile;
     const struct config *config = profile->config;
@@ -72,6 +70,8 @@ static bool call_aim(struct query_call *c, str model)
     if (!c->model)
         return false;
     c->endpoint = endpoint_of(profile, c->model);
+    c->api = api;
+    c->wire = c->endpoint ? c->endpoint->wires[api] : NULL;
     if (config->monitoring.track_cost)
         c->price = price_find(&config->prices, c->model->name, c->query->started_wall);
     return c->endpoint != NULL;
@@ -85,6 +85,31 @@ static void fail(struct query *q, enum err fault)
 
 /* ---- admit ---- */
 
+/* A call that is not made has no row. */
+static void plain_refuse(struct query *q, struct query_call *c, enum err fault)
+{
+    q->calls_running--;
+    c->has_ended = true;
+    fail(q, fault);
+}
+
+static enum err plain_write(struct query *q, struct query_call *c)
+{
+    struct chat_error error = { 0 };
+
+    if (!c->wire) {
+        q->fault_message = STR("this model's provider has no such API");
+        q->fault_param = STR("model");
+        return WEIR_NOT_SUPPORTED;
+    }
+    if (c->wire->has_state && q->chat->stream)
+        c->stream = wire_stream_new(q->arena, q->started_wall / 1000000);
+    enum err e = c->wire->request(&c->request, q->arena, q->chat, c->model->upstream_name, &error);
+    q->fault_message = error.message;
+    q->fault_param = error.param;
+    return e == OK && (c->request.failed || arena_failed(q->arena)) ? WEIR_NO_MEMORY : e;
+}
+
 static void plain_call(struct query *q)
 {
     struct query_call *c = call_new(q, STR("plain"), STR("plain"), 0);
@@ -93,14 +118,12 @@ static void plain_call(struct query *q)
         fail(q, WEIR_NO_MEMORY);
         return;
     }
-    if (!call_aim(c, q->model)) {
-        q->calls_running--;
-        c->has_ended = true;
-        fail(q, CALLER_UNKNOWN_MODEL);
+    enum err e = call_aim(c, q->model, q->api) ? plain_write(q, c) : CALLER_UNKNOWN_MODEL;
+    if (e != OK) {
+        plain_refuse(q, c, e);
         return;
     }
-    chat_request_splice(&c->request, q->chat, c->model->upstream_name);
-    call_reserve(c, q->chat->max_tokens > 0 ? q->chat->max_tokens : PLAIN_OUTPUT_TOKENS);
+    call_reserve(c, q->chat->max_tokens > 0 ? q->chat->max_tokens : c->wire->output_tokens_max);
     call_stage(c, q->chat->stream);
 }
 
@@ -198,8 +221,8 @@ static int64_t tokens_affordable(const struct query_call *c, const struct reason
     return most < wanted ? most : wanted;
 }
 
-static void strategy_call_write(struct query_call *c, const struct reason_call *call,
-                                int64_t max_tokens)
+static enum err strategy_call_write(struct query_call *c, const struct reason_call *call,
+                                    int64_t max_tokens)
 {
     /* The machine asked for what the main model's provider takes. */
     bool takes_schema = c->endpoint->provider->has_json_schema;
@@ -219,7 +242,7 @@ static void strategy_call_write(struct query_call *c, const struct reason_call *
                               .schema_name = takes_schema ? call->schema_name : STR(""),
                               .schema = takes_schema ? call->schema : STR("") };
     buf_reset(&c->request);
-    chat_call_write(&c->request, &body);
+    return wire_call_write(c->wire, &c->request, c->query->arena, &body);
 }
 
 /* The name of the model that a call goes to; empty when the configuration names none for it. */
@@ -260,22 +283,22 @@ static void strategy_call(struct query *q, const struct reason_call *call)
     }
     struct query_call *c =
         call_new(q, str_from(reason_role_name(call->role)), call->label, call->parent);
-    if (!c || !call_aim(c, model)) {
+    if (!c || !call_aim(c, model, API_CHAT)) {
         fail(q, WEIR_NO_MEMORY); /* the model was found at admission */
         return;
     }
     c->reason_id = call->id;
     struct reason_budget left = budget_left(q);
-    strategy_call_write(c, call, call->max_tokens);
+    enum err written = strategy_call_write(c, call, call->max_tokens);
     int64_t max_tokens = tokens_affordable(c, &left, call->max_tokens);
     if (max_tokens < call->max_tokens && max_tokens >= OUTPUT_TOKENS_MIN)
-        strategy_call_write(c, call, max_tokens);
+        written = strategy_call_write(c, call, max_tokens);
     call_reserve(c, max_tokens);
     call_stage(c, false);
     if (max_tokens < OUTPUT_TOKENS_MIN)
         call_end(c, POLICY_BUDGET);
-    else if (c->request.failed)
-        call_end(c, WEIR_NO_MEMORY);
+    else if (written != OK || c->request.failed)
+        call_end(c, written != OK ? written : WEIR_NO_MEMORY);
 }
 
 static enum query_state step_run(struct query *q)
@@ -300,7 +323,7 @@ void query_call_told(struct query *q, struct query_call *c, enum err fault)
 {
     if (q->route.is_plain) {
         if (fault == OK)
-            q->body = buf_str(&c->upstream.body);
+            q->body = c->answer;
         q->is_truncated = fault != OK && c->relayed_bytes > 0;
         fail(q, fault);
     } else if (!q->is_cancelled && q->fault == OK) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gateway: the HTTP face of the engine: OpenAI's chat completions, models, feedback, health; one gateway a worker.
- * And the admin face: health and metrics on a listener of its own.
+ * gateway: the HTTP side of the engine: chat completions, embeddings, messages, responses, models, feedback, health; one gateway a
+ * worker. And the admin's: health and metrics on a listener of its own.
  *
- * A caller may rely on: every request is answered in OpenAI's shapes, errors too; a client that goes away
+ * A caller may rely on: every request is answered in its API's shapes, errors too; a client that goes away
  * cancels its query.
  *
  * May include: base, core/json, core/money, core/dialect, core/reason, core/http, core/telemetry, edge/world, edge/config, edge/store, edge/http,

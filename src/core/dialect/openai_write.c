@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* openai_write: what weir itself says in OpenAI's dialect: calls, replies, their streams, errors. */
-#include "core/dialect/dialect.h"
+#include "core/dialect/wire_internal.h"
 
 #include <ctype.h>
 
 /* OpenAI's reasoning models refuse max_tokens; servers older than they know nothing else. */
-static const char *limit_name(str model)
+const char *limit_name(str model)
 {
     static const char *const families[] = { "o1", "o3", "o4", "gpt-5" };
 
@@ -51,7 +51,7 @@ void chat_call_write(struct buf *out, const struct chat_call *call)
     buf_add_char(out, '}');
 }
 
-static void usage_write(struct buf *out, const struct usage *u)
+void usage_write(struct buf *out, const struct usage *u)
 {
     int64_t total;
 
@@ -64,6 +64,8 @@ static void usage_write(struct buf *out, const struct usage *u)
     json_member_i64(out, "total_tokens", total);
     buf_add(out, STR(",\"prompt_tokens_details\":{"));
     json_member_i64(out, "cached_tokens", u->cached);
+    if (u->cache_write > 0)
+        json_member_i64(out, "cache_write_tokens", u->cache_write);
     buf_add(out, STR("},\"completion_tokens_details\":{"));
     json_member_i64(out, "reasoning_tokens", u->reasoning);
     buf_add(out, STR("}}"));

@@ -26,6 +26,8 @@ struct config_provider {
     str api_key_source; /* "env:OPENAI_API_KEY", for messages */
     bool is_simulated; /* its answers are labelled simulated */
     bool has_json_schema; /* it takes response_format json_schema */
+    str dialect; /* "openai" or "anthropic": see core/dialect/wire.h */
+    bool has_responses; /* it has OpenAI's API of responses */
 };
 
 struct config_model {

@@ -476,6 +476,8 @@ static void the_hash_follows_records(void)
         "providers: {p: {base_url: 'http://i'}}",
         "providers: {p: {base_url: 'http://h', simulated: true}}",
         "providers: {p: {base_url: 'http://h', json_schema: true}}",
+        "providers: {p: {base_url: 'http://h', dialect: anthropic}}",
+        "providers: {p: {base_url: 'http://h', responses: true}}",
         "providers: {p: {base_url: 'http://h', api_key: 'env:HOME'}}",
         "providers: {p: {base_url: 'http://h', api_key: 'env:PATH'}}",
         "models: {m: {}}",

@@ -233,6 +233,10 @@ static const struct config_key keys[] = {
       "its answers are marked as simulated" },
     { "providers.*.json_schema", RECORD_PROVIDER, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, PROVIDER(has_json_schema), 0, false,
       "it takes response_format json_schema" },
+    { "providers.*.dialect", RECORD_PROVIDER, KEY_CHOICE, NULL, NULL, "openai", "openai anthropic", RELOAD, EFFECT, PROVIDER(dialect), 0, false,
+      "the API that it speaks: OpenAI's, or Anthropic's Messages" },
+    { "providers.*.responses", RECORD_PROVIDER, KEY_BOOL, NULL, NULL, NULL, NULL, RELOAD, EFFECT, PROVIDER(has_responses), 0, false,
+      "it has the API of /v1/responses, to which such requests are relayed; none: true for api.openai.com" },
 
     { "models.*.provider", RECORD_MODEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, MODEL(provider), 0, false,
       "who serves it, one of `providers`; none: `model_provider`" },

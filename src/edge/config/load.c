@@ -126,10 +126,20 @@ static void provider_builtin(struct config_build *build, struct config_provider 
     *provider = (struct config_provider){ .name = STR("openai"),
                                           .base_url = STR("https://api.openai.com/v1"),
                                           .api_key_source = STR("env:OPENAI_API_KEY"),
-                                          .has_json_schema = true };
+                                          .has_json_schema = true,
+                                          .dialect = STR("openai"),
+                                          .has_responses = true };
     /* Whether its key is missing matters only once a model needs it. */
     IGNORE(secret_read(build, build->file, provider->api_key_source, &provider->api_key) !=
            SECRET_FOUND);
+}
+
+static bool is_openai_itself(const struct config_provider *provider)
+{
+    str host = STR("https://api.openai.com");
+
+    return str_starts(provider->base_url, host) &&
+           (provider->base_url.len == host.len || provider->base_url.ptr[host.len] == '/');
 }
 
 static void providers_load(struct config_build *build)
@@ -149,6 +159,8 @@ static void providers_load(struct config_build *build)
                                  .shown = path_join(&build->scratch, STR("providers"), node->key),
                                  .owner = node->key };
         record_load(build, &record, node);
+        if (!yaml_get(node, STR("responses")))
+            providers[i].has_responses = is_openai_itself(&providers[i]);
     }
     if (!yaml_get(map, STR("openai")))
         provider_builtin(build, &providers[n++]);
