@@ -453,6 +453,8 @@ static void the_hash_follows_each_key(void)
         bool is_backoff = strcmp(keys[i].path, "upstream.backoff_seconds") == 0;
         if (is_backoff)
             snprintf(value, sizeof(value), "3");
+        if (strcmp(keys[i].path, "otlp.resource") == 0)
+            snprintf(value, sizeof(value), "[one=two]");
         if (dot)
             snprintf(text, sizeof(text), "%.*s: {%s: %s}", (int)(dot - keys[i].path), keys[i].path,
                      dot + 1, value);
