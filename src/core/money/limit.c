@@ -25,7 +25,7 @@ const char *limit_kind_name(enum limit_kind kind)
 {
     static const char *const names[LIMIT_KIND_COUNT] = { [LIMIT_REQUESTS] = "requests",
                                                          [LIMIT_TOKENS] = "tokens",
-                                                         [LIMIT_COST] = "usd",
+                                                         [LIMIT_COST] = "nano_usd",
                                                          [LIMIT_CONCURRENT] = "concurrent" };
 
     return names[kind];

@@ -30,7 +30,7 @@ enum limit_kind { LIMIT_REQUESTS, LIMIT_TOKENS, LIMIT_COST, LIMIT_CONCURRENT, LI
 /* A month is 30 days. */
 enum limit_window { LIMIT_MINUTE, LIMIT_HOUR, LIMIT_DAY, LIMIT_MONTH, LIMIT_WINDOW_COUNT };
 
-/* "requests", "tokens", "usd", "concurrent"; "minute", … */
+/* "requests", "tokens", "nano_usd", "concurrent"; "minute", … */
 const char *limit_kind_name(enum limit_kind kind);
 const char *limit_window_name(enum limit_window window);
 bool limit_window_find(str name, enum limit_window *out);

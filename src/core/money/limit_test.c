@@ -73,7 +73,7 @@ static void names_are_those_of_people(void)
         CHECK_INT(limit_window_length(window), lengths[i]);
     }
     CHECK(!limit_window_find(STR("year"), &window));
-    CHECK_STR(str_from(limit_kind_name(LIMIT_COST)), STR("usd"));
+    CHECK_STR(str_from(limit_kind_name(LIMIT_COST)), STR("nano_usd"));
 }
 
 /* Many at the limit, none of which knows of the others: as many begin as fit at their worst, and no more. */
