@@ -17,6 +17,7 @@ static const struct cli_command *const commands[] = {
     &command_check,
     &command_price,
     &command_tokens,
+    &command_key,
     &command_ledger,
     &command_eval,
     &command_stats,
@@ -37,7 +38,6 @@ static const struct cli_command *const commands[] = {
 
 /* Commands that are planned: named so that nobody takes them for a typing error. */
 static const char *const not_yet[] = {
-    "key",
     "top",
 };
 /* clang-format on */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/access/access.h"
 #include "app/control/controller.h"
 #include "app/engine/arms.h"
 #include "app/engine/engine.h"
@@ -54,6 +55,7 @@ struct serve {
     struct metrics *shards[WORKERS_MAX];
     struct feed *feeds[WORKERS_MAX];
     struct arms_slot arms;
+    struct access *access;
     struct controller *controller;
     bool can_post;
     atomic_int drained; /* workers that have ended */
@@ -169,7 +171,8 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
                                    .engine = w->stack.engine,
                                    .metrics = w->stack.metrics,
                                    .config = s->config,
-                                   .log = &s->log };
+                                   .log = &s->log,
+                                   .access = s->access };
     s->shards[index] = w->stack.metrics;
     struct server_options options = { .listen = listen,
                                       .reuse_port = true,
@@ -212,6 +215,7 @@ static enum err control_plane_open(struct serve *s, const struct cli_args *args,
         .feeds = s->feeds,
         .feed_count = s->worker_count,
         .arms = &s->arms,
+        .access = s->access,
     };
     enum err e = post_init();
 
@@ -238,7 +242,11 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     s->workers = calloc(s->worker_count, sizeof(*s->workers));
     if (!s->workers)
         return WEIR_NO_MEMORY;
-    enum err e = stack_store_open(&s->store, config, cli_value(args, "ledger"), why);
+    enum err e = access_open(&s->access,
+                             &(struct access_options){ .secrets = config->server.keys,
+                                                       .secret_count = config->server.key_count });
+    if (e == OK)
+        e = stack_store_open(&s->store, config, cli_value(args, "ledger"), why);
     for (size_t i = 0; e == OK && i < s->worker_count; i++)
         e = worker_open(s, i, listen, why);
     if (e == OK)
@@ -271,6 +279,7 @@ static void serve_close(struct serve *s)
     }
     world_close(s->world);
     store_close(s->store);
+    access_close(s->access);
     free(s->workers);
     config_close(s->config);
 }

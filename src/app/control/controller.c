@@ -168,6 +168,8 @@ static enum err parts_open(struct controller *c, char out_why[256])
     enum err e = control_open(&c->store, c->options.directory, CONTROL_WRITE, out_why);
 
     if (e == OK)
+        e = keys_restore(c, out_why);
+    if (e == OK)
         e = windows_open(&c->windows);
     if (e == OK)
         e = alerting_open(c);

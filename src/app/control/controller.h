@@ -14,13 +14,14 @@
  *   - what was published lives until controller_close(), which comes after the workers' end.
  *
  * May include: base, core/json, core/stats, core/change, core/alert, edge/world, edge/config, edge/store, edge/http, edge/notify,
- * app/engine.
+ * app/access, app/engine.
  */
 #ifndef WEIR_APP_CONTROL_CONTROLLER_H
 #define WEIR_APP_CONTROL_CONTROLLER_H
 
 #include "base/base.h"
 
+struct access;
 struct arms_slot;
 struct config;
 struct controller;
@@ -37,6 +38,7 @@ struct controller_options {
     struct feed *const *feeds; /* one a worker */
     size_t feed_count;
     struct arms_slot *arms; /* where it publishes */
+    struct access *access; /* whose keys it restores, creates and revokes; NULL: there are none */
 };
 
 /* Restores what was under way and starts. post_init() must have been called. WEIR_STORE with a sentence in out_why. */
@@ -45,7 +47,7 @@ NODISCARD enum err controller_open(struct controller **out,
 /* Reads what is left in the feeds and writes checkpoints; NULL is a no-op. */
 void controller_close(struct controller *c);
 
-/* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox}; ctx is a struct controller. */
+/* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox,keys}; ctx is a struct controller. */
 void controller_on_request(void *ctx, struct exchange *x);
 
 #endif

@@ -14,7 +14,7 @@
  *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
  * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, edge/world,
- * edge/config, edge/store, edge/upstream, edge/telemetry.
+ * edge/config, edge/store, edge/upstream, edge/telemetry, app/access.
  */
 #ifndef WEIR_APP_ENGINE_ENGINE_H
 #define WEIR_APP_ENGINE_ENGINE_H
@@ -32,6 +32,7 @@ struct arms_slot;
 struct config;
 struct engine;
 struct engine_profile;
+struct key;
 struct ledger;
 struct log;
 struct metrics;
@@ -139,6 +140,7 @@ struct query {
     struct route route;
     str requested_model;
     str tenant;
+    const struct key *key; /* whose limits hold; NULL: nobody's. Must outlive the query */
     str conversation; /* what a strategy's query is known by: whoever is in an arm stays there; */
     str user; /*          either may be empty */
     str domain; /* empty: guessed from a strategy's question */

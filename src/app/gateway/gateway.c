@@ -55,34 +55,6 @@ void gateway_refuse(struct gateway *g, struct exchange *x, enum err fault, str m
     refuse_with(g, x, fault, message, param, NULL, 0);
 }
 
-/* ---- who asks ---- */
-
-/* Constant time in the key's bytes: what differs does not show in how long it took. */
-static bool secret_eq(str a, str b)
-{
-    unsigned char difference = a.len == b.len ? 0 : 1;
-
-    for (size_t i = 0; i < a.len && i < b.len; i++)
-        difference |= (unsigned char)(a.ptr[i] ^ b.ptr[i]);
-    return difference == 0;
-}
-
-static bool is_authorised(const struct gateway *g, const struct exchange *x)
-{
-    const struct config *config = g->config;
-    str header = exchange_header(x, STR("authorization"));
-    bool found = config->server.key_count == 0;
-
-    if (!str_eq_nocase(str_slice(header, 0, 7), STR("bearer ")))
-        return found;
-    str key = str_trim(str_slice(header, 7, header.len));
-    for (size_t i = 0; i < config->server.key_count; i++) {
-        if (secret_eq(config->server.keys[i], key))
-            found = true;
-    }
-    return found;
-}
-
 /* ---- answers ---- */
 
 #define ANSWER_HEADERS_MAX 5
@@ -300,6 +272,8 @@ static enum err chat_admit(struct chat *c, struct chat_error *error)
         return e;
     }
     e = extension_read(c, error);
+    if (e == OK)
+        e = gateway_allows(c->gateway, q, error);
     if (e == OK && !q->route.is_plain)
         e = strategy_check(c, error);
     return e;
@@ -324,6 +298,7 @@ static void post_chat(struct gateway *g, struct exchange *x)
         return;
     }
     c->query.chat = &c->request;
+    gateway_name_caller(g, &c->query);
     c->query.ctx = c;
     c->query.on_head = on_head;
     c->query.on_event = on_event;
@@ -423,7 +398,8 @@ void gateway_on_request(void *ctx, struct exchange *x)
         path_is_known = true;
         if (!str_eq(exchange_method(x), str_from(endpoints[i].method)))
             continue;
-        if (endpoints[i].is_open || is_authorised(g, x)) {
+        g->caller = NULL;
+        if (endpoints[i].is_open || gateway_admits(g, x)) {
             endpoints[i].handle(g, x);
             return;
         }

@@ -7,16 +7,18 @@
  * cancels its query.
  *
  * May include: base, core/json, core/money, core/dialect, core/reason, core/http, edge/world, edge/config, edge/store, edge/http,
- * edge/telemetry, app/engine.
+ * edge/telemetry, app/access, app/engine.
  */
 #ifndef WEIR_APP_GATEWAY_GATEWAY_H
 #define WEIR_APP_GATEWAY_GATEWAY_H
 
 #include "base/base.h"
 
+struct access;
 struct config;
 struct engine;
 struct exchange;
+struct key;
 struct log;
 struct metrics;
 struct world;
@@ -27,6 +29,8 @@ struct gateway {
     struct metrics *metrics;
     const struct config *config;
     const struct log *log;
+    const struct access *access; /* who may ask; NULL: everyone */
+    const struct key *caller; /* of the request that is being handled; NULL: of nobody known */
     bool is_draining; /* readyz says 503 */
 };
 

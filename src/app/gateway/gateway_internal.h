@@ -14,6 +14,17 @@ void gateway_respond(struct gateway *g, struct exchange *x, int status, str type
 /* An error in OpenAI's shape; an empty message is the fault's own text, an empty param null. */
 void gateway_refuse(struct gateway *g, struct exchange *x, enum err fault, str message, str param);
 
+/* ---- keys.c ---- */
+/* Whether the request may be handled; sets g->caller. */
+bool gateway_admits(struct gateway *g, const struct exchange *x);
+/* Whether g->caller may ask for the model that the query names. CALLER_FORBIDDEN with a message. */
+struct chat_error;
+struct query;
+NODISCARD enum err gateway_allows(const struct gateway *g, const struct query *q,
+                                  struct chat_error *error);
+/* The query is g->caller's: its tenant, and its limits. */
+void gateway_name_caller(const struct gateway *g, struct query *q);
+
 /* ---- feedback.c ---- */
 void gateway_post_feedback(struct gateway *g, struct exchange *x);
 
