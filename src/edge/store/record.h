@@ -8,6 +8,10 @@
  *     group   = GROUP record, whose payload is the length:u32 of the records that follow it, then those records
  *     payload = zigzag LEB128 integers, texts as length:u8 and bytes, doubles as their eight bytes, in a fixed order
  *
+ * A BEGIN ends with the id of its key where there is one.
+ *
+ * A BEGIN ends with the id of its query's key where it has one.
+ *
  * Version 2 added the records of routes and labels, and what stands behind the latency in an END. A record of version 1 is read as
  * what it was; ours are written as version 2.
  *

@@ -95,6 +95,8 @@ static const char *const migrations[] = {
     " text TEXT NOT NULL,"
     " PRIMARY KEY (query_id, source)"
     ") WITHOUT ROWID;",
+
+    "ALTER TABLE queries ADD COLUMN key_id TEXT NOT NULL DEFAULT '';" /* of the key that asked */
 };
 
 enum err database_migrate(struct database *db)
