@@ -117,6 +117,8 @@ NODISCARD bool access_reserve(const struct key *key, usec_utc now, const struct 
                               struct access_hold *out, struct limit_refusal *out_why);
 void access_settle(const struct key *key, struct access_hold *hold,
                    const struct limit_amounts *used);
+/* Some account limits something. */
+bool access_has_limits(const struct access *a);
 /* Counts what the ledger says was used before the start. A key that is not there is none; the tenant's account counts. */
 void access_restore(struct access *a, str id, str tenant, usec_utc now, usec_utc at,
                     const struct limit_amounts *used);

@@ -180,6 +180,15 @@ bool access_is_closed(const struct access *a)
     return atomic_load_explicit(&a->count, memory_order_acquire) > 0;
 }
 
+bool access_has_limits(const struct access *a)
+{
+    for (const struct key *key = atomic_load(&a->oldest); key; key = atomic_load(&key->later)) {
+        if (key->own)
+            return true;
+    }
+    return a->tenants != NULL;
+}
+
 void access_each(const struct access *a, void (*on_key)(void *ctx, const struct key *key),
                  void *ctx)
 {

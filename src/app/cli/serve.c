@@ -21,6 +21,7 @@
 #include "app/gateway/gateway.h"
 #include "edge/config/config.h"
 #include "edge/http/server.h"
+#include "edge/ranks/ranks.h"
 #include "edge/store/store.h"
 #include "edge/upstream/post.h"
 #include "edge/world/log.h"
@@ -56,6 +57,8 @@ struct serve {
     struct feed *feeds[WORKERS_MAX];
     struct arms_slot arms;
     struct access *access;
+    struct ranks *ranks[TOKEN_ENCODING_COUNT]; /* NULL: nobody set it up */
+    const struct token_table *tokens[TOKEN_ENCODING_COUNT];
     struct controller *controller;
     bool can_post;
     atomic_int drained; /* workers that have ended */
@@ -161,7 +164,7 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
     w->serve = s;
     turn_init(&w->drain, on_drain);
     enum err e = feed_open(&w->feed);
-    const struct stack_seams seams = { &s->arms, w->feed };
+    const struct stack_seams seams = { &s->arms, w->feed, s->tokens };
     s->feeds[index] = w->feed;
     if (e == OK)
         e = stack_open(&w->stack, s->store, s->config, &s->log, (unsigned)index, &seams);
@@ -227,6 +230,15 @@ static enum err control_plane_open(struct serve *s, const struct cli_args *args,
     return e;
 }
 
+/* Without them tokens are estimated from bytes. */
+static void tokens_open(struct serve *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->ranks); i++) {
+        if (ranks_open(&s->ranks[i], (str){ 0 }, (enum token_encoding)i) == OK)
+            s->tokens[i] = ranks_table(s->ranks[i]);
+    }
+}
+
 static enum err serve_open(struct serve *s, const struct cli_args *args, char why[256])
 {
     const struct config *config = s->config;
@@ -242,6 +254,7 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     s->workers = calloc(s->worker_count, sizeof(*s->workers));
     if (!s->workers)
         return WEIR_NO_MEMORY;
+    tokens_open(s);
     enum err e = access_open(&s->access,
                              &(struct access_options){ .secrets = config->server.keys,
                                                        .secret_count = config->server.key_count });
@@ -279,6 +292,8 @@ static void serve_close(struct serve *s)
     }
     world_close(s->world);
     store_close(s->store);
+    for (size_t i = 0; i < ARRAY_LEN(s->ranks); i++)
+        ranks_close(s->ranks[i]);
     access_close(s->access);
     free(s->workers);
     config_close(s->config);

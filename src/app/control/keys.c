@@ -12,6 +12,7 @@
 
 #include "app/access/access.h"
 #include "base/utc.h"
+#include "edge/store/spending.h"
 
 #define KIND STR("key")
 #define MINT_ATTEMPTS 8 /* an id of 32 bits may be taken */
@@ -113,6 +114,28 @@ static void on_event(void *ctx, const struct control_event *event)
     arena_fini(&arena);
 }
 
+/* ---- what was used before the start ---- */
+
+static void on_spending(void *ctx, const struct spending *row)
+{
+    struct controller *c = ctx;
+    const struct limit_amounts used = {
+        { [LIMIT_REQUESTS] = row->requests, [LIMIT_TOKENS] = row->tokens, [LIMIT_COST] = row->cost }
+    };
+
+    access_restore(c->options.access, row->key, row->tenant, c->wall, row->at, &used);
+}
+
+/* Counters are the ledger's: what the last process counted went with it. */
+static enum err spending_restore(struct controller *c, char out_why[256])
+{
+    usec_utc since = c->wall - 2 * limit_window_length(LIMIT_MONTH);
+
+    if (!access_has_limits(c->options.access))
+        return OK;
+    return store_read_spending(c->options.directory, since, c->wall, on_spending, c, out_why);
+}
+
 enum err keys_restore(struct controller *c, char out_why[256])
 {
     struct restoring r = { .access = c->options.access };
@@ -123,9 +146,11 @@ enum err keys_restore(struct controller *c, char out_why[256])
         control_events(c->store, KIND, STR(""), 0, (int64_t)ACCESS_KEYS_MAX * 2, on_event, &r);
     if (e == OK)
         e = r.fault;
-    if (e != OK)
+    if (e != OK) {
         snprintf(out_why, 256, "control.db: its keys cannot be read");
-    return e;
+        return e;
+    }
+    return spending_restore(c, out_why);
 }
 
 /* ---- writing ---- */

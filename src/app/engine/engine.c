@@ -81,6 +81,7 @@ enum err engine_open(struct engine **out, const struct engine_options *options)
     e->log = options->log;
     e->arms = options->arms;
     e->feed = options->feed;
+    e->tokens = options->tokens;
     link_init(&e->queries);
     link_init(&e->staged);
     link_init(&e->ending);

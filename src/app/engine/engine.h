@@ -13,12 +13,13 @@
  *   - one ledger row a query, whatever happens to it; a failed query has no confidence;
  *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
- * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, edge/world,
+ * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, core/tokens, edge/world,
  * edge/config, edge/store, edge/upstream, edge/telemetry, app/access.
  */
 #ifndef WEIR_APP_ENGINE_ENGINE_H
 #define WEIR_APP_ENGINE_ENGINE_H
 
+#include "app/access/access.h"
 #include "app/engine/feed.h"
 #include "base/arena.h"
 #include "base/base.h"
@@ -37,6 +38,7 @@ struct ledger;
 struct log;
 struct metrics;
 struct query_call;
+struct token_table;
 struct upstream;
 struct world;
 
@@ -49,6 +51,8 @@ struct engine_options {
     const struct log *log;
     const struct arms_slot *arms; /* who runs under what; NULL: the configuration is everybody's */
     struct feed *feed; /* told how queries end; NULL: nobody is */
+    const struct token_table *const
+        *tokens; /* by encoding, NULL where there is none; NULL: none at all */
 };
 
 NODISCARD enum err engine_open(struct engine **out, const struct engine_options *options);
@@ -161,7 +165,7 @@ struct query {
     str arm; /* of a rollout or an experiment, "gpt-4o-mini/canary"; empty: in none */
     enum err fault;
     str fault_message; /* for people; may be empty */
-    nsec retry_after; /* that a rate-limiting provider asked for; negative: none */
+    nsec retry_after; /* that a provider or a limit asked for; negative: none */
     str body; /* of a plain answer, byte for byte */
     struct reason_best best; /* of a strategy */
     str model; /* that answered */
@@ -193,6 +197,8 @@ struct query {
     enum err cut; /* why it was cancelled */
     bool has_head;
     bool is_audit; /* the engine's own question to the strong model */
+    struct access_hold
+        hold; /* of its key's accounts, for the query itself; its calls have theirs */
 };
 
 void query_start(struct engine *e, struct query *q);

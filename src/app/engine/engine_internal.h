@@ -43,6 +43,7 @@ struct engine {
     struct engine_profile *profile; /* of config */
     const struct arms_slot *arms;
     struct feed *feed;
+    const struct token_table *const *tokens;
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */
     struct link staged; /* query_calls whose start waits for a commit */
@@ -75,6 +76,9 @@ struct query_call {
     bool saw_done; /* [DONE] */
     bool saw_error; /* an error event in the stream */
     bool has_ended;
+    struct buf
+        relayed; /* content that went to the client, while nobody has said how many tokens it is */
+    struct access_hold hold; /* of tokens and dollars */
 };
 
 /* ---- call.c ---- */
@@ -88,6 +92,22 @@ void call_release(struct query_call *c, struct engine *e); /* its query may be g
 void call_free(struct query_call *c);
 /* What the worst case of a call with this many output tokens costs and uses. */
 void call_reserve(struct query_call *c, int64_t output_tokens_max);
+
+/* It never left and has no row: its query forgets it. */
+void call_drop(struct query_call *c);
+
+/* ---- limits.c ---- */
+/* Takes one request from the accounts of the query's key. On a refusal the query has its fault and message. */
+NODISCARD bool limits_admit(struct query *q);
+void limits_leave(
+    struct query *q); /* gives back what it holds; it counts unless a limit refused it */
+/* Takes the call's worst case. POLICY_LIMIT or POLICY_QUOTA, with the query's message. */
+NODISCARD enum err limits_call(struct query_call *c);
+void limits_call_end(struct query_call *c); /* what it came to takes the place of the worst case */
+/* Tokens of what is sent and of what was relayed: counted where the model's encoding is known and its table is there; else
+ * negative. */
+int64_t tokens_sent(const struct query_call *c);
+int64_t tokens_relayed(const struct query_call *c);
 
 /* ---- query.c ---- */
 void query_step(struct query *q);

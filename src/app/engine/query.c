@@ -94,13 +94,18 @@ static void plain_call(struct query *q)
         return;
     }
     if (!call_aim(c, q->model)) {
-        q->calls_running--;
-        c->has_ended = true;
+        call_drop(c);
         fail(q, CALLER_UNKNOWN_MODEL);
         return;
     }
     chat_request_splice(&c->request, q->chat, c->model->upstream_name);
     call_reserve(c, q->chat->max_tokens > 0 ? q->chat->max_tokens : PLAIN_OUTPUT_TOKENS);
+    enum err refused = limits_call(c);
+    if (refused != OK) {
+        call_drop(c);
+        fail(q, refused);
+        return;
+    }
     call_stage(c, q->chat->stream);
 }
 
@@ -145,7 +150,8 @@ static void record_begin(struct query *q)
                                 .strategy = str_from(strategy_name(q)),
                                 .arm = q->arm,
                                 .is_stream = q->chat->stream,
-                                .reserved = q->cost_reserved };
+                                .reserved = q->cost_reserved,
+                                .key = q->key ? key_id(q->key) : STR("") };
 
     ledger_begin(q->engine->ledger, &row);
 }
@@ -154,7 +160,7 @@ static enum query_state step_admit(struct query *q)
 {
     bool is_decided = !q->route.is_plain && !q->is_audit;
 
-    if (is_decided)
+    if (limits_admit(q) && is_decided)
         fail(q, query_decide(q));
     record_begin(q);
     if (q->fault != OK)
@@ -271,9 +277,10 @@ static void strategy_call(struct query *q, const struct reason_call *call)
     if (max_tokens < call->max_tokens && max_tokens >= OUTPUT_TOKENS_MIN)
         strategy_call_write(c, call, max_tokens);
     call_reserve(c, max_tokens);
+    enum err refused = max_tokens < OUTPUT_TOKENS_MIN ? POLICY_BUDGET : limits_call(c);
     call_stage(c, false);
-    if (max_tokens < OUTPUT_TOKENS_MIN)
-        call_end(c, POLICY_BUDGET);
+    if (refused != OK)
+        call_end(c, refused);
     else if (c->request.failed)
         call_end(c, WEIR_NO_MEMORY);
 }
@@ -391,6 +398,7 @@ static enum query_state step_settle(struct query *q)
     if (q->fault != OK)
         q->best = no_answer(q->fault);
     q->took = world_now(e->world) - q->started;
+    limits_leave(q);
     record_end(q);
     label_verdict(q);
     list_add_tail(&e->ending, &q->link);

@@ -45,14 +45,16 @@ enum err stack_open(struct stack *out, struct store *store, const struct config 
     if (e == OK)
         e = metrics_open(&s.metrics);
     if (e == OK)
-        e = engine_open(&s.engine, &(struct engine_options){ .world = s.world,
-                                                             .upstream = s.upstream,
-                                                             .ledger = s.ledger,
-                                                             .metrics = s.metrics,
-                                                             .config = config,
-                                                             .log = log,
-                                                             .arms = seams ? seams->arms : NULL,
-                                                             .feed = seams ? seams->feed : NULL });
+        e = engine_open(&s.engine,
+                        &(struct engine_options){ .world = s.world,
+                                                  .upstream = s.upstream,
+                                                  .ledger = s.ledger,
+                                                  .metrics = s.metrics,
+                                                  .config = config,
+                                                  .log = log,
+                                                  .arms = seams ? seams->arms : NULL,
+                                                  .feed = seams ? seams->feed : NULL,
+                                                  .tokens = seams ? seams->tokens : NULL });
     if (e != OK) {
         stack_close(&s);
         return e;

@@ -18,6 +18,7 @@ struct ledger;
 struct log;
 struct metrics;
 struct store;
+struct token_table;
 struct upstream;
 struct world;
 
@@ -25,6 +26,7 @@ struct world;
 struct stack_seams {
     const struct arms_slot *arms;
     struct feed *feed;
+    const struct token_table *const *tokens; /* see engine_options */
 };
 
 struct stack {

@@ -57,7 +57,7 @@ void gateway_refuse(struct gateway *g, struct exchange *x, enum err fault, str m
 
 /* ---- answers ---- */
 
-#define ANSWER_HEADERS_MAX 5
+#define ANSWER_HEADERS_MAX (5 + LIMIT_HEADERS_MAX)
 
 static size_t answer_headers(const struct query *q, struct arena *arena,
                              struct answer_header out[ANSWER_HEADERS_MAX])
@@ -68,13 +68,14 @@ static size_t answer_headers(const struct query *q, struct arena *arena,
     out[n++] = (struct answer_header){ STR("x-weir-query-id"),
                                        arena_str(arena, ledger_id_format(q->id, id)) };
     out[n++] = (struct answer_header){ STR("x-weir-model"), q->model };
+    n += gateway_limit_headers(q, arena, out + n);
     if (q->state != QUERY_DONE)
         return n;
     out[n++] = (struct answer_header){ STR("x-weir-cost-usd"),
                                        arena_str(arena, cost_decimal(q->cost, cost)) };
     if (q->is_simulated)
         out[n++] = (struct answer_header){ STR("x-weir-simulated"), STR("true") };
-    if (q->fault == PROVIDER_RATE_LIMITED && q->retry_after >= 0)
+    if (err_info(q->fault)->http_status == 429 && q->retry_after >= 0)
         out[n++] = (struct answer_header){
             STR("retry-after"),
             arena_printf(arena, "%" PRId64, (q->retry_after + NSEC_PER_SEC - 1) / NSEC_PER_SEC)

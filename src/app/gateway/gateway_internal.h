@@ -22,6 +22,11 @@ struct chat_error;
 struct query;
 NODISCARD enum err gateway_allows(const struct gateway *g, const struct query *q,
                                   struct chat_error *error);
+/* What is left of the caller's requests and tokens, as OpenAI names it; how many headers. */
+#define LIMIT_HEADERS_MAX 6
+struct arena;
+size_t gateway_limit_headers(const struct query *q, struct arena *arena,
+                             struct answer_header out[LIMIT_HEADERS_MAX]);
 /* The query is g->caller's: its tenant, and its limits. */
 void gateway_name_caller(const struct gateway *g, struct query *q);
 

@@ -46,3 +46,64 @@ void gateway_name_caller(const struct gateway *g, struct query *q)
     if (g->caller)
         q->tenant = key_tenant(g->caller);
 }
+
+/* ---- what is left ---- */
+
+/* "350ms", "6s", "1h0m6s": as OpenAI writes how long it takes. */
+static str duration_text(struct arena *arena, usec_utc left)
+{
+    int64_t ms = (left + 999) / 1000, seconds = (ms + 999) / 1000;
+
+    if (ms < 1000)
+        return arena_printf(arena, "%" PRId64 "ms", ms);
+    if (seconds < 60)
+        return arena_printf(arena, "%" PRId64 "s", seconds);
+    if (seconds < 3600)
+        return arena_printf(arena, "%" PRId64 "m%" PRId64 "s", seconds / 60, seconds % 60);
+    return arena_printf(arena, "%" PRId64 "h%" PRId64 "m%" PRId64 "s", seconds / 3600,
+                        seconds / 60 % 60, seconds % 60);
+}
+
+/* Of several limits of a kind the one that is nearest; NULL: there is none. */
+static const struct limit_view *nearest(const struct access_view *views, size_t count,
+                                        enum limit_kind kind)
+{
+    const struct limit_view *found = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct limit_view *v = &views[i].limit;
+        if (v->rule.kind == kind && (!found || v->left < found->left))
+            found = v;
+    }
+    return found;
+}
+
+size_t gateway_limit_headers(const struct query *q, struct arena *arena,
+                             struct answer_header out[LIMIT_HEADERS_MAX])
+{
+    static const struct {
+        enum limit_kind kind;
+        str limit, remaining, reset;
+    } rows[] = { { LIMIT_REQUESTS,
+                   { "x-ratelimit-limit-requests", 26 },
+                   { "x-ratelimit-remaining-requests", 30 },
+                   { "x-ratelimit-reset-requests", 26 } },
+                 { LIMIT_TOKENS,
+                   { "x-ratelimit-limit-tokens", 24 },
+                   { "x-ratelimit-remaining-tokens", 28 },
+                   { "x-ratelimit-reset-tokens", 24 } } };
+    struct access_view views[2 * LIMIT_RULES_MAX];
+    size_t count = access_views(q->key, world_wall(), views), n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct limit_view *v = nearest(views, count, rows[i].kind);
+        if (!v)
+            continue;
+        out[n++] =
+            (struct answer_header){ rows[i].limit, arena_printf(arena, "%" PRId64, v->rule.most) };
+        out[n++] =
+            (struct answer_header){ rows[i].remaining, arena_printf(arena, "%" PRId64, v->left) };
+        out[n++] = (struct answer_header){ rows[i].reset, duration_text(arena, v->reset_after) };
+    }
+    return n;
+}
