@@ -53,9 +53,10 @@ def parallel_at_the_limit(checks, world):
     limit = usage_of(gateway, key)["nano_usd", "day"]
     checks.true("not overspent", limit["used"] <= budget and limit["reserved"] == 0, limit)
     checks.equal("settled at what it came to", limit["used"], len(done) * (10 * INPUT_PRICE + 100 * OUTPUT_PRICE))
+    has_room = budget - limit["used"] >= 70_000
     again = [gateway.chat(MODEL, "More", bearer(key["key"]), max_tokens=100).status for _ in range(12)]
     limit = usage_of(gateway, key)["nano_usd", "day"]
-    checks.true("what was not used is there again, to the limit", again.count(200) >= 1 and limit["used"] <= budget, (again, limit))
+    checks.true("what was not used is there again, to the limit", again.count(200) >= has_room and limit["used"] <= budget, (again, limit))
     checks.equal("stops", gateway.stop(), 0)
     rows = gateway.rows()
     checks.equal("a row each", len(rows), 212)
