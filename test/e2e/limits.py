@@ -126,6 +126,25 @@ def at_once_and_not_more(checks, world):
     checks.equal("counter = ledger", used, tokens)
 
 
+def tenants(checks, world):
+    """Two keys of a tenant share its limits, each within its own; another tenant's are another's."""
+    upstream = world.script([{"body": completion(prompt_tokens=10, completion_tokens=20)}])
+    gateway = world.gateway(upstream, {"tenants": {"acme": {"requests_per_minute": 4, "budget_usd": 1, "budget_per": "day"}}})
+    first, _ = create(gateway, "--tenant", "acme", "--requests-per-minute", "3")
+    second, _ = create(gateway, "--tenant", "acme")
+    other, _ = create(gateway, "--tenant", "other")
+    statuses = [gateway.chat(MODEL, "Hi", bearer(key["key"])).status for key in [first] * 4 + [second] * 3 + [other] * 5]
+    checks.equal("its own limit, then the tenant's", statuses, [200] * 3 + [429] + [200] + [429] * 2 + [200] * 5)
+    limits = [(limit["of"], limit["used"], limit["is_tenants"]) for limit in admin(gateway, "GET", "keys").json["data"][0]["limits"]]
+    cost = 10 * INPUT_PRICE + 20 * OUTPUT_PRICE
+    checks.equal("refused by one, taken from neither", limits, [("requests", 3, False), ("requests", 4, True), ("nano_usd", 4 * cost, True)])
+    gateway.process.kill()
+    gateway.start()
+    limits = [(limit["of"], limit["used"]) for limit in admin(gateway, "GET", "keys").json["data"][1]["limits"]]
+    checks.equal("after kill -9, as the ledger has it", limits, [("requests", 4), ("nano_usd", 4 * cost)])
+    checks.equal("and still refused", gateway.chat(MODEL, "Hi", bearer(second["key"])).status, 429)
+
+
 def unpriced_models(checks, world):
     upstream = world.script([{"body": completion()}])
     gateway = world.gateway(upstream, {"models": {"local": {"provider": "test"}}})
@@ -188,6 +207,7 @@ def main(world, checks):
     parallel_at_the_limit(checks, world)
     each_limit(checks, world)
     at_once_and_not_more(checks, world)
+    tenants(checks, world)
     unpriced_models(checks, world)
     killed(checks, world)
 

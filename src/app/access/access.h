@@ -14,7 +14,7 @@
  *
  * Threads: keys are added, revoked and listed by one thread; everything else may be called by any.
  *
- * May include: base, core/json, core/money.
+ * May include: base, core/json, core/money, edge/config.
  */
 #ifndef WEIR_APP_ACCESS_ACCESS_H
 #define WEIR_APP_ACCESS_ACCESS_H
@@ -26,6 +26,7 @@
 #include "core/money/limit.h"
 
 struct access;
+struct config;
 struct key;
 
 #define ACCESS_KEYS_MAX ((size_t)100000)
@@ -51,6 +52,8 @@ struct access_options {
 
 /* WEIR_NO_MEMORY; CALLER_BAD_REQUEST when a tenant's rules are none (limit_account_init). Copies what it is given. */
 NODISCARD enum err access_open(struct access **out, const struct access_options *options);
+/* With server.keys and tenants.* of a configuration. */
+NODISCARD enum err access_open_configured(struct access **out, const struct config *config);
 void access_close(struct access *a); /* nobody may hold a key any more; NULL is a no-op */
 
 /* ---- keys ---- */

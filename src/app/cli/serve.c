@@ -255,9 +255,7 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     if (!s->workers)
         return WEIR_NO_MEMORY;
     tokens_open(s);
-    enum err e = access_open(&s->access,
-                             &(struct access_options){ .secrets = config->server.keys,
-                                                       .secret_count = config->server.key_count });
+    enum err e = access_open_configured(&s->access, config);
     if (e == OK)
         e = stack_store_open(&s->store, config, cli_value(args, "ledger"), why);
     for (size_t i = 0; e == OK && i < s->worker_count; i++)

@@ -35,6 +35,16 @@ struct config_model {
     bool is_hidden; /* the fallback's own: clients may not name it */
 };
 
+/* What a tenant's keys may use together; negative: no such limit. */
+struct config_tenant {
+    str name;
+    nano_usd budget;
+    str budget_per; /* "minute", "hour", "day", "month" */
+    int64_t requests_per_minute;
+    int64_t tokens_per_minute;
+    int64_t concurrent;
+};
+
 enum config_durability { DURABILITY_ACKNOWLEDGED, DURABILITY_RELAXED };
 
 struct config {
@@ -114,6 +124,8 @@ struct config {
     size_t provider_count;
     const struct config_model *models; /* `model` itself is always among them */
     size_t model_count;
+    const struct config_tenant *tenants;
+    size_t tenant_count;
     struct {
         str link;
         struct alert_policy policy; /* the default rules as changed, and one receiver a channel */

@@ -13,6 +13,7 @@
 #define PROVIDER(member) offsetof(struct config_provider, member)
 #define MODEL(member) offsetof(struct config_model, member)
 #define PRICE(member) offsetof(struct price, member)
+#define TENANT(member) offsetof(struct config_tenant, member)
 #define CHANNEL(member) offsetof(struct config_channel, member)
 #define RULE(member) offsetof(struct config_rule, member)
 #define ROLLOUT(member) offsetof(struct plan_rollout, member)
@@ -200,6 +201,17 @@ static const struct config_key keys[] = {
       "input tokens that the provider had in its cache; none: as input" },
     { "prices[].cache_write", RECORD_PRICE, KEY_PRICE, "US dollars per million tokens", NULL, NULL, NULL, RELOAD, EFFECT, PRICE(cache_write), 0, false,
       "input tokens that the provider wrote to its cache; none: as input" },
+
+    { "tenants.*.budget_usd", RECORD_TENANT, KEY_DOLLARS, "US dollars", "[0, 10000000]", NULL, NULL, RESTART, EFFECT, TENANT(budget), 0, false,
+      "what the queries of all its keys may cost in any span of `budget_per`; models without a price are refused then; none: no limit" },
+    { "tenants.*.budget_per", RECORD_TENANT, KEY_CHOICE, NULL, NULL, "month", "minute hour day month", RESTART, EFFECT, TENANT(budget_per), 0, false,
+      "the span of `budget_usd`; a month is 30 days" },
+    { "tenants.*.requests_per_minute", RECORD_TENANT, KEY_INTEGER, "queries", "[0, 1000000000]", NULL, NULL, RESTART, EFFECT, TENANT(requests_per_minute), 0, false,
+      "queries of all its keys in any minute; none: no limit" },
+    { "tenants.*.tokens_per_minute", RECORD_TENANT, KEY_INTEGER, "tokens", "[0, 1000000000000]", NULL, NULL, RESTART, EFFECT, TENANT(tokens_per_minute), 0, false,
+      "tokens of input and output of all its keys in any minute; none: no limit" },
+    { "tenants.*.concurrent", RECORD_TENANT, KEY_INTEGER, "queries", "[0, 1000000]", NULL, NULL, RESTART, EFFECT, TENANT(concurrent), 0, false,
+      "queries of all its keys at once; none: no limit" },
 
     { "alerts.link", RECORD_ROOT, KEY_TEXT, NULL, NULL, "http://127.0.0.1:8081/#alerts", NULL, RELOAD, EFFECT, ROOT(alerts.link), 0, false,
       "where messages point to for the evidence" },
@@ -435,6 +447,7 @@ str record_pattern(enum key_record record)
         [RECORD_PROVIDER] = "providers.*",
         [RECORD_MODEL] = "models.*",
         [RECORD_PRICE] = "prices[]",
+        [RECORD_TENANT] = "tenants.*",
         [RECORD_CHANNEL] = "alerts.channels.*",
         [RECORD_RULE] = "alerts.rules.*",
         [RECORD_ROLLOUT] = "rollout-file",
