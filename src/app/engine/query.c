@@ -303,6 +303,16 @@ static enum query_state step_run(struct query *q)
     return q->calls_running == 0 ? QUERY_SETTLE : QUERY_RUN;
 }
 
+/* What a provider says about a key may repeat the key, or a part of it. */
+static str provider_message(const struct query_call *c, enum err fault)
+{
+    str key = c->endpoint->provider->api_key;
+    str message = chat_error_message(c->query->arena, buf_str(&c->upstream.body));
+    bool repeats_key = key.len > 0 && str_find(message, key) != STR_NPOS;
+
+    return fault == PROVIDER_AUTH || repeats_key ? (str){ 0 } : message;
+}
+
 void query_call_told(struct query *q, struct query_call *c, enum err fault)
 {
     if (q->route.is_plain) {
@@ -314,9 +324,8 @@ void query_call_told(struct query *q, struct query_call *c, enum err fault)
         struct reason_outcome outcome = { .fault = fault, .text = c->trace->text };
         reason_tell(q->reason, c->reason_id, &outcome);
     }
-    /* What a provider says about a key may repeat the key. */
-    if (fault != OK && fault != PROVIDER_AUTH && q->fault_message.len == 0)
-        q->fault_message = chat_error_message(q->arena, buf_str(&c->upstream.body));
+    if (fault != OK && q->fault_message.len == 0)
+        q->fault_message = provider_message(c, fault);
     if (fault == PROVIDER_RATE_LIMITED)
         q->retry_after = c->upstream.retry_after;
 }
