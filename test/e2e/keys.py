@@ -40,6 +40,9 @@ def life_of_a_key(checks, world):
     checks.error("a model that is not", gateway.chat("weir/hrm_trm", "Hi", bearer(narrow["key"])), 403)
     checks.error("nor by another name", gateway.chat("weir/direct", "Hi", bearer(narrow["key"]), weir={"model": "gpt-4o"}), (403, 404))
 
+    models = gateway.request("GET", "/v1/models", headers=bearer(narrow["key"])).json["data"]
+    checks.equal("models that it may ask for", [model["id"] for model in models], ["weir/direct", MODEL])
+
     keys = listed(gateway)
     checks.equal("list", [(k["tenant"], k["revoked"], k["models"]) for k in keys.values()],
                  [("acme", None, []), ("narrow", None, [MODEL, "weir/direct"])])

@@ -67,7 +67,7 @@ def parallel_at_the_limit(checks, world):
 
 def each_limit(checks, world):
     upstream = world.script([{"body": completion(prompt_tokens=10, completion_tokens=20)}])
-    gateway = world.gateway(upstream)
+    gateway = world.gateway(upstream, {"models": {"short": {"upstream_name": MODEL, "output_tokens_max": 50}}})
     few, _ = create(gateway, "--tenant", "few", "--requests-per-minute", "3")
     first = gateway.chat(MODEL, "Hi", bearer(few["key"]))
     checks.equal("headers", [first.headers.get(f"x-ratelimit-{name}-requests") for name in ("limit", "remaining")], ["3", "2"])
@@ -90,6 +90,11 @@ def each_limit(checks, world):
     checks.equal("used", (limit["used"], limit["reserved"]), (60, 0))
     checks.equal("remaining", answers[-1].headers["x-ratelimit-remaining-tokens"], "4095")
     checks.equal("strategies too", gateway.chat("weir/direct", "What is 2 + 2?", bearer(wide["key"])).status, 200)
+    # Every one of n answers may be as long as that, and a model says what it may give when the request does not.
+    several, _ = create(gateway, "--tenant", "several", "--tokens-per-minute", "400")
+    ask = lambda model=MODEL, **more: gateway.chat(model, "Hi", bearer(several["key"]), **more).status
+    checks.equal("n answers", (ask(max_tokens=100, n=4), ask(max_tokens=100, n=3), ask(max_tokens=2**62, n=2)), (429, 200, 429))
+    checks.equal("a model's own maximum", (ask("short"), ask()), (200, 429))
     strict, _ = create(gateway, "--tenant", "strict", "--tokens-per-minute", "40")
     answer = gateway.chat("weir/hrm_trm", "What is 2 + 2?", bearer(strict["key"]))
     checks.error("a strategy whose first call does not fit", answer, 429)

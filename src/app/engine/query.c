@@ -13,6 +13,8 @@
 
 /* Output tokens assumed for a plain call whose request names no maximum. */
 #define PLAIN_OUTPUT_TOKENS 4096
+/* More than any model gives; a client may ask for more, and sums must not overflow. */
+#define OUTPUT_TOKENS_MOST (INT64_C(1) << 40)
 /* A call that could not even answer with this many tokens is not worth its price. */
 #define OUTPUT_TOKENS_MIN 16
 
@@ -85,6 +87,19 @@ static void fail(struct query *q, enum err fault)
 
 /* ---- admit ---- */
 
+/* Of all the answers that were asked for. */
+static int64_t plain_output_max(const struct query_call *c)
+{
+    const struct chat_request *chat = c->query->chat;
+    int64_t each = chat->max_tokens > 0              ? chat->max_tokens
+                   : c->model->output_tokens_max > 0 ? c->model->output_tokens_max
+                                                     : PLAIN_OUTPUT_TOKENS;
+    int64_t all = OUTPUT_TOKENS_MOST;
+
+    IGNORE(!i64_mul(each, chat->n > 0 ? chat->n : 1, &all));
+    return all < OUTPUT_TOKENS_MOST ? all : OUTPUT_TOKENS_MOST;
+}
+
 static void plain_call(struct query *q)
 {
     struct query_call *c = call_new(q, STR("plain"), STR("plain"), 0);
@@ -99,7 +114,7 @@ static void plain_call(struct query *q)
         return;
     }
     chat_request_splice(&c->request, q->chat, c->model->upstream_name);
-    call_reserve(c, q->chat->max_tokens > 0 ? q->chat->max_tokens : PLAIN_OUTPUT_TOKENS);
+    call_reserve(c, plain_output_max(c));
     enum err refused = limits_call(c);
     if (refused != OK) {
         call_drop(c);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/access/access.h"
 #include "app/engine/engine.h"
 #include "core/dialect/dialect.h"
 #include "core/json/json.h"
@@ -311,8 +312,10 @@ static void post_chat(struct gateway *g, struct exchange *x)
 
 /* ---- the rest ---- */
 
-static void add_model(struct buf *out, str id, str owner)
+static void add_model(const struct gateway *g, struct buf *out, str id, str owner)
 {
+    if (g->caller && !key_allows(g->caller, id))
+        return;
     if (out->ptr[out->len - 1] == '}')
         buf_add_char(out, ',');
     buf_add_char(out, '{');
@@ -329,14 +332,14 @@ static void get_models(struct gateway *g, struct exchange *x)
     char name[64];
 
     buf_add(&body, STR("{\"object\":\"list\",\"data\":["));
-    add_model(&body, STR("weir/auto"), STR("weir"));
+    add_model(g, &body, STR("weir/auto"), STR("weir"));
     for (int i = 0; i < REASON_STRATEGY_COUNT; i++) {
         snprintf(name, sizeof(name), "weir/%s", reason_strategy_name((enum reason_strategy)i));
-        add_model(&body, str_from(name), STR("weir"));
+        add_model(g, &body, str_from(name), STR("weir"));
     }
     for (size_t i = 0; i < g->config->model_count; i++)
         if (!g->config->models[i].is_hidden)
-            add_model(&body, g->config->models[i].name, g->config->models[i].provider);
+            add_model(g, &body, g->config->models[i].name, g->config->models[i].provider);
     buf_add(&body, STR("]}"));
     gateway_respond(g, x, 200, JSON_TYPE, NULL, 0, buf_str(&body));
     buf_fini(&body);

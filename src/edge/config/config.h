@@ -33,6 +33,7 @@ struct config_model {
     str provider; /* a key of providers */
     str upstream_name; /* what the provider calls it */
     bool is_hidden; /* the fallback's own: clients may not name it */
+    int64_t output_tokens_max; /* that it may answer with when nobody says; 0: not set */
 };
 
 /* What a tenant's keys may use together; negative: no such limit. */

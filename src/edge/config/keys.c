@@ -188,6 +188,8 @@ static const struct config_key keys[] = {
       "who serves it, one of `providers`; none: `model_provider`" },
     { "models.*.upstream_name", RECORD_MODEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, MODEL(upstream_name), 0, false,
       "what its provider calls it; none: the same name" },
+    { "models.*.output_tokens_max", RECORD_MODEL, KEY_INTEGER, "tokens", "[1, 1000000000]", NULL, NULL, RELOAD, EFFECT, MODEL(output_tokens_max), 0, false,
+      "what is reserved for an answer of a relayed request that names no maximum (4096); what a model can give at most is never too little" },
 
     { "prices[].model", RECORD_PRICE, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, PRICE(model), 0, true,
       "a model's name; it serves for the name with a date behind it too" },

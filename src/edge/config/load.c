@@ -170,7 +170,9 @@ static void models_load(struct config_build *build)
         return;
     for (size_t i = 0; node; node = node->next, i++) {
         str name = name_take(build, node, "model");
-        models[i] = (struct config_model){ name, c->model_provider, name, false };
+        models[i] = (struct config_model){ .name = name,
+                                           .provider = c->model_provider,
+                                           .upstream_name = name };
         struct record record = { .kind = RECORD_MODEL,
                                  .base = &models[i],
                                  .shown = path_join(&build->scratch, STR("models"), node->key),
@@ -178,7 +180,9 @@ static void models_load(struct config_build *build)
         record_load(build, &record, node);
     }
     if (!yaml_get(map, c->model))
-        models[n++] = (struct config_model){ c->model, c->model_provider, c->model, false };
+        models[n++] = (struct config_model){ .name = c->model,
+                                             .provider = c->model_provider,
+                                             .upstream_name = c->model };
     build->snapshot->models = models;
     c->models = models;
     c->model_count = n;
