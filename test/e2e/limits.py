@@ -57,6 +57,8 @@ def parallel_at_the_limit(checks, world):
     again = [gateway.chat(MODEL, "More", bearer(key["key"]), max_tokens=100).status for _ in range(12)]
     limit = usage_of(gateway, key)["nano_usd", "day"]
     checks.true("what was not used is there again, to the limit", again.count(200) >= has_room and limit["used"] <= budget, (again, limit))
+    status, verified, _ = gateway.verify()
+    checks.equal("verify while it runs", (status, verified["counters"], verified["counters_busy"], verified["mismatches"]), (0, 1, 0, 0))
     checks.equal("stops", gateway.stop(), 0)
     rows = gateway.rows()
     checks.equal("a row each", len(rows), 212)
@@ -196,6 +198,8 @@ def killed(checks, world):
     checks.equal("verify", gateway.verify()[0], 0)
     rows = gateway.rows()
     gateway.start()
+    status, verified, errors = gateway.verify()
+    checks.equal("verify: counters", (status, verified["counters"], verified["counters_busy"]), (0, 2, 0))
     for key in (rich, poor):
         mine = [r for r in rows if r["key"] == key["id"] and r["result"] not in ("POLICY_LIMIT", "POLICY_QUOTA")]
         limits = usage_of(gateway, key)
