@@ -28,6 +28,7 @@ def judge(checks, world, name, row, text, result, model):
     wanted = tokens(world, text)
     if wanted is not None:
         got = call["output_tokens"]
+        checks.equal(f"{name}: tokens of what was asked", call["input_tokens"], 3 + 4 + tokens(world, "Why?"))
         checks.true(f"{name}: tokens of what was relayed", abs(got - wanted) <= 0.05 * wanted, f"got {got}, want {wanted}")
     price = PRICES[model]
     checks.equal(f"{name}: cost", row["cost_nano_usd"], call["input_tokens"] * price[0] + call["output_tokens"] * price[1])

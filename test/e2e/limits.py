@@ -4,9 +4,10 @@
 (requirements 1, 2, 8, 9): limits.py WEIR [ROUNDS of kill -9]"""
 import json
 import random
-import sys
+import re
 import threading
 import time
+import urllib.request
 
 import harness
 from control_kit import admin
@@ -21,6 +22,11 @@ def usage_of(gateway, key):
     answer = admin(gateway, "GET", "keys")
     found = next(k for k in answer.json["data"] if k["id"] == key["id"])
     return {(limit["of"], limit.get("per")): limit for limit in found["limits"]}
+
+
+def calls_made(gateway):
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin_port}/metrics", timeout=30) as answer:
+        return int(re.search(r"^weir_model_calls_total (\d+)$", answer.read().decode(), re.M)[1])
 
 
 def at_once(count, ask):
@@ -80,6 +86,14 @@ def each_limit(checks, world):
     checks.error("refusal", answers[-1], 429)
     checks.equal("code, type", (answers[-1].json["error"]["code"], answers[-1].json["error"]["type"]), ("rate_limit_exceeded", "rate_limit_error"))
     checks.true("retry-after", 50 <= int(answers[-1].headers["retry-after"]) <= 61, answers[-1].headers)
+
+    # What one limit refuses counts with no other, and is no call.
+    both, _ = create(gateway, "--tenant", "both", "--requests-per-minute", "9", "--tokens-per-minute", "10")
+    calls = calls_made(gateway)
+    for model in (MODEL, "weir/direct"):
+        checks.error(f"refused by tokens, {model}", gateway.chat(model, "Hi", bearer(both["key"])), 429)
+    checks.equal("no request was taken", usage_of(gateway, both)["requests", "minute"]["used"], 0)
+    checks.equal("no call was made by the one that was only relayed", calls_made(gateway) - calls, 1)
 
     # Without max_tokens in the request (requirement 9): an output of so many tokens is assumed.
     tight, _ = create(gateway, "--tenant", "tight", "--tokens-per-minute", "4000")
