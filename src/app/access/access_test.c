@@ -3,6 +3,7 @@
 #include "app/access/access.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -107,6 +108,62 @@ static void configured_keys_go_on(void)
     CHECK_STR(key_tenant(found), STR("key-1"));
     CHECK(key_allows(found, STR("anything")));
     access_close(a);
+}
+
+#define ADDED 200
+
+struct finder {
+    struct access *access;
+    char texts[ADDED][KEY_TEXT_CHARS + 1];
+    _Atomic int added, revoked; /* keys whose number is below */
+};
+
+/* Looks for what is there by then, and for what is revoked by then, while others are added and revoked. */
+static void *finder_main(void *arg)
+{
+    struct finder *f = arg;
+    struct rng rng;
+
+    rng_init(&rng, (uint64_t)pthread_self());
+    while (atomic_load(&f->revoked) < ADDED) {
+        int revoked = atomic_load(&f->revoked), added = atomic_load(&f->added);
+        const struct key *key = NULL;
+        if (added == 0)
+            continue;
+        int i = (int)rng_below(&rng, (uint64_t)added);
+        bool is_found = access_find(f->access, str_from(f->texts[i]), NOW, &key) == OK;
+        if ((i < revoked && is_found) || (!is_found && i > atomic_load(&f->revoked)))
+            return arg; /* a revoked key opened, or a good one did not */
+    }
+    return NULL;
+}
+
+/* No key is half there, none is lost, and a revoked one opens nothing that is asked afterwards. */
+static void keys_come_and_go_under_those_who_look(void)
+{
+    static struct finder f;
+    pthread_t threads[3];
+
+    f.access = opened(&(struct access_options){ .secrets = NULL });
+    for (int i = 0; i < 3; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, finder_main, &f) == 0);
+    for (int i = 0; i < ADDED; i++) {
+        const struct key_spec spec = { .tenant = STR("t"),
+                                       .rules = { { LIMIT_TOKENS, LIMIT_DAY, 5 } },
+                                       .rule_count = 1 };
+        key_added(f.access, (uint8_t)i, spec, f.texts[i]);
+        atomic_store(&f.added, i + 1);
+    }
+    for (int i = 0; i < ADDED; i++) {
+        CHECK(access_revoke(f.access, (str){ f.texts[i] + 5, KEY_ID_CHARS }, NOW));
+        atomic_store(&f.revoked, i + 1);
+    }
+    for (int i = 0; i < 3; i++) {
+        void *fault = NULL;
+        pthread_join(threads[i], &fault);
+        CHECK(!fault);
+    }
+    access_close(f.access);
 }
 
 static void models_are_those_listed(void)
@@ -356,7 +413,7 @@ static void costs_little(void)
 }
 
 TESTS(TEST(keys_have_their_form), TEST(only_the_whole_secret_opens), TEST(keys_end),
-      TEST(configured_keys_go_on), TEST(models_are_those_listed), TEST(specs_survive_json),
-      TEST(wrong_specs_are_refused), TEST(threads_share_accounts),
-      TEST(a_tenants_refusal_takes_nothing_from_the_key), TEST(whoever_has_no_key_has_no_limits),
-      TEST(costs_little))
+      TEST(configured_keys_go_on), TEST(keys_come_and_go_under_those_who_look),
+      TEST(models_are_those_listed), TEST(specs_survive_json), TEST(wrong_specs_are_refused),
+      TEST(threads_share_accounts), TEST(a_tenants_refusal_takes_nothing_from_the_key),
+      TEST(whoever_has_no_key_has_no_limits), TEST(costs_little))
