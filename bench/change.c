@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench-change: the pure core of changing production: nanoseconds for a bucket, for an outcome into all six guards, for a
- * tick; and whole simulated queries a second (assignment, a drawn outcome, guards, a tick every hundred queries).
+ * bench-change: the pure core of changing production: nanoseconds for a bucket, for a worker's look at who runs under
+ * what, for an outcome into all six guards, for a tick; and whole simulated queries a second (assignment, a drawn outcome, guards, a tick every hundred queries).
  *
  *     bench-change [QUERIES]       4000000
  */
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/engine/arms.h"
 #include "base/rng.h"
 #include "core/change/rollout.h"
 #include "edge/world/world.h"
@@ -90,6 +91,29 @@ static double tick_ns(struct rollout *r, long n)
     return ns_since(start, n);
 }
 
+/* A worker's side of a snapshot that others may replace: taken and given back. */
+static double snapshot_ns(long n)
+{
+    struct arms_slot slot = { .now = NULL };
+    struct arms_reader reader;
+    struct arms *arms = calloc(1, sizeof(*arms));
+    uint64_t sum = 0;
+
+    if (!arms)
+        exit(1);
+    arms->rollout = 1;
+    arms_join(&slot, &reader);
+    arms_publish(&slot, arms);
+    nsec start = world_now_exact();
+    for (long i = 0; i < n; i++) {
+        sum += arms_enter(&slot, &reader)->rollout;
+        arms_exit(&reader);
+    }
+    double ns = ns_since(start, n);
+    arms_slot_fini(&slot);
+    return sum == 1 ? 0 : ns; /* so that the sum is needed */
+}
+
 static double queries_per_second(struct rollout *r, long n)
 {
     struct rollout_inputs in = { .generation = r->generation };
@@ -128,6 +152,7 @@ int main(int argc, char **argv)
         outcomes[i] = outcome_draw(&rng);
     rollout_start(&r, &spec);
     printf("bucket %.0f ns", bucket_ns(n));
+    printf(", a snapshot taken and given back %.1f ns", snapshot_ns(n));
     printf(", an outcome into six guards %.0f ns", guards_ns(&r, outcomes, n));
     printf(", a tick %.1f us", tick_ns(&r, n / 1000) / 1000);
     rollout_start(&r, &spec);

@@ -6,6 +6,7 @@
  *     bench-report [QUERIES [DIRECTORY]]       1000000, a new directory in /tmp that is deleted
  */
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -48,7 +49,7 @@ struct draw {
     bool is_failed;
 };
 
-static struct draw query_begin(struct ledger *l, struct rng *r, const struct day *day)
+static struct draw query_begin(struct ledger *l, struct rng *r, usec_utc started)
 {
     bool is_canary = rng_below(r, 10) > 0;
     struct draw d = { .id = ledger_query_id(l),
@@ -58,15 +59,14 @@ static struct draw query_begin(struct ledger *l, struct rng *r, const struct day
                       .output = 50 + (int64_t)rng_below(r, 600),
                       .is_failed = rng_below(r, 200) == 0 };
 
-    ledger_begin(l,
-                 &(struct ledger_query){
-                     .id = d.id,
-                     .started = day->from + (int64_t)rng_below(r, (uint64_t)(day->to - day->from)),
-                     .tenant = rng_below(r, 3) ? STR("acme") : STR("globex"),
-                     .domain = domains[rng_below(r, ARRAY_LEN(domains))],
-                     .requested_model = STR("weir/auto"),
-                     .strategy = rng_below(r, 4) ? STR("hrm_trm") : STR("direct"),
-                     .arm = d.arm });
+    ledger_begin(
+        l, &(struct ledger_query){ .id = d.id,
+                                   .started = started,
+                                   .tenant = rng_below(r, 3) ? STR("acme") : STR("globex"),
+                                   .domain = domains[rng_below(r, ARRAY_LEN(domains))],
+                                   .requested_model = STR("weir/auto"),
+                                   .strategy = rng_below(r, 4) ? STR("hrm_trm") : STR("direct"),
+                                   .arm = d.arm });
     ledger_call_begin(l, &(struct ledger_call){ .query = d.id,
                                                 .number = 1,
                                                 .role = STR("direct"),
@@ -92,13 +92,19 @@ static void query_end(struct ledger *l, struct rng *r, const struct draw *d)
                                                    .price_input = d->model->input,
                                                    .price_output = d->model->output,
                                                    .price_cached = d->model->input });
+    if (rng_below(r, 10) == 0)
+        ledger_label(l, &(struct ledger_label){ .query = d->id,
+                                                .source = LABEL_FEEDBACK,
+                                                .value = rng_below(r, 8) > 0 ? 1 : 0,
+                                                .labelled = d->id });
     ledger_end(l, &(struct ledger_end){ .id = d->id,
                                         .fault = d->is_failed ? PROVIDER_CUT : OK,
                                         .http_status = d->is_failed ? 502 : 200,
                                         .model = d->model->name,
                                         .hrm_confidence = d->is_failed ? -1 : confidence,
                                         .trm_confidence = d->is_failed ? -1 : confidence - 0.04,
-                                        .confidence = -1,
+                                        .confidence = d->is_failed ? -1 : confidence - 0.02,
+                                        .latency_us = (int64_t)(900000 * exp(rng_normal(r) / 3)),
                                         .raw = LEDGER_RAW_NONE });
 }
 
@@ -112,7 +118,7 @@ static enum err ledger_write(struct ledger *l, const struct day *day, long queri
     for (long done = 0; e == OK && done < queries; done += GROUP) {
         long n = queries - done < GROUP ? queries - done : GROUP;
         for (long i = 0; i < n; i++)
-            group[i] = query_begin(l, &r, day);
+            group[i] = query_begin(l, &r, day->from + (day->to - day->from) / queries * (done + i));
         e = ledger_commit(l);
         for (long i = 0; i < n; i++)
             query_end(l, &r, &group[i]);
@@ -158,6 +164,7 @@ static void directory_remove(const char *path)
 static int measure(str directory, const struct day *day)
 {
     const struct report_span span = { day->from, day->to, false };
+    double slowest = 0;
 
     for (int run = 0; run < RUNS; run++) {
         struct arena arena;
@@ -170,12 +177,15 @@ static int measure(str directory, const struct day *day)
             fprintf(stderr, "bench-report: %s\n", why);
             return 1;
         }
+        double seconds = (double)(world_now_exact() - start) / 1e9;
+        slowest = seconds > slowest ? seconds : slowest;
         printf("%s{\"queries\":%" PRId64 ",\"cost_nano_usd\":%" PRId64
                ",\"seconds\":%.3f,\"cpu_seconds\":%.3f}",
-               run > 0 ? "," : "", report.total.queries, report.total.cost,
-               (double)(world_now_exact() - start) / 1e9, cpu_seconds() - cpu);
+               run > 0 ? "," : "", report.total.queries, report.total.cost, seconds,
+               cpu_seconds() - cpu);
         arena_fini(&arena);
     }
+    printf("],\"slowest_seconds\":%.3f}\n", slowest);
     return 0;
 }
 
@@ -184,9 +194,10 @@ int main(int argc, char **argv)
     char made[] = "/tmp/weir-bench-report-XXXXXX", why[256];
     long queries = argc > 1 ? atol(argv[1]) : 1000000;
     const char *directory = argc > 2 ? argv[2] : mkdtemp(made);
+    const struct day_query query = { .date = STR(DATE), .zone = STR("UTC") };
     struct day day;
 
-    if (!directory || queries < 1 || day_find(STR(DATE), STR("UTC"), 0, &day, why) != OK)
+    if (!directory || queries < 1 || day_find(&query, &day, why) != OK)
         return 2;
     nsec start = world_now_exact();
     if (ledger_make(str_from(directory), &day, queries) != OK)
@@ -194,7 +205,6 @@ int main(int argc, char **argv)
     printf("{\"queries\":%ld,\"write_seconds\":%.3f,\"reads\":[", queries,
            (double)(world_now_exact() - start) / 1e9);
     int status = measure(str_from(directory), &day);
-    printf("]}\n");
     if (argc <= 2)
         directory_remove(directory);
     return status;

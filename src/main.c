@@ -6,7 +6,8 @@
 
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE,
-           SIG_IGN); /* a peer that went away is a result of write(2), not the end of weir */
+    /* A peer that went away and a file that may not grow are results of write(2), not the end of weir. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     return cli_main(argc, argv);
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Alerts on live traffic: one message when it fires, none twice after a restart, one when it resolves; silences; a receiver that
 is down; what a rollout says."""
+import datetime
 import json
 
 import harness
@@ -56,6 +57,11 @@ def fires_once(world, checks):
     checks.equal("the outbox is done", outbox(gateway), {"pending": 0, "sent": 2, "dead": 0})
     history = json.loads(gateway.command("alert", "history", "--json").stdout)["data"]
     checks.equal("transitions are recorded", [row["row"]["to"] for row in history][-2:], ["firing", "inactive"])
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    report = json.loads(gateway.command("report", "--json", "--from", str(today - datetime.timedelta(days=1)), "--to", str(today)).stdout)
+    checks.equal("the report counts alerts", [(kpi["n"], kpi["actual"]) for kpi in report["kpis"] if kpi["name"] == "alerts_per_day"],
+                 [(sum(row["row"]["to"] == "firing" for row in history), sum(row["row"]["to"] == "firing" for row in history) / 2)])
+    checks.true("a report beside a running server says so", report["is_live"])
     listed = gateway.command("alert", "list")
     checks.true("the list is empty again", listed.returncode == 0 and "no alert is pending or firing" in listed.stdout,
                 listed.stdout)

@@ -77,6 +77,70 @@ def changed_and_refused(world, checks):
     checks.equal("a changed arm stops it", found(gateway)["state"], "stopped")
 
 
+def shares_follow(world, checks):
+    """track_and_stop: epochs on live traffic, a restart in between, nobody from one arm into another, the best arm is said."""
+    good, bad = {"body": harness.completion()}, {"status": 400, "body": '{"error":{"message":"no"}}'}
+    gateway = world.gateway(world.script([good] * 3 + [bad]), {"strategy": "direct"})
+
+    def arm(answers):
+        provider = {"base_url": f"http://127.0.0.1:{world.script(answers).port}/v1"}
+        return str(canary_file(world, gateway, model="m", model_provider="p", providers={"p": provider}))
+
+    broken = arm([bad])
+    files = {"control": {"share": "11%"}, "better": {"share": "11%", "profile": arm([good] * 6 + [bad])},
+            "broken": {"share": "11%", "profile": broken}}
+    tracked = {"allocation": "track_and_stop", "metric": "success_rate", "epsilon": 0.01, "delta": 0.05, "floor": 0.05, "every": "1s"}
+    path = experiment_file(world, broken, arms=files, **tracked)
+    done = gateway.command("experiment", "start", path)
+    checks.equal("start", done.returncode, 0)
+    allocation = found(gateway)["allocation"]
+    checks.equal("it begins with the file's shares", [arm["share"] for arm in allocation["epochs"][0]["arms"]], [0.11, 0.11, 0.11])
+    met = {}  # conversation: the arms that it met
+
+    def ask(i):
+        name = f"c{i % 1500}"
+        answer = gateway.chat("weir/direct", f"What is {i} + 1?", {"x-weir-conversation": name})
+        if answer.status == 200 and answer.json["weir"]["arm"]:
+            met.setdefault(name, set()).add(answer.json["weir"]["arm"])
+        return answer
+
+    def asked_until(condition):
+        for i in range(30000):
+            ask(i)
+            if i % 100 == 99 and condition():
+                return True
+        return False
+
+    for i in range(600):  # enough for other shares, too few to know
+        ask(i)
+    checks.true("an epoch begins", wait_for(lambda: len(found(gateway)["allocation"]["epochs"]) > 1), found(gateway))
+    time.sleep(0.5)
+    before = found(gateway)
+    shares = [arm["share"] for arm in before["arms"]]
+    checks.true("the shares keep their sum", shares[2] < 0.1 and abs(sum(shares) - 0.33) < 1e-9, shares)
+    gateway.stop()
+    gateway.start()
+    after = found(gateway)
+    checks.equal("a restart keeps the epochs and what was counted in them", after["allocation"], before["allocation"])
+    checks.equal("and what it shows", after["comparisons"], before["comparisons"])
+    share = {arm["label"]: arm["share"] for arm in after["arms"]}
+    answer = next(a for a in map(ask, range(3000)) if a.status == 200 and a.json["weir"]["arm"])
+    checks.equal("an answer says how likely its arm was", answer.json["weir"]["arm_share"], share[answer.json["weir"]["arm"]])
+    checks.true("the best is known", asked_until(lambda: found(gateway)["allocation"]["stop"]), found(gateway)["allocation"])
+    result = found(gateway)
+    checks.equal("which it is; and the experiment goes on", (result["allocation"]["stop"]["arm"], result["state"]), ("better", "running"))
+    checks.equal("each epoch's split is as meant", result["srm"]["alarm"], False)
+    checks.equal("nobody went from one arm into another", [arms for arms in met.values() if len(arms) > 1], [])
+    rows = [row["row"] for row in admin(gateway, "GET", "experiments/fast/history").json["data"]]
+    checks.equal("the history says it once", [row["operation"] for row in rows].count("best_known"), 1)
+    checks.true("and each epoch", any(row["operation"] == "reallocate" and "epoch 1: control" in row["note"] for row in rows), rows)
+    text = gateway.command("experiment", "status").stdout
+    checks.true("people read it", "epoch 1 since" in text and "stop: arm " in text, text)
+    narrow = experiment_file(world, broken, arms={"control": {"share": "50%"}, "b": {"share": "5%"}}, name="narrow", **tracked)
+    done = gateway.command("experiment", "start", narrow)
+    checks.true("arms without room are refused with their place", done.returncode == 2 and "there is room for" in done.stderr, done.stderr)
+
+
 def beside_a_rollout(world, checks):
     """Measured arms of a rollout are not experimented with."""
     up = world.upstream("sim", "--time-scale", "0")
@@ -138,6 +202,7 @@ def main(world, checks):
     counts(world, checks)
     changed_and_refused(world, checks)
     beside_a_rollout(world, checks)
+    shares_follow(world, checks)
 
 
 if __name__ == "__main__":

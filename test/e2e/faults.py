@@ -154,7 +154,7 @@ def strategies(checks, world):
 
 
 def dead(checks, world):
-    gateway = world.gateway(harness.free_port(), {"max_retries": 1, "upstream": {"backoff_seconds": 0.01}})
+    gateway = world.gateway(harness.free_port(), {"max_retries": 1, "upstream": {"backoff_seconds": 0.01}}, ready=False)
     for name, body in (("plain", GOOD), ("stream", {**GOOD, "stream": True}), ("direct", {**GOOD, "model": "weir/direct"}),
                        ("hrm_trm", {**GOOD, "model": "weir/hrm_trm"})):
         checks.error(f"dead provider: {name}", gateway.post(body), 502)

@@ -110,11 +110,11 @@ class World:
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         return self.upstream(f"script:{path}")
 
-    def gateway(self, upstream, config=None, start=True):
-        """Upstream: one, or the port of nobody."""
+    def gateway(self, upstream, config=None, start=True, ready=True):
+        """Upstream: one, or the port of nobody, with which it never becomes ready."""
         gateway = Gateway(self, getattr(upstream, "port", upstream), config or {})
         if start:
-            gateway.start()
+            gateway.start(ready=ready)
         return gateway
 
     def stop(self, checks):
@@ -159,11 +159,11 @@ class Gateway:
             config[section] = {**config.get(section, {}), **values} if isinstance(values, dict) else values
         self.config.write_text(to_yaml(config))
 
-    def start(self, wait=True):
+    def start(self, wait=True, ready=True):
         env = {"WEIR_E2E_PROVIDER_KEY": PROVIDER_KEY, "WEIR_E2E_CLIENT_KEY": CLIENT_KEY}
         self.process = self.world.start(["serve", "--config", self.config], self.log, env)
         if wait:
-            self.process.wait_for(f"http://127.0.0.1:{self.admin_port}/readyz")
+            self.process.wait_for(f"http://127.0.0.1:{self.admin_port}/{'readyz' if ready else 'healthz'}")
 
     def stop(self):
         return self.process.stop()

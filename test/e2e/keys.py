@@ -81,7 +81,7 @@ def keys_of_the_configuration(checks, world):
 
 
 def wrong_words(checks, world):
-    gateway = world.gateway(1, start=False)
+    gateway = world.gateway(world.script([{"body": completion()}]), start=False)
     checks.equal("nobody serves", gateway.command("key", "list").returncode, 3)
     gateway.start()
     for words, said in [(["create"], "--tenant"), (["create", "--tenant", "t", "--per", "day"], "--budget-usd"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Rollouts on live traffic: complete, roll back, pause, operate, refuse; and kill -9 at random instants.
+"""Rollouts on live traffic: complete, roll back, pause, operate, refuse; who is counted; and kill -9 at random instants.
 
     rollout.py WEIR [ROUNDS]
 """
@@ -257,6 +257,51 @@ def outrun(world, checks):
     other.close()
 
 
+def returning(world, checks):
+    """Conversations that come back after kill -9 are the units that they were: in the rollout, and in an experiment."""
+    up = world.upstream("sim", "--time-scale", "0")
+    for what in ("rollouts", "experiments"):
+        gateway = world.gateway(up, {"strategy": "direct"})
+        canary = canary_file(world, gateway, temperature=0.5)
+        path = rollout_file(world, canary, steps=[{"share": "50%", "min": "1h"}, {"share": "100%", "min": "1h"}]) \
+            if what == "rollouts" else write_yaml(world, "experiment.yaml", {"name": "quick", "arms": {
+                "control": {"share": "50%"}, "fast": {"share": "50%", "profile": str(canary)}}})
+        checks.equal(f"{what}: start", admin(gateway, "POST", what, {"file": str(path)}).status, 200)
+
+        def ask(names):
+            for name in names:
+                gateway.chat("weir/direct", "What is 1 + 1?", {"x-weir-conversation": name})
+
+        def arms():
+            return admin(gateway, "GET", f"{what}/quick").json["arms"]
+
+        def written():
+            """As of the last checkpoint."""
+            found = sqlite3.connect(gateway.ledger / "control.db")
+            key = "rollout.checkpoint" if what == "rollouts" else "experiment.quick"
+            text = found.execute("SELECT text FROM documents WHERE key = ?", (key,)).fetchone()[0]
+            found.close()
+            exposures = json.loads(text)
+            if what == "rollouts":
+                return sum(exposures["exposures"])
+            return sum(arm["exposures"] for epoch in exposures["epochs"] for arm in epoch["arms"])
+
+        names = [f"c{i}" for i in range(40)]
+        ask(names)
+        checks.true(f"{what}: they are counted, durably", wait_for(lambda: written() == len(names)), written())
+        before = arms()
+        gateway.process.kill()
+        gateway.start()
+        checks.equal(f"{what}: the counts are there", [arm["units"] for arm in arms()], [arm["units"] for arm in before])
+        answered = sum(arm.get("n", 0) for arm in before)
+        ask(names + ["new"])
+        wait_for(lambda: sum(arm.get("n", 0) for arm in arms()) == answered * 2 + 1)
+        checks.equal(f"{what}: who comes back is not counted again", sum(arm["units"] for arm in arms()), len(names) + 1)
+        checks.true(f"{what}: of each arm", all(0 <= now["units"] - was["units"] <= 1 for now, was in zip(arms(), before)),
+                    (before, arms()))
+        gateway.stop()
+
+
 def killed(world, checks, rounds):
     """kill -9 at random instants while a rollout runs, is paused and resumed: what was acknowledged is there, no step is
     skipped or repeated."""
@@ -322,6 +367,7 @@ def main(world, checks):
     in_flight(world, checks)
     locked(world, checks)
     outrun(world, checks)
+    returning(world, checks)
     killed(world, checks, rounds)
 
 

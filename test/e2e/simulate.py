@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir simulate: its JSON and exit codes, determinism, what it ships, bad files with line and column: simulate.py WEIR"""
 import json
+import os
 import pathlib
 import subprocess
 
@@ -107,6 +108,107 @@ def bad_files(checks, world):
     checks.true("help has an example", status == 0 and "Example:" in out, out)
 
 
+# ---- recorded models ----
+
+def lines_written(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def recording(world, n=60):
+    """Of an arithmetic that gpt-4o always gets right and gpt-4o-mini on two questions of three, in two domains."""
+    folder = world.path("recording")
+    (folder / "answers").mkdir(parents=True)
+    lines_written(folder / "questions.jsonl", [
+        {"id": f"s{i}", "domain": "stem.sums" if i % 2 else "tactical", "prompt": f"What is {i} + {i + 1}?", "answer": str(2 * i + 1)} for i in range(n)])
+    for model, right in [("gpt-4o-2024-08-06", lambda i: True), ("gpt-4o-mini-2024-07-18", lambda i: i % 3 > 0)]:
+        lines_written(folder / "answers" / f"{model}.jsonl", [
+            {"id": f"s{i}", "output": f"```json\n{{\"answer\": \"{2 * i + 1 + (not right(i))}\"}}\n```", "prompt_tokens": 50, "completion_tokens": 200}
+            for i in range(n)])
+    return folder
+
+
+def recorded(checks, world):
+    folder, out = recording(world), world.directory / "evaluation"
+    done = subprocess.run([world.weir, "eval", "--questions", folder / "questions.jsonl", "--models", "gpt-4o,gpt-4o-mini", "--strategies", "direct",
+                           "--provider", f"recorded:{folder}", "--out", out], capture_output=True, text=True, check=False)
+    checks.equal("the evaluation", done.returncode, 0)
+    typed = "latency_ms: 800, hrm_confidence: 0.9, trm_confidence: 0.85"
+    large, small = (f"{{recorded: {{from: evaluation, cell: {model}/direct}}, {typed}}}" for model in ["gpt-4o", "gpt-4o-mini"])
+
+    def rehearsed(models, rest="", seeds=8):
+        path = written(world, f"alerts_every: 0s\nmodels: {models}\n{rest}{GOOD}")
+        status, text, err = run(world, path, "--seeds", seeds, "--json")
+        checks.equal(f"{models[:30]}: exit", (status, err), (0, ""))
+        return json.loads(text)
+
+    answer = rehearsed(f"{{baseline: {large}, canary: {small}}}")
+    checks.equal("whose answers", answer["recorded"], {"questions": 60, "baseline": "gpt-4o/direct", "canary": "gpt-4o-mini/direct"})
+    checks.true("and how many conversations saw the canary", all(1 < row["units"]["canary"] <= row["canary_queries"] + 20 and row["units"]["holdback"] == 0
+                                                                 for row in answer["runs"]), answer["runs"][0])
+    checks.equal("a third of wrong answers is rolled back", answer["summary"]["outcomes"], {"rolled_back": 8})
+    checks.equal("by the success", answer["summary"]["guards"], {"success_rate": 8})
+    checks.true("a third of the canary's queries failed more",
+                all(abs(row["extra_failures"] - row["canary_queries"] / 3) < 5 for row in answer["runs"]), answer["runs"][0])
+    # 50 tokens of input and 200 of output: $2.50 and $10 a million of the one, $.15 and $.60 of the other.
+    per_query = (50 * (0.15 - 2.5) + 200 * (0.6 - 10)) / 1e6
+    checks.true("at the price table", all(row["canary_queries"] * per_query * 1.3 <= row["extra_usd"] <= row["canary_queries"] * per_query + 1e-9
+                                          for row in answer["runs"]), answer["runs"][0])
+    checks.equal("a seed is a run", rehearsed(f"{{baseline: {large}, canary: {small}}}")["runs"], answer["runs"])
+    answer = rehearsed(f"{{baseline: {large}}}")
+    checks.equal("the canary is as the baseline", (answer["recorded"]["canary"], answer["summary"]["outcomes"]), ("gpt-4o/direct", {"completed": 8}))
+    answer = rehearsed(f"{{baseline: {large}}}", "events: [{what: quality_drop, start: 1m, size: 0.3, domain: stem}]\n")
+    checks.equal("events act on them", answer["summary"]["outcomes"], {"rolled_back": 8})
+    answer = rehearsed(f"{{baseline: {large}}}", "events: [{what: quality_drop, start: 1m, size: 0.3, domain: generic}]\n")
+    checks.equal("in their domains", answer["summary"]["outcomes"], {"completed": 8})
+    answer = rehearsed("{canary: {success: 0.98}}")
+    checks.equal("nothing is recorded", answer["recorded"], None)
+    status, text, _ = run(world, written(world, f"models: {{baseline: {large}}}\n{GOOD}"), "--seeds", 1, "--no-timeline")
+    checks.true("people read whose answers", status == 0 and "recorded answers to 60 questions: baseline gpt-4o/direct, canary gpt-4o/direct" in text, text)
+
+    simulated = world.directory / "simulated"
+    subprocess.run([world.weir, "eval", "--questions", folder / "questions.jsonl", "--models", "gpt-4o", "--strategies", "direct", "--provider", "sim",
+                    "--allow-simulated", "--out", simulated], capture_output=True, check=False)
+    for models, place in [
+        ("{canary: {recorded: {from: nowhere, cell: a/direct}}}", "1:19: recorded: "),
+        ("{canary: {recorded: {from: evaluation, cell: gpt-4o/hrm}}}",
+         "has no cell 'gpt-4o/hrm'; it has: gpt-4o/direct, gpt-4o-mini/direct"),
+        ("{canary: {recorded: {from: evaluation, cell: gpt-4o/direct}}}", "1:19: recorded: not every answer of gpt-4o/direct has a latency; write "
+         "models.canary.latency_ms"),
+        ("{canary: {recorded: {from: evaluation}}}", "1:19: recorded needs both"),
+        ("{canary: {recorded: {from: evaluation, cell: gpt-4o/direct}, success: 1}}", "1:79: success: a recorded model has it"),
+        (f"{{canary: {{recorded: {{from: simulated, cell: gpt-4o/direct}}, {typed}}}}}", "1:19: recorded: the answers in "),
+    ]:
+        path = written(world, f"models: {models}\n" + GOOD)
+        status, text, err = run(world, path, "--json")
+        checks.true(f"{place}", status == 2 and not text and f"{path}:" in err and place in err, f"exit {status}: {err}")
+
+
+def real_recording(checks, world):
+    """The recorded answers of real models, where they are, under the rollout that is shipped for them: gpt-4o-mini does not get through."""
+    source = pathlib.Path(os.environ.get("WEIR_RECORDED") or ROOT.parent / "shared/data/recorded")
+    if not (source / "questions.jsonl").exists():
+        print("skipped real_recording: no recorded answers", flush=True)
+        return
+    out = world.directory / "real"
+    done = subprocess.run([world.weir, "eval", "--questions", source / "questions.jsonl", "--models", "gpt-4o,gpt-4o-mini", "--strategies", "direct",
+                           "--provider", f"recorded:{source}", "--out", out], capture_output=True, text=True, check=False)
+    checks.equal("the evaluation", done.returncode, 0)
+    path = written(world, f"""
+rollout: {ROOT / 'config/rollouts/gpt-4o-mini.yaml'}
+traffic: {{per_second: 0.2}}
+models:
+  baseline: {{recorded: {{from: real, cell: gpt-4o/direct}}, latency_ms: 900, hrm_confidence: 0.87, trm_confidence: 0.83}}
+  canary: {{recorded: {{from: real, cell: gpt-4o-mini/direct}}}}
+""")
+    status, text, err = run(world, path, "--seeds", 40, "--json")
+    answer = json.loads(text)
+    outcomes = answer["summary"]["outcomes"]
+    checks.equal("real: exit", (status, err), (0, ""))
+    checks.equal("real: questions", answer["recorded"]["questions"], 1482)
+    checks.true("real: the old model is no better than the limit, so most runs pause", outcomes.keys() <= {"paused:common_cause", "paused:inconclusive", "rolled_back"}
+                and outcomes["paused:common_cause"] > 20, outcomes)
+
+
 def shipped(checks, world):
     files = sorted((ROOT / "config/scenarios").glob("*.yaml"))
     checks.true("at least ten scenarios are shipped", len(files) >= 10, len(files))
@@ -120,7 +222,7 @@ def shipped(checks, world):
 
 
 def main(world, checks):
-    for part in [results, people, own_rollout, bad_files, shipped]:
+    for part in [results, people, own_rollout, bad_files, recorded, real_recording, shipped]:
         part(checks, world)
 
 

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "base/utc.h"
+
 /* ---- for people ---- */
 
 static void headline_print(struct admin_client *c, struct json x)
@@ -39,6 +41,34 @@ static void arms_print(struct admin_client *c, struct json x)
             number_print(admin_number(it.value, means[i]));
         printf("\n");
     }
+}
+
+/* How the shares came about, where they follow the results. */
+static void allocation_print(struct admin_client *c, struct json x)
+{
+    struct json allocation = json_get(x, STR("allocation")),
+                stop = json_get(allocation, STR("stop"));
+    struct json_iter epochs = json_iter(json_get(allocation, STR("epochs")));
+
+    if (!str_eq(admin_text(c, allocation, "kind"), STR("track_and_stop")))
+        return;
+    printf("\nshares follow %.*s (epsilon %g, delta %g, floor %g, every %g s)\n",
+           STR_ARG(admin_text(c, allocation, "metric")), admin_number(allocation, "epsilon"),
+           admin_number(allocation, "delta"), admin_number(allocation, "floor"),
+           admin_number(allocation, "every_seconds"));
+    while (json_next(&epochs)) {
+        struct json_iter arms = json_iter(json_get(epochs.value, STR("arms")));
+        char since[UTC_TEXT_MAX];
+        printf("  epoch %" PRId64 " since %.19s:", admin_integer(epochs.value, "epoch"),
+               utc_format(admin_integer(epochs.value, "began_us"), since).ptr);
+        for (const char *between = " "; json_next(&arms); between = ", ")
+            printf("%s%.*s %.4g%% (n %" PRId64 ")", between,
+                   STR_ARG(admin_text(c, arms.value, "name")),
+                   100 * admin_number(arms.value, "share"), admin_integer(arms.value, "n"));
+        printf("\n");
+    }
+    if (json_is(stop, JSON_OBJECT))
+        printf("  %.*s\n", STR_ARG(admin_text(c, stop, "text")));
 }
 
 static void results_print(struct admin_client *c, struct json x)
@@ -81,6 +111,7 @@ static int status(struct admin_client *c)
     if (result == EXIT_DONE && !admin_prints_json(c, x)) {
         headline_print(c, x);
         arms_print(c, x);
+        allocation_print(c, x);
     }
     return result;
 }
@@ -93,6 +124,7 @@ static int results(struct admin_client *c)
     if (result == EXIT_DONE && !admin_prints_json(c, x)) {
         headline_print(c, x);
         arms_print(c, x);
+        allocation_print(c, x);
         results_print(c, x);
     }
     return result;

@@ -169,7 +169,7 @@ static void key_print(struct admin_client *c, struct json key)
 static int create(struct admin_client *c)
 {
     struct buf members = { 0 };
-    struct json answer;
+    struct json answer = { .node = NULL };
     int result = members_write(c->args, &members);
 
     if (result == EXIT_DONE) {

@@ -1,67 +1,121 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weir report: what a day cost, and what it did. */
-#include "app/cli/cli.h"
+/* weir report: what a day cost, or several, and what they did. */
+#include "app/cli/report.h"
+
+#include <stdio.h>
+
+#include "app/cli/progress.h"
 #include "app/report/daily.h"
 #include "edge/config/config.h"
 #include "edge/world/world.h"
 
-#define BASELINE_DEFAULT "gpt-4o"
-#define MEMORY_MAX ((size_t)256 << 20) /* names and their sums; not what the ledger holds */
+/* ---- what both forms share ---- */
 
 static str value_or(const struct cli_args *args, const char *option, str fallback)
 {
     return cli_has(args, option) ? cli_value(args, option) : fallback;
 }
 
-static int print(const struct daily *d, enum daily_format format)
+const char *report_dates_of(const struct cli_args *args, struct report_dates *out)
 {
-    struct buf out = { 0 };
+    bool is_span = cli_has(args, "from");
 
-    daily_write(d, format, &out);
+    *out = (struct report_dates){ cli_value(args, is_span ? "from" : "date"), cli_value(args, "to"),
+                                  value_or(args, "tz", STR("UTC")) };
+    if (is_span != cli_has(args, "to") || (is_span && cli_has(args, "date")))
+        return "say --date, or both --from and --to";
+    if ((is_span || cli_has(args, "date")) && out->first.len == 0)
+        return "the date must be one of the calendar, as 2026-11-24";
+    return NULL;
+}
+
+static void show_progress(void *ctx, int64_t done, int64_t all)
+{
+    struct progress *p = ctx;
+
+    if (p->total == 0)
+        progress_init(p, stderr, "queries summed", (uint64_t)all, 0, world_now_exact());
+    if (done < all)
+        progress_show(p, (uint64_t)done, STR("once for this ledger"), world_now_exact());
+    else
+        progress_end(p, (uint64_t)done, STR("once for this ledger"), world_now_exact());
+}
+
+enum err report_prepare(const struct cli_args *args, const struct config *config,
+                        str *out_directory, char out_why[256])
+{
+    struct progress progress = { 0 };
+
+    *out_directory = value_or(args, "ledger", config->ledger.directory);
+    return store_roll_up(*out_directory, show_progress, &progress, out_why);
+}
+
+int report_print(const struct buf *out)
+{
     bool is_written =
-        !out.failed && fwrite(out.ptr, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
-    buf_fini(&out);
+        !out->failed && fwrite(out->ptr, 1, out->len, stdout) == out->len && fflush(stdout) == 0;
+
     if (is_written)
         return EXIT_DONE;
     fprintf(stderr, "weir report: the report cannot be written to stdout\n");
     return EXIT_UNREACHABLE;
 }
 
+/* ---- days ---- */
+
 static int report(const struct cli_args *args, const struct config *config, const struct day *day,
                   enum daily_format format)
 {
-    const struct daily_options options = {
-        .day = *day,
-        .baseline = value_or(args, "baseline", STR(BASELINE_DEFAULT)),
-        .is_simulated = cli_has(args, "simulated"),
-        .prices = &config->prices,
-    };
-    const struct report_span span = { day->from, day->to, options.is_simulated };
-    struct ledger_report ledger;
-    struct daily d;
-    struct arena arena;
+    struct daily_request request = { .day = *day,
+                                     .baseline = cli_value(args, "baseline"),
+                                     .is_simulated = cli_has(args, "simulated"),
+                                     .config = config,
+                                     .format = format };
+    struct buf out = { 0 };
     char why[256] = "";
-
-    arena_init(&arena, MEMORY_MAX);
-    enum err e = store_read_report(value_or(args, "ledger", config->ledger.directory), &span,
-                                   &arena, &ledger, why);
-    if (e == OK)
-        e = daily_make(&d, &options, &ledger, &arena);
     int status = EXIT_UNREACHABLE;
+
+    enum err e = report_prepare(args, config, &request.directory, why);
     if (e == OK)
-        status = print(&d, format);
+        e = daily_report(&request, &out, why);
+    if (e == OK)
+        status = report_print(&out);
     else
         fprintf(stderr, "weir report: %s: %s\n", err_info(e)->text, why);
-    arena_fini(&arena);
+    buf_fini(&out);
     return status;
+}
+
+static int day_of(const struct cli_args *args, struct day *out)
+{
+    struct report_dates dates;
+    char why[256];
+    const char *fault = report_dates_of(args, &dates);
+    const struct day_query query = {
+        .date = dates.first, .last_date = dates.last, .zone = dates.zone, .now = world_wall()
+    };
+
+    if (!fault && day_find(&query, out, why) == OK)
+        return EXIT_DONE;
+    return cli_usage_error("report", "%s", fault ? fault : why);
+}
+
+static int run_days(const struct cli_args *args, const struct config *config)
+{
+    enum daily_format format = cli_has(args, "json") ? DAILY_JSON : DAILY_TEXT;
+    struct day day;
+
+    if (cli_has(args, "format"))
+        IGNORE(daily_format_find(cli_value(args, "format"), &format)); /* run() looked at it */
+    int status = day_of(args, &day);
+    return status == EXIT_DONE ? report(args, config, &day, format) : status;
 }
 
 static int run(const struct cli_args *args)
 {
+    bool is_reconciling = cli_has(args, "reconcile");
     struct config *config = NULL;
-    struct day day;
-    enum daily_format format = cli_has(args, "json") ? DAILY_JSON : DAILY_TEXT;
-    char why[256] = "";
+    enum daily_format format;
 
     if (args->word_count > 0)
         return cli_usage_error("report", "'%.*s' is no option; see 'weir report --help'",
@@ -69,27 +123,31 @@ static int run(const struct cli_args *args)
     if (cli_has(args, "format") && !daily_format_find(cli_value(args, "format"), &format))
         return cli_usage_error("report", "--format must be text, json, csv or html, not '%.*s'",
                                STR_ARG(cli_value(args, "format")));
-    if (cli_has(args, "date") && cli_value(args, "date").len == 0)
-        return cli_usage_error("report", "the date must be one of the calendar, as 2026-11-24");
-    if (day_find(cli_value(args, "date"), value_or(args, "tz", STR("UTC")), world_wall(), &day,
-                 why) != OK)
-        return cli_usage_error("report", "%s", why);
+    if (is_reconciling && cli_has(args, "format") && format != DAILY_TEXT && format != DAILY_JSON)
+        return cli_usage_error("report", "--reconcile writes text or json");
+    if (!is_reconciling && (cli_has(args, "tolerance") || cli_has(args, "provider")))
+        return cli_usage_error("report", "--tolerance and --provider go with --reconcile");
     int status = cli_config_load(args, false, &config);
     if (status != EXIT_DONE)
         return status;
-    status = report(args, config, &day, format);
+    status = is_reconciling ? report_reconcile(args, config) : run_days(args, config);
     config_close(config);
     return status;
 }
 
 static const struct cli_option options[] = {
     { "date", "D", "the day, as 2026-11-24 (default: today)" },
-    { "tz", "Z", "whose day: a name of the tz database (default: UTC)" },
+    { "from", "D", "the first day of several, with --to" },
+    { "to", "D", "the last of them; at most 366" },
+    { "tz", "Z", "whose days: a name of the tz database (default: UTC)" },
     { "format", "text|json|csv|html", "how it is written (default: text)" },
-    { "baseline", "MODEL", "whose price savings are held against (default: " BASELINE_DEFAULT ")" },
+    { "baseline", "MODEL", "whose price savings are held against (default: report.baseline)" },
     { "simulated", NULL, "of what simulated providers answered instead of what was paid for" },
+    { "reconcile", "FILE", "hold a provider's invoice (CSV) against the ledger instead" },
+    { "tolerance", "USD", "of --reconcile: the difference that passes (default: 0.01)" },
+    { "provider", "NAME", "of --reconcile: only calls to this provider" },
     { "ledger", "DIR", "the ledger's directory instead of the configuration's" },
-    { "config", "FILE", "configuration that names the ledger and the prices" },
+    { "config", "FILE", "configuration that names the ledger, the prices and the targets" },
     { "json", NULL, "the same as --format json" },
     { NULL, NULL, NULL },
 };

@@ -17,8 +17,10 @@
 #include "app/control/controller.h"
 #include "app/engine/arms.h"
 #include "app/engine/engine.h"
+#include "app/engine/reach.h"
 #include "app/engine/stack.h"
 #include "app/gateway/gateway.h"
+#include "app/health/health.h"
 #include "edge/config/config.h"
 #include "edge/http/server.h"
 #include "edge/ranks/ranks.h"
@@ -60,6 +62,8 @@ struct serve {
     struct ranks *ranks[TOKEN_ENCODING_COUNT]; /* NULL: nobody set it up */
     const struct token_table *tokens[TOKEN_ENCODING_COUNT];
     struct controller *controller;
+    struct reach *reach;
+    struct health *health;
     bool can_post;
     atomic_int drained; /* workers that have ended */
     struct timer drained_poll;
@@ -164,7 +168,7 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
     w->serve = s;
     turn_init(&w->drain, on_drain);
     enum err e = feed_open(&w->feed);
-    const struct stack_seams seams = { &s->arms, w->feed, s->tokens };
+    const struct stack_seams seams = { &s->arms, w->feed, s->reach, s->tokens };
     s->feeds[index] = w->feed;
     if (e == OK)
         e = stack_open(&w->stack, s->store, s->config, &s->log, (unsigned)index, &seams);
@@ -239,6 +243,25 @@ static void tokens_open(struct serve *s)
     }
 }
 
+static enum err health_start(struct serve *s)
+{
+    const struct health_options options = {
+        .world = s->world,
+        .config = s->config,
+        .log = &s->log,
+        .store = s->store,
+        .reach = s->reach,
+        .control_probe = controller_probe,
+        .control = s->controller,
+    };
+    enum err e = health_open(&s->health, &options);
+
+    s->admin.health = s->health;
+    for (size_t i = 0; i < s->worker_count; i++)
+        s->workers[i].gateway.health = s->health; /* the workers do not run yet */
+    return e;
+}
+
 static enum err serve_open(struct serve *s, const struct cli_args *args, char why[256])
 {
     const struct config *config = s->config;
@@ -258,12 +281,16 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     enum err e = access_open_configured(&s->access, config);
     if (e == OK)
         e = stack_store_open(&s->store, config, cli_value(args, "ledger"), why);
+    if (e == OK)
+        e = reach_open(&s->reach, config);
     for (size_t i = 0; e == OK && i < s->worker_count; i++)
         e = worker_open(s, i, listen, why);
     if (e == OK)
         e = world_open(&s->world);
     if (e == OK)
         e = control_plane_open(s, args, why);
+    if (e == OK)
+        e = health_start(s);
     if (e == OK)
         e = admin_open(s, admin, why);
     if (e == OK)
@@ -279,6 +306,7 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
 static void serve_close(struct serve *s)
 {
     server_close(s->admin_server);
+    health_close(s->health);
     controller_close(s->controller);
     if (s->can_post)
         post_fini();
@@ -288,6 +316,8 @@ static void serve_close(struct serve *s)
         stack_close(&s->workers[i].stack);
         feed_close(s->workers[i].feed);
     }
+    arms_slot_fini(&s->arms);
+    reach_close(s->reach);
     world_close(s->world);
     store_close(s->store);
     for (size_t i = 0; i < ARRAY_LEN(s->ranks); i++)

@@ -111,7 +111,8 @@ static int load(const struct cli_args *args, struct scenario *scenarios[CLI_WORD
 
     for (size_t i = 0; i < args->word_count; i++) {
         struct config_issues issues;
-        if (scenario_load(args->words[i], &scenarios[i], &issues) != OK)
+        if (scenario_load(args->words[i], &scenarios[i], &issues) != OK ||
+            rehearsal_answers_add(scenarios[i], &issues) != OK)
             status = EXIT_USAGE;
         for (size_t k = 0; k < issues.count; k++) {
             if (!issues.items[k].is_warning)

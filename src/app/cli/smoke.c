@@ -102,6 +102,43 @@ static void check_get(struct smoke *s, const char *name, const char *path, str m
     note(s, name, is_good ? PASSED : FAILED, "200", seen(s, status, body));
 }
 
+/* "200: ledger, control, provider", or what keeps it from being ready. */
+static str ready_value(struct smoke *s, int status, str body)
+{
+    struct json root;
+    struct buf out = { 0 };
+    const char *between = ": ";
+
+    if (status == 0 || json_parse(&s->arena, body, &root, NULL) != OK)
+        return seen(s, status, body);
+    buf_printf(&out, "%d", status);
+    for (struct json_iter it = json_iter(json_get(root, STR("parts"))); json_next(&it);) {
+        str name = { 0 }, detail = { 0 };
+        bool is_ok = false;
+        IGNORE(json_str(json_get(it.value, STR("name")), &s->arena, &name));
+        IGNORE(json_str(json_get(it.value, STR("detail")), &s->arena, &detail));
+        IGNORE(json_bool(json_get(it.value, STR("ok")), &is_ok));
+        if (is_ok)
+            buf_printf(&out, "%s%.*s", between, STR_ARG(name));
+        else
+            buf_printf(&out, "%snot %.*s (%.*s)", between, STR_ARG(name), STR_ARG(detail));
+        between = ", ";
+    }
+    str value = arena_str(&s->arena, buf_str(&out));
+    buf_fini(&out);
+    return value;
+}
+
+static void check_ready(struct smoke *s)
+{
+    int status;
+    str body;
+    bool is_good = send(s, s->admin, "/readyz?verbose", (str){ 0 }, (str){ 0 }, &status, &body) &&
+                   status == 200;
+
+    note(s, "readiness", is_good ? PASSED : FAILED, "200", ready_value(s, status, body));
+}
+
 /* ---- queries ---- */
 
 static str question_body(struct smoke *s, const char *strategy, str question, const char *domain)
@@ -256,7 +293,7 @@ static void threshold_latency(struct smoke *s)
 static void checks_run(struct smoke *s, int64_t queries)
 {
     check_get(s, "liveness", "/healthz", STR("ok"));
-    check_get(s, "readiness", "/readyz", STR("ready"));
+    check_ready(s);
     check_get(s, "API description", "/openapi.yaml", STR("openapi:"));
     check_query(s, "query through hrm_trm", "hrm_trm");
     check_query(s, "query through full_stack", "full_stack");

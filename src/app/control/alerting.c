@@ -63,7 +63,7 @@ static void machine_reset(struct controller *c)
 enum err alerting_begin(struct controller *c)
 {
     c->alerting.has_changed = false;
-    c->alerting.fault = control_begin(c->store);
+    c->alerting.fault = transaction_begin(c);
     return c->alerting.fault;
 }
 
@@ -80,13 +80,11 @@ enum err alerting_end(struct controller *c)
     enum err e = state.failed ? WEIR_NO_MEMORY : w->fault;
     if (e == OK)
         e = control_put(c->store, str_from(state_key), buf_str(&state));
-    if (e == OK)
-        e = control_commit(c->store);
+    e = transaction_end(c, "alerts", e);
     if (e != OK) {
-        control_rollback(c->store);
         machine_reset(c);
         buf_fini(&state);
-        return store_failed(c, "alerts", e);
+        return e;
     }
     buf_fini(&w->committed);
     w->committed = state;
@@ -126,7 +124,7 @@ static size_t on_series(void *ctx, unsigned by, struct alert_labels *out, size_t
 {
     const struct controller *c = ctx;
 
-    return windows_series(c->windows, c->now, by, out, max);
+    return windows_series(c->windows, windows_now(c), by, out, max);
 }
 
 static bool on_read(void *ctx, enum alert_metric metric, const struct alert_labels *labels,
@@ -138,7 +136,7 @@ static bool on_read(void *ctx, enum alert_metric metric, const struct alert_labe
         *out = dead_read(c, window);
         return true;
     }
-    return windows_read(c->windows, c->now, metric, labels, window, out);
+    return windows_read(c->windows, windows_now(c), metric, labels, window, out);
 }
 
 /* ---- transitions ---- */
@@ -242,11 +240,11 @@ void alerting_turn(struct controller *c)
 
     if (c->now < w->next)
         return;
-    w->next = c->now + EVALUATE_EVERY;
     if (alerting_begin(c) != OK) {
         IGNORE(store_failed(c, "alerts", w->fault));
-        return;
+        return; /* due again in the next turn */
     }
+    w->next = c->now + EVALUATE_EVERY;
     dead_count(c);
     alert_evaluate(w->machine, c->wall, &source, on_transition, c);
     bool has_messages = messages_add(c);

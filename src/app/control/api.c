@@ -18,7 +18,18 @@ const struct api_error api_unknown_path = { 404,
 const struct api_error api_bad_method = { 405,
                                           "bad_method",
                                           { "this path does not take this method", 35 } };
-const struct api_error api_store_fault = { 503, "store", { "control.db cannot be written", 28 } };
+
+static const struct api_error store_locked = {
+    503, "store", { "control.db is locked or failing; nothing has changed: try again", 63 }
+};
+static const struct api_error store_outrun = {
+    503, "outrun", { "another process has taken over control.db: ask that one", 55 }
+};
+
+const struct api_error *api_store_error(const struct controller *c)
+{
+    return c->is_outrun ? &store_outrun : &store_locked;
+}
 
 void api_answer(struct exchange *x, int status, const struct buf *body)
 {
@@ -41,7 +52,8 @@ void api_refuse(struct exchange *x, const struct api_error *error)
     buf_add(&body, STR(",\"param\":null"));
     json_member_str(&body, "code", str_from(error->code));
     buf_add(&body, STR("}}"));
-    exchange_respond(x, error->status, JSON_TYPE, NULL, 0, buf_str(&body));
+    const struct answer_header again = { STR("retry-after"), STR("1") };
+    exchange_respond(x, error->status, JSON_TYPE, &again, error->status == 503, buf_str(&body));
     buf_fini(&body);
 }
 
@@ -184,6 +196,7 @@ void controller_on_request(void *ctx, struct exchange *x)
     struct controller *c = ctx;
 
     controller_clock(c);
+    transaction_patience(c, PATIENCE_REQUEST);
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         str path = str_from(paths[i].path), rest = exchange_path(x);
         if (!str_starts(rest, path))

@@ -120,7 +120,7 @@ void api_alerts(struct controller *c, struct exchange *x, str rest)
     } else if (!str_eq(rest, STR("history"))) {
         api_refuse(x, &api_unknown_path);
     } else if (api_events(c, STR("alert"), STR(""), 0, &body) != OK) {
-        api_refuse(x, &api_store_fault);
+        api_refuse(x, api_store_error(c));
     } else {
         api_answer(x, 200, &body);
     }
@@ -209,7 +209,7 @@ static void silence_add(struct controller *c, struct exchange *x)
         return;
     const char *why = silence_read(c, x, &request, &silence);
     if (!why && alerting_begin(c) != OK) {
-        api_refuse(x, &api_store_fault);
+        api_refuse(x, api_store_error(c));
         return;
     }
     if (!why && alert_silence_add(c->alerting.machine, &silence, &id) != OK) {
@@ -223,7 +223,7 @@ static void silence_add(struct controller *c, struct exchange *x)
     }
     silence_event(c, "add", id, &request);
     if (alerting_end(c) != OK) {
-        api_refuse(x, &api_store_fault);
+        api_refuse(x, api_store_error(c));
         return;
     }
     silence.id = id;
@@ -242,14 +242,14 @@ static void silence_end(struct controller *c, struct exchange *x, uint64_t id)
     if (!api_read(x, &request))
         return;
     if (alerting_begin(c) != OK) {
-        api_refuse(x, &api_store_fault);
+        api_refuse(x, api_store_error(c));
         return;
     }
     bool is_found = alert_silence_end(c->alerting.machine, id, c->wall);
     if (is_found)
         silence_event(c, "end", id, &request);
     if (alerting_end(c) != OK) {
-        api_refuse(x, &api_store_fault);
+        api_refuse(x, api_store_error(c));
     } else if (!is_found) {
         api_refuse(x, &unknown);
     } else {
@@ -333,6 +333,6 @@ void api_outbox(struct controller *c, struct exchange *x, str rest)
     if (e == OK)
         api_answer(x, 200, &body);
     else
-        api_refuse(x, &api_store_fault);
+        api_refuse(x, api_store_error(c));
     buf_fini(&body);
 }

@@ -112,7 +112,7 @@ static void history_answer(struct controller *c, struct exchange *x, str kind, s
     if (api_events(c, kind, name, after, &body) == OK)
         api_answer(x, 200, &body);
     else
-        api_refuse(x, &api_store_fault);
+        api_refuse(x, api_store_error(c));
     buf_fini(&body);
 }
 
@@ -218,8 +218,13 @@ static void operate(struct controller *c, struct exchange *x, struct live_rollou
         .config_hash = rollout_hash_now(c, l),
     };
     rollout_operate(&l->machine, c->wall, &asked, &row);
+    const struct api_error suspended = {
+        503, "suspended",
+        STR("control.db is locked or failing: the canary serves nobody from now on, but that is "
+            "not written yet; try again")
+    };
     if (rollout_commit(c, l, &row) != OK)
-        api_refuse(x, &api_store_fault);
+        api_refuse(x, l->is_suspended && !c->is_outrun ? &suspended : api_store_error(c));
     else if (row.refusal != ROLLOUT_ACCEPTED)
         refusal_answer(x, l, &row);
     else
@@ -322,7 +327,7 @@ static void experiment_stop(struct controller *c, struct exchange *x, struct liv
     else if (!e->is_running)
         api_refuse(x, &over);
     else if (experiment_end(c, e, &who) != OK)
-        api_refuse(x, &api_store_fault);
+        api_refuse(x, api_store_error(c));
     else
         experiment_answer(x, e);
 }

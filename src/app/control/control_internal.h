@@ -59,7 +59,7 @@ struct live_rollout {
     struct rollout_decision last; /* of the last tick; its row has been dealt with */
     uint32_t alarms_told; /* bits by metric */
     bool
-        is_suspended; /* it goes back, but that cannot be written: nobody is served by it meanwhile */
+        is_suspended; /* it goes back, but that could not be written: nobody is served by it until somebody decides */
     bool is_outrun; /* somebody else moves it: this process only looks on */
     uint64_t gone; /* outcomes that the client did not wait for */
     nsec saved;
@@ -70,8 +70,15 @@ struct arm_counts {
     int64_t exposures;
     int64_t outcomes;
     int64_t errors;
-    struct moments success, cost, latency, hrm, trm; /* dollars, milliseconds */
+    struct moments measures[EXPERIMENT_MEASURE_COUNT];
 };
+/* A stretch of time with fixed shares; there is always one. */
+struct experiment_epoch {
+    usec_utc began;
+    uint32_t shares[EXPERIMENT_ARMS_MAX]; /* parts per million */
+    struct arm_counts arms[EXPERIMENT_ARMS_MAX];
+};
+#define EXPERIMENT_CELLS_MAX (EXPERIMENT_EPOCHS_MAX * EXPERIMENT_ARMS_MAX)
 struct live_experiment {
     struct experiment_file *file;
     struct engine_profile *profiles[EXPERIMENT_ARMS_MAX];
@@ -80,13 +87,15 @@ struct live_experiment {
     bool is_running;
     int64_t generation;
     usec_utc started, stopped;
-    struct arm_counts arms[EXPERIMENT_ARMS_MAX];
-    struct units units;
-};
-
-struct arms_kept {
-    struct arms_kept *next;
-    struct arms arms;
+    struct experiment_epoch *epochs; /* the newest is last */
+    size_t epoch_count;
+    nsec looked; /* for new shares; monotonic */
+    struct {
+        bool is_known;
+        size_t arm;
+        usec_utc at;
+    } best;
+    struct units units; /* of the newest epoch */
 };
 
 struct controller {
@@ -98,6 +107,13 @@ struct controller {
     nsec now; /* of this turn; monotonic */
     usec_utc wall;
     nsec pruned; /* the outbox */
+    nsec windows_shift; /* what makes of `now` the clock of windows, which goes on over a restart */
+    nsec windows_saved;
+    bool windows_changed; /* since then */
+    int64_t term; /* ours; see transaction.c */
+    nsec locked_since; /* when it was last said; 0: control.db is not locked */
+    bool has_waited; /* for a lock, in this turn */
+    bool is_outrun; /* another process has the term: nothing is written any more */
     uint64_t dropped_told;
     struct alerting alerting;
     struct live_rollout *rollout; /* the current one, those before it behind; NULL: none */
@@ -106,15 +122,38 @@ struct controller {
     bool experiments_changed;
     nsec experiments_saved;
     uint32_t numbers; /* given out */
-    struct arms_kept *arms; /* all that were published, newest first */
 };
 
-/* ---- controller.c ---- */
+/* ---- transaction.c ---- */
+enum control_patience { PATIENCE_OPENING, PATIENCE_TURN, PATIENCE_REQUEST };
+
+/* This process is from now on the one that writes. WEIR_STORE with a sentence. */
+NODISCARD enum err term_take(struct controller *c, char out_why[256]);
+/* How long what follows may wait for a lock, once. */
+void transaction_patience(struct controller *c, enum control_patience patience);
+/* WEIR_STORE: locked or failing, nothing is open; WEIR_INTERRUPTED: another process has taken over. */
+NODISCARD enum err transaction_begin(struct controller *c);
+/* Commits, or rolls back when e or the commit is a fault, which is logged and given on. */
+NODISCARD enum err transaction_end(struct controller *c, const char *what, enum err e);
 /* Logs a failure of the store; gives the fault on. */
 enum err store_failed(struct controller *c, const char *what, enum err e);
+
+/* ---- exposed.c ---- */
+/* Inside a transaction: what units_part() gives. units_saved() is the caller's, after the commit. */
+NODISCARD enum err units_put(struct controller *c, const struct units *u, str key);
+/* Into an empty u. What cannot be read is logged and forgotten. */
+void units_get(struct controller *c, struct units *u, str key);
+
+/* ---- controller.c ---- */
 /* Publishes who runs under what, as it is now. */
 void arms_update(struct controller *c);
 void controller_clock(struct controller *c);
+
+/* ---- windows_live.c ---- */
+NODISCARD enum err windows_live_open(struct controller *c);
+nsec windows_now(const struct controller *c); /* their clock, of this turn */
+void windows_turn(struct controller *c);
+void windows_live_save(struct controller *c);
 
 /* ---- alerting.c ---- */
 NODISCARD enum err alerting_open(struct controller *c);
@@ -146,6 +185,11 @@ uint64_t rollout_hash_now(const struct controller *c, const struct live_rollout 
 NODISCARD enum err live_rollout_open(struct controller *c, struct rollout_file *file,
                                      struct live_rollout **out);
 void live_rollout_close(struct live_rollout *l);
+/* The units of the phase that the machine is in; those of another are forgotten. */
+struct units *rollout_units(struct live_rollout *l);
+#define ROLLOUT_UNITS_PREFIX STR("rollout.units.")
+#define ROLLOUT_UNITS_KEY_MAX 160
+str rollout_units_key(const struct live_rollout *l, char space[ROLLOUT_UNITS_KEY_MAX]);
 
 /* ---- rollout_move.c ---- */
 void rollout_turn(struct controller *c);
@@ -168,17 +212,45 @@ enum start_result rollout_begin(struct controller *c, const struct rollout_start
 void rollout_status_write(const struct controller *c, const struct live_rollout *l,
                           struct buf *out);
 
+/* ---- experiment_counts.c ---- */
+NODISCARD enum err experiment_epoch_add(struct live_experiment *x,
+                                        const struct experiment_epoch *epoch);
+/* The experiment with the shares that hold now. */
+struct experiment experiment_now(const struct live_experiment *x);
+/* What was seen of a measure; cells are the caller's room. */
+struct strata experiment_strata(const struct live_experiment *x, enum experiment_measure measure,
+                                struct moments cells[EXPERIMENT_CELLS_MAX]);
+void experiment_fact(struct controller *c, const struct feed_fact *fact);
+void experiment_counts_write(const struct live_experiment *x, struct buf *out);
+/* Into one that has its first epoch only; false, with nothing changed, for what is not this experiment's. */
+bool experiment_counts_read(struct live_experiment *x, struct json value);
+NODISCARD enum err experiment_counts_put(struct controller *c, const struct live_experiment *x);
+void experiment_counts_restore(struct controller *c, struct arena *arena,
+                               struct live_experiment *x);
+
+/* ---- experiment_epochs.c ---- */
+void experiment_look_turn(struct controller *c, struct live_experiment *x);
+/* "stop: arm mcts is best in …"; the best must be known. */
+void experiment_best_print(const struct live_experiment *x, struct buf *out);
+
+/* ---- experiment_status.c ---- */
+/* Log Bayes factor against the meant split, over all epochs; alarm at STATS_SRM_ALARM. */
+double experiment_srm(const struct live_experiment *x);
+void experiment_status_write(const struct live_experiment *x, struct buf *out);
+
 /* ---- experiment_live.c ---- */
+/* The list, one experiment's counts, an event and perhaps a page, together. */
+NODISCARD enum err experiment_commit(struct controller *c, struct live_experiment *x,
+                                     const char *operation, const struct rollout_start *who,
+                                     const struct page *page);
 NODISCARD enum err experiments_restore(struct controller *c, char out_why[256]);
 void experiments_close(struct controller *c);
-void experiment_fact(struct controller *c, const struct feed_fact *fact);
 void experiments_turn(struct controller *c);
 struct live_experiment *experiment_by_name(const struct controller *c, str name);
 enum start_result experiment_begin(struct controller *c, const struct rollout_start *start,
                                    struct config_issues *issues, char out_why[256]);
 NODISCARD enum err experiment_end(struct controller *c, struct live_experiment *x,
                                   const struct rollout_start *who);
-void experiment_status_write(const struct live_experiment *x, struct buf *out);
 
 /* ---- keys.c ---- */
 NODISCARD enum err keys_restore(struct controller *c, char out_why[256]);
@@ -192,7 +264,9 @@ struct api_error {
 };
 void api_refuse(struct exchange *x, const struct api_error *error);
 /* What every path may answer. */
-extern const struct api_error api_unknown_path, api_bad_method, api_store_fault;
+extern const struct api_error api_unknown_path, api_bad_method;
+/* Why control.db could not be read or written. */
+const struct api_error *api_store_error(const struct controller *c);
 /* The body's members, where it has any; false having answered. */
 struct api_request {
     str actor, reason, file;

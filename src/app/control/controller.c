@@ -9,14 +9,6 @@
 #define SENT_KEPT_US (INT64_C(7) * 86400 * 1000000)
 #define PRUNE_EVERY (3600 * NSEC_PER_SEC)
 
-enum err store_failed(struct controller *c, const char *what, enum err e)
-{
-    LOG(c->options.log, LOG_ERROR, "control.db cannot be written", LOG_TEXT("what", str_from(what)),
-        LOG_TEXT("fault", str_from(err_info(e)->text)),
-        LOG_TEXT("why", str_from(control_message(c->store))));
-    return e;
-}
-
 void controller_clock(struct controller *c)
 {
     c->now = world_now(c->options.world);
@@ -48,7 +40,9 @@ static void arms_experiments(const struct controller *c, struct arms *out)
         if (!x->is_running || out->experiment_count == ARMS_EXPERIMENTS_MAX)
             continue;
         struct arms_experiment *to = &out->experiments[out->experiment_count++];
-        *to = (struct arms_experiment){ .number = x->number, .experiment = &x->file->experiment };
+        *to = (struct arms_experiment){ .number = x->number,
+                                        .epoch = (uint8_t)(x->epoch_count - 1),
+                                        .experiment = experiment_now(x) };
         for (size_t a = 0; a < x->file->experiment.arm_count; a++) {
             to->profiles[a] = x->profiles[a];
             to->labels[a] = str_from(x->labels[a]);
@@ -58,19 +52,18 @@ static void arms_experiments(const struct controller *c, struct arms *out)
 
 void arms_update(struct controller *c)
 {
-    struct arms_kept *kept = calloc(1, sizeof(*kept));
+    struct arms *arms = calloc(1, sizeof(*arms));
 
-    if (!kept) { /* a rollback must not fail for memory: nobody is assigned anything then */
-        arms_publish(c->options.arms, NULL);
-        return;
+    if (arms) { /* a rollback must not fail for memory: nobody is assigned anything then */
+        if (c->rollout)
+            arms_rollout(c->rollout, arms);
+        arms_experiments(c, arms);
     }
-    if (c->rollout)
-        arms_rollout(c->rollout, &kept->arms);
-    arms_experiments(c, &kept->arms);
-    kept->next = c->arms;
-    c->arms = kept;
-    bool is_anything = kept->arms.rollout != 0 || kept->arms.experiment_count > 0;
-    arms_publish(c->options.arms, is_anything ? &kept->arms : NULL);
+    if (arms && arms->rollout == 0 && arms->experiment_count == 0) {
+        free(arms);
+        arms = NULL;
+    }
+    arms_publish(c->options.arms, arms);
 }
 
 /* ---- facts ---- */
@@ -89,10 +82,16 @@ static str label_of(const struct controller *c, const struct feed_assignment *a)
     return (str){ 0 };
 }
 
+static void window_take(struct controller *c, const struct feed_fact *fact)
+{
+    windows_add(c->windows, windows_now(c), label_of(c, &fact->assignment), fact);
+    c->windows_changed = true;
+}
+
 static void fact_take(struct controller *c, const struct feed_fact *fact)
 {
     if (!(fact->flags & FEED_EXPOSURE))
-        windows_add(c->windows, c->now, label_of(c, &fact->assignment), fact);
+        window_take(c, fact);
     if (fact->assignment.rollout != 0)
         rollout_fact(c, fact);
     if (fact->assignment.experiment != 0)
@@ -130,10 +129,11 @@ static void outbox_tidy(struct controller *c)
 {
     if (c->pruned != 0 && c->now - c->pruned < PRUNE_EVERY)
         return;
-    c->pruned = c->now;
-    enum err e = outbox_prune(c->store, c->wall - SENT_KEPT_US);
-    if (e != OK)
-        IGNORE(store_failed(c, "outbox", e));
+    enum err e = transaction_begin(c);
+    if (e == OK)
+        e = outbox_prune(c->store, c->wall - SENT_KEPT_US);
+    if (transaction_end(c, "outbox", e) == OK)
+        c->pruned = c->now;
 }
 
 static void on_turn(struct timer *t)
@@ -141,12 +141,22 @@ static void on_turn(struct timer *t)
     struct controller *c = CONTAINER_OF(t, struct controller, turn);
 
     controller_clock(c);
+    transaction_patience(c, PATIENCE_TURN);
     feeds_drain(c);
     rollout_turn(c);
     experiments_turn(c);
     alerting_turn(c);
+    windows_turn(c);
     outbox_tidy(c);
     timer_start(c->options.world, &c->turn, CONTROL_TURN, on_turn);
+}
+
+enum err controller_probe(void *ctx)
+{
+    struct controller *c = ctx;
+    enum err e = control_probe(c->store);
+
+    return e == OK ? OK : store_failed(c, "probe", e);
 }
 
 /* ---- the life ---- */
@@ -168,9 +178,11 @@ static enum err parts_open(struct controller *c, char out_why[256])
     enum err e = control_open(&c->store, c->options.directory, CONTROL_WRITE, out_why);
 
     if (e == OK)
+        e = term_take(c, out_why);
+    if (e == OK)
         e = keys_restore(c, out_why);
     if (e == OK)
-        e = windows_open(&c->windows);
+        e = windows_live_open(c);
     if (e == OK)
         e = alerting_open(c);
     if (e == OK)
@@ -190,10 +202,6 @@ static void parts_close(struct controller *c)
     alerting_close(c);
     windows_close(c->windows);
     control_close(c->store);
-    for (struct arms_kept *kept = c->arms, *next; kept; kept = next) {
-        next = kept->next;
-        free(kept);
-    }
     free(c);
 }
 
@@ -224,11 +232,13 @@ void controller_close(struct controller *c)
     timer_cancel(c->options.world, &c->turn);
     arms_publish(c->options.arms, NULL);
     controller_clock(c);
+    transaction_patience(c, PATIENCE_OPENING);
     feeds_drain(c);
     if (c->rollout)
         IGNORE(rollout_save(c, c->rollout));
     c->experiments_saved = 0;
     experiments_turn(c);
+    windows_live_save(c);
     c->alerting.saved = 0;
     if (alerting_begin(c) == OK)
         IGNORE(alerting_end(c));

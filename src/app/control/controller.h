@@ -11,7 +11,7 @@
  *   - a move of a rollout is durable before any query runs under it, and a message is in the outbox with the state that says
  *     so: after a crash nothing is skipped and nothing is done twice;
  *   - what cannot be written changes nothing and is tried again;
- *   - what was published lives until controller_close(), which comes after the workers' end.
+ *   - what is published points to what lives until controller_close(), which comes after the workers' end.
  *
  * May include: base, core/json, core/stats, core/change, core/alert, edge/world, edge/config, edge/store, edge/http, edge/notify,
  * app/access, app/engine.
@@ -46,6 +46,9 @@ NODISCARD enum err controller_open(struct controller **out,
                                    const struct controller_options *options, char out_why[256]);
 /* Reads what is left in the feeds and writes checkpoints; NULL is a no-op. */
 void controller_close(struct controller *c);
+
+/* Can control.db be used? Never waits. ctx is a struct controller. */
+NODISCARD enum err controller_probe(void *ctx);
 
 /* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox,keys}; ctx is a struct controller. */
 void controller_on_request(void *ctx, struct exchange *x);

@@ -73,9 +73,13 @@ static enum err event_append(struct controller *c, str id, const char *operation
     struct control_event event = {
         .at = c->wall, .kind = KIND, .subject = id, .text = buf_str(&text)
     };
-    enum err e = text.failed ? WEIR_NO_MEMORY : control_append(c->store, &event, &sequence);
+    enum err e = text.failed ? WEIR_NO_MEMORY : transaction_begin(c);
+    if (e == OK) {
+        e = control_append(c->store, &event, &sequence);
+        e = transaction_end(c, "key", e);
+    }
     buf_fini(&text);
-    return e == OK ? OK : store_failed(c, "key", e);
+    return e;
 }
 
 struct restoring {
@@ -280,13 +284,15 @@ static void key_create(struct controller *c, struct exchange *x)
     }
     spec.created = c->wall;
     enum err e = mint(c, text, &spec);
+    bool is_minted = e == OK;
     if (e == OK)
         e = event_append(c, spec.id, "create", &request, &spec);
+    bool is_written = e == OK;
     if (e == OK)
         e = access_add(c->options.access, &spec);
     if (e != OK) {
         explicit_bzero(text, sizeof(text));
-        api_refuse(x, &failed);
+        api_refuse(x, is_minted && !is_written ? api_store_error(c) : &failed);
         return;
     }
     buf_add_char(&body, '{');
@@ -318,7 +324,7 @@ static void key_revoke(struct controller *c, struct exchange *x, str id)
     }
     bool is_revoked = key_describe(key).revoked != 0;
     if (!is_revoked && event_append(c, id, "revoke", &request, NULL) != OK) {
-        api_refuse(x, &api_store_fault);
+        api_refuse(x, api_store_error(c));
         return;
     }
     IGNORE(access_revoke(c->options.access, id, c->wall));

@@ -4,6 +4,7 @@
  *
  *     document "rollout"              which one it is: name, path, the file's text, where its events begin
  *     document "rollout.checkpoint"   the machine's sums, as of some row
+ *     parts "rollout.units.…"         which units those sums have counted (exposed.c)
  *     events of kind "rollout"        its rows, in order
  */
 #include "app/control/control_internal.h"
@@ -81,13 +82,25 @@ uint64_t rollout_hash_now(const struct controller *c, const struct live_rollout 
 
 /* ---- facts ---- */
 
-static bool unit_is_new(struct live_rollout *l, const struct feed_fact *fact)
+struct units *rollout_units(struct live_rollout *l)
 {
     if (l->units_phase != l->machine.phase) {
         units_fini(&l->units);
         l->units_phase = l->machine.phase;
     }
-    return !(fact->flags & FEED_IS_REPEATED) || units_add(&l->units, fact->unit);
+    return &l->units;
+}
+
+str rollout_units_key(const struct live_rollout *l, char space[ROLLOUT_UNITS_KEY_MAX])
+{
+    snprintf(space, ROLLOUT_UNITS_KEY_MAX, "%.*s%.*s@%" PRId64 ".%" PRId64,
+             STR_ARG(ROLLOUT_UNITS_PREFIX), STR_ARG(l->file->spec.id), l->after, l->machine.phase);
+    return str_from(space);
+}
+
+static bool unit_is_new(struct live_rollout *l, const struct feed_fact *fact)
+{
+    return !(fact->flags & FEED_IS_REPEATED) || units_add(rollout_units(l), fact->unit);
 }
 
 /* A client that leaves says nothing, unless it had been kept waiting for longer than the latency that rolls back. */
@@ -259,6 +272,8 @@ static enum err restore(struct controller *c, struct json document, struct arena
         return e;
     }
     c->rollout = l;
+    char key[ROLLOUT_UNITS_KEY_MAX];
+    units_get(c, rollout_units(l), rollout_units_key(l, key));
     LOG(c->options.log, LOG_INFO, "rollout restored", LOG_TEXT("rollout", file->spec.id),
         LOG_TEXT("state", str_from(rollout_state_name(l->machine.place.state))));
     return OK;

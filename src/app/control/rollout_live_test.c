@@ -153,16 +153,18 @@ static void others_do_not_count(void)
 /* Nobody is served by a canary that is not there, is suspended, or is over. */
 static void only_a_live_canary_is_published(void)
 {
-    struct arms_slot slot = { NULL };
+    struct arms_slot slot = { .now = NULL };
+    struct arms_reader reader;
     struct rig rig;
 
+    arms_join(&slot, &reader);
     rig_open(&rig);
     rig.c.options.arms = &slot;
     arms_update(&rig.c);
-    CHECK(atomic_load(&slot.now) == NULL);
+    CHECK(arms_enter(&slot, &reader) == NULL);
     rig.l->canary = (struct engine_profile *)(void *)&rig; /* only its address matters */
     arms_update(&rig.c);
-    const struct arms *arms = atomic_load(&slot.now);
+    const struct arms *arms = arms_enter(&slot, &reader);
     REQUIRE(arms);
     CHECK(arms->rollout == rig.l->number && arms->is_measured &&
           arms->snapshot.canary_to == 500000);
@@ -176,15 +178,13 @@ static void only_a_live_canary_is_published(void)
     CHECK(atomic_load(&slot.now) == NULL);
     rig.l->machine.place = (struct rollout_place){ ROLLOUT_COMPLETED, 1 };
     arms_update(&rig.c);
-    arms = atomic_load(&slot.now);
+    arms = arms_enter(&slot, &reader);
     REQUIRE(arms);
     CHECK(!arms->is_measured && arms->snapshot.canary_to == SHARE_WHOLE);
     rig.l->canary = NULL;
     rollouts_close(&rig.c);
-    for (struct arms_kept *kept = rig.c.arms, *next; kept; kept = next) {
-        next = kept->next;
-        free(kept);
-    }
+    arms_exit(&reader);
+    arms_slot_fini(&slot);
 }
 
 TESTS(TEST(facts_are_outcomes), TEST(a_client_that_left), TEST(a_unit_is_exposed_once),

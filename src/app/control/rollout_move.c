@@ -114,6 +114,12 @@ static enum err checkpoint_put(struct controller *c, struct live_rollout *l)
     enum err e = text.failed ? WEIR_NO_MEMORY
                              : control_put(c->store, STR("rollout.checkpoint"), buf_str(&text));
     buf_fini(&text);
+    char space[ROLLOUT_UNITS_KEY_MAX];
+    str key = rollout_units_key(l, space);
+    if (e == OK)
+        e = units_put(c, rollout_units(l), key);
+    if (e == OK)
+        e = control_parts_forget(c->store, ROLLOUT_UNITS_PREFIX, key);
     return e;
 }
 
@@ -152,14 +158,14 @@ static enum err fence_check(struct controller *c, struct live_rollout *l)
     return e;
 }
 
-static enum err ended(struct controller *c, enum err e)
+/* A transaction with a checkpoint ends. */
+static enum err saved(struct controller *c, struct live_rollout *l, enum err e)
 {
+    e = transaction_end(c, "rollout", e);
     if (e == OK)
-        e = control_commit(c->store);
-    if (e == OK)
-        return OK;
-    control_rollback(c->store);
-    return store_failed(c, "rollout", e);
+        units_saved(&l->units);
+    l->saved = c->now; /* also when it failed: the next try is not the next turn's */
+    return e;
 }
 
 static void applied(struct controller *c, struct live_rollout *l, const struct rollout_row *row)
@@ -167,7 +173,6 @@ static void applied(struct controller *c, struct live_rollout *l, const struct r
     enum err e = rollout_apply(&l->machine, row);
 
     assert(e == OK); /* the machine made it for the state it is in */
-    l->saved = c->now;
     row_log(c, l, row);
 }
 
@@ -182,11 +187,18 @@ static void suspend(struct controller *c, struct live_rollout *l, const struct r
     arms_update(c);
 }
 
+/* The canary comes back when somebody says so, not because something else could be written first. */
+static bool ends_suspension(const struct rollout_row *row)
+{
+    return row->refusal == ROLLOUT_ACCEPTED &&
+           (row->operation != ROLLOUT_TICK || row->to.state == ROLLOUT_ABORTED);
+}
+
 static enum err row_commit(struct controller *c, struct live_rollout *l,
                            const struct rollout_row *row)
 {
     int64_t sequence;
-    enum err e = control_begin(c->store);
+    enum err e = transaction_begin(c);
 
     if (e != OK)
         return store_failed(c, "rollout", e);
@@ -199,7 +211,7 @@ static enum err row_commit(struct controller *c, struct live_rollout *l,
         e = fence_put(c, l, row->generation);
     if (e == OK)
         e = row_page(c, l, row);
-    return ended(c, e);
+    return saved(c, l, e);
 }
 
 enum err rollout_commit(struct controller *c, struct live_rollout *l, const struct rollout_row *row)
@@ -211,7 +223,8 @@ enum err rollout_commit(struct controller *c, struct live_rollout *l, const stru
         return e;
     }
     applied(c, l, row);
-    l->is_suspended = false;
+    if (ends_suspension(row))
+        l->is_suspended = false;
     arms_update(c);
     channels_wake(c);
     return OK;
@@ -219,15 +232,14 @@ enum err rollout_commit(struct controller *c, struct live_rollout *l, const stru
 
 enum err rollout_save(struct controller *c, struct live_rollout *l)
 {
-    enum err e = l->is_outrun ? WEIR_INTERRUPTED : control_begin(c->store);
+    enum err e = l->is_outrun ? WEIR_INTERRUPTED : transaction_begin(c);
 
     if (e != OK)
-        return e;
+        return store_failed(c, "rollout", e);
     e = fence_check(c, l);
     if (e == OK)
         e = checkpoint_put(c, l);
-    l->saved = c->now;
-    return ended(c, e);
+    return saved(c, l, e);
 }
 
 /* ---- the turn ---- */
@@ -274,9 +286,9 @@ static void alarms_page(struct controller *c, struct live_rollout *l, uint32_t a
                                    .arm = str_from(l->labels[ARM_CANARY]),
                                    .sentence = buf_str(&words),
                                    .key = str_from(key) };
-        enum err e = control_begin(c->store);
+        enum err e = transaction_begin(c);
         if (e == OK)
-            e = ended(c, page_add(c, &page));
+            e = transaction_end(c, "rollout", page_add(c, &page));
         if (e == OK)
             l->alarms_told |= 1u << m;
         buf_fini(&words);
@@ -350,7 +362,7 @@ static enum err start_commit(struct controller *c, struct live_rollout *l,
                              const struct rollout_row *started)
 {
     int64_t sequence = 0;
-    enum err e = control_begin(c->store);
+    enum err e = transaction_begin(c);
 
     if (e != OK)
         return store_failed(c, "rollout", e);
@@ -367,7 +379,7 @@ static enum err start_commit(struct controller *c, struct live_rollout *l,
         e = checkpoint_put(c, l);
     if (e == OK)
         e = fence_put(c, l, started->generation);
-    return ended(c, e);
+    return saved(c, l, e);
 }
 
 static enum err start_move(struct controller *c, struct live_rollout *l,
@@ -390,6 +402,8 @@ static enum err start_move(struct controller *c, struct live_rollout *l,
         return e;
     if (has_old)
         applied(c, c->rollout, &superseded);
+    if (c->rollout)
+        units_fini(&c->rollout->units); /* nothing of it is counted any more */
     applied(c, l, &started);
     l->older = c->rollout;
     c->rollout = l;

@@ -45,6 +45,10 @@ static void trips_write(const struct guard_spec *spec, double needed, struct buf
     buf_printf(&words, " at log E >= %.2f", needed);
     if (spec->is_compared)
         buf_printf(&words, ", or worse than the control by more than %.4g", spec->margin);
+    if (spec->advance != 0) {
+        buf_add(&words, STR("; advances when it is shown to keep "));
+        limit_words(spec->metric, spec->advance, &words);
+    }
     if (spec->is_dry_run)
         buf_add(&words, STR("; a dry run, it never acts"));
     json_member_str(out, "trips_if", buf_str(&words));
@@ -149,8 +153,9 @@ void rollout_status_write(const struct controller *c, const struct live_rollout 
     json_member_i64(out, "sequence", r->sequence);
     json_member_str(out, "reason", str_from(rollout_reason_name(r->reason)));
     json_member_str(out, "reason_text", str_from(rollout_reason_text(r->reason)));
-    json_member_str(out, "holds",
-                    str_from(l->is_outrun ? "outrun" : rollout_hold_name(l->last.hold)));
+    json_member_str(
+        out, "holds",
+        str_from(l->is_outrun || c->is_outrun ? "outrun" : rollout_hold_name(l->last.hold)));
     json_member_str(out, "file", l->file->path);
     snprintf(hash, sizeof(hash), "%016" PRIx64, c->options.config->hash);
     json_member_str(out, "revision_before", str_from(hash));

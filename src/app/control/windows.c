@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* windows: see windows.h. */
-#include "app/control/windows.h"
+#include "app/control/windows_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,51 +8,17 @@
 
 #include "core/stats/histogram.h"
 
-/* core/stats has 32 buckets an octave from 1 µs on; here are every two of them from 2^10 µs to 2^26 µs, 67 s. */
-#define LATENCY_BUCKETS 256
-#define LATENCY_FIRST 160
-#define BINS 10 /* of confidence */
+#define LATENCY_FIRST 160 /* of core/stats' buckets, by twos: 2^10 µs */
 #define SERIES_AGE_MAX (5 * 24 * 3600 * NSEC_PER_SEC) /* the longest window of a rule */
 
-struct bin {
-    uint32_t n;
-    float confidence;
-    float right;
-};
-struct slot {
-    int64_t epoch; /* now / width when it was last written */
-    uint32_t n, wrong, failed, priced, unpriced, hrm_n, trm_n;
-    double hrm, trm, cost;
-    struct bin bins[BINS];
-    uint32_t latency[LATENCY_BUCKETS];
-};
-
 /* clang-format off */
-static const struct {
-    nsec width;
-    uint32_t slots;
-    uint32_t first; /* of its slots in a leaf */
-} rings[] = {
+const struct windows_ring windows_rings[WINDOWS_RINGS] = {
     { NSEC_PER_SEC,            60, 0 },
     { 60 * NSEC_PER_SEC,       60, 60 },
     { 3600 * NSEC_PER_SEC,     48, 120 },
     { 6 * 3600 * NSEC_PER_SEC, 24, 168 },
 };
 /* clang-format on */
-#define LEAF_SLOTS 192
-
-struct leaf {
-    struct slot slots[LEAF_SLOTS];
-};
-struct arm {
-    char label[WINDOWS_LABEL_MAX];
-    nsec newest; /* 0: a free place */
-    struct leaf *leaves[FEED_DOMAIN_COUNT]; /* NULL: nothing yet */
-};
-struct windows {
-    struct arm arms[WINDOWS_ARMS_MAX];
-    uint64_t lost;
-};
 
 enum err windows_open(struct windows **out)
 {
@@ -64,11 +30,11 @@ enum err windows_open(struct windows **out)
     return OK;
 }
 
-static void arm_clear(struct arm *arm)
+static void arm_clear(struct windows_arm *arm)
 {
     for (size_t d = 0; d < FEED_DOMAIN_COUNT; d++)
         free(arm->leaves[d]);
-    *arm = (struct arm){ .newest = 0 };
+    *arm = (struct windows_arm){ .newest = 0 };
 }
 
 void windows_close(struct windows *w)
@@ -88,13 +54,13 @@ uint64_t windows_lost(const struct windows *w)
 /* ---- adding ---- */
 
 /* The arm of a label; a new one takes a free place or that of the arm that was silent for longest. */
-static struct arm *arm_of(struct windows *w, str label)
+static struct windows_arm *arm_of(struct windows *w, str label)
 {
-    struct arm *oldest = &w->arms[0];
+    struct windows_arm *oldest = &w->arms[0];
 
     label = str_slice(label, 0, WINDOWS_LABEL_MAX - 1);
     for (size_t i = 0; i < WINDOWS_ARMS_MAX; i++) {
-        struct arm *arm = &w->arms[i];
+        struct windows_arm *arm = &w->arms[i];
         if (arm->newest > 0 && str_eq(str_from(arm->label), label))
             return arm;
         if (arm->newest < oldest->newest)
@@ -105,13 +71,26 @@ static struct arm *arm_of(struct windows *w, str label)
     return oldest;
 }
 
-static struct slot *slot_of(struct leaf *leaf, size_t ring, nsec now)
+static const struct windows_present *present_of(struct windows *w, size_t ring, nsec now)
 {
-    int64_t epoch = now / rings[ring].width;
-    struct slot *slot = &leaf->slots[rings[ring].first + epoch % rings[ring].slots];
+    struct windows_present *p = &w->present[ring];
 
-    if (slot->epoch != epoch)
-        *slot = (struct slot){ .epoch = epoch };
+    if (now < p->from || now >= p->until) {
+        p->epoch = now / windows_rings[ring].width;
+        p->from = p->epoch * windows_rings[ring].width;
+        p->until = p->from + windows_rings[ring].width;
+        p->slot = (size_t)(windows_rings[ring].first + p->epoch % windows_rings[ring].slots);
+    }
+    return p;
+}
+
+static struct windows_slot *slot_of(struct windows_leaf *leaf,
+                                    const struct windows_present *present)
+{
+    struct windows_slot *slot = &leaf->slots[present->slot];
+
+    if (slot->epoch != present->epoch)
+        *slot = (struct windows_slot){ .epoch = present->epoch };
     return slot;
 }
 
@@ -119,28 +98,28 @@ static size_t latency_bucket(nsec latency)
 {
     int index = histogram_index((double)latency / (double)NSEC_PER_USEC) / 2 - LATENCY_FIRST;
 
-    return index < 0 ? 0 : index >= LATENCY_BUCKETS ? LATENCY_BUCKETS - 1 : (size_t)index;
+    return index < 0 ? 0 : index >= WINDOWS_BUCKETS ? WINDOWS_BUCKETS - 1 : (size_t)index;
 }
 
-static void bin_add(struct slot *slot, const struct feed_fact *fact)
+static void bin_add(struct windows_slot *slot, const struct feed_fact *fact)
 {
     if (fact->verdict < 0 || fact->confidence < 0 || !(fact->flags & FEED_IS_CALIBRATED))
         return;
-    size_t at = (size_t)(fact->confidence * BINS);
-    struct bin *bin = &slot->bins[at < BINS ? at : BINS - 1];
+    size_t at = (size_t)(fact->confidence * WINDOWS_BINS);
+    struct windows_bin *bin = &slot->bins[at < WINDOWS_BINS ? at : WINDOWS_BINS - 1];
     bin->n++;
     bin->confidence += fact->confidence;
     bin->right += fact->verdict;
 }
 
-static void slot_add(struct slot *slot, const struct feed_fact *fact)
+static void slot_add(struct windows_slot *slot, const struct feed_fact *fact, size_t latency)
 {
     bool has_failed = (fact->flags & FEED_FAILED) != 0;
 
     slot->n++;
     slot->failed += has_failed;
     slot->wrong += !has_failed && fact->verdict >= 0 && fact->verdict < 0.5f;
-    slot->latency[latency_bucket(fact->latency)]++;
+    slot->latency[latency]++;
     slot->unpriced += fact->cost == COST_UNPRICED;
     if (fact->cost >= 0) {
         slot->priced++;
@@ -161,8 +140,8 @@ void windows_add(struct windows *w, nsec now, str label, const struct feed_fact 
 {
     if ((fact->flags & (FEED_ANSWERED | FEED_FAILED)) == 0)
         return;
-    struct arm *arm = arm_of(w, label.len > 0 ? label : WINDOWS_ARM_DEFAULT);
-    struct leaf **leaf = &arm->leaves[fact->domain];
+    struct windows_arm *arm = arm_of(w, label.len > 0 ? label : WINDOWS_ARM_DEFAULT);
+    struct windows_leaf **leaf = &arm->leaves[fact->domain];
     arm->newest = now > 0 ? now : 1;
     if (!*leaf)
         *leaf = calloc(1, sizeof(**leaf));
@@ -170,13 +149,14 @@ void windows_add(struct windows *w, nsec now, str label, const struct feed_fact 
         w->lost++;
         return;
     }
-    for (size_t r = 0; r < ARRAY_LEN(rings); r++)
-        slot_add(slot_of(*leaf, r, now), fact);
+    size_t latency = latency_bucket(fact->latency);
+    for (size_t r = 0; r < WINDOWS_RINGS; r++)
+        slot_add(slot_of(*leaf, present_of(w, r, now)), fact, latency);
 }
 
 /* ---- series ---- */
 
-static bool arm_is_live(const struct arm *arm, nsec now)
+static bool arm_is_live(const struct windows_arm *arm, nsec now)
 {
     return arm->newest > 0 && now - arm->newest < SERIES_AGE_MAX;
 }
@@ -190,7 +170,7 @@ static bool domain_is_live(const struct windows *w, size_t domain, nsec now)
     return false;
 }
 
-static size_t series_of_arm(const struct arm *arm, struct alert_labels *out, size_t max)
+static size_t series_of_arm(const struct windows_arm *arm, struct alert_labels *out, size_t max)
 {
     size_t n = 0;
 
@@ -236,16 +216,18 @@ static struct span span_of(nsec now, nsec window)
 {
     size_t r = 0;
 
-    while (r + 1 < ARRAY_LEN(rings) && rings[r].width * rings[r].slots < window)
+    while (r + 1 < WINDOWS_RINGS && windows_rings[r].width * windows_rings[r].slots < window)
         r++;
-    int64_t slots = (window + rings[r].width - 1) / rings[r].width;
-    int64_t last = now / rings[r].width;
-    if (slots > rings[r].slots)
-        slots = rings[r].slots;
+    int64_t slots = (window + windows_rings[r].width - 1) / windows_rings[r].width;
+    int64_t last = now / windows_rings[r].width;
+    if (slots > windows_rings[r].slots)
+        slots = windows_rings[r].slots;
     return (struct span){ r, last - slots + 1, last };
 }
 
-static void slot_merge(struct slot *into, const struct slot *from)
+/* The long parts only where the metric is read from them. */
+static void slot_merge(struct windows_slot *into, const struct windows_slot *from,
+                       enum alert_metric metric)
 {
     into->n += from->n;
     into->wrong += from->wrong;
@@ -257,47 +239,49 @@ static void slot_merge(struct slot *into, const struct slot *from)
     into->hrm += from->hrm;
     into->trm += from->trm;
     into->cost += from->cost;
-    for (size_t i = 0; i < BINS; i++) {
+    for (size_t i = 0; i < WINDOWS_BINS && metric == ALERT_CALIBRATION; i++) {
         into->bins[i].n += from->bins[i].n;
         into->bins[i].confidence += from->bins[i].confidence;
         into->bins[i].right += from->bins[i].right;
     }
-    for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+    for (size_t i = 0; i < WINDOWS_BUCKETS && metric == ALERT_LATENCY_P95; i++)
         into->latency[i] += from->latency[i];
 }
 
-static void leaf_sum(const struct leaf *leaf, const struct span *span, struct slot *sum)
+static void leaf_sum(const struct windows_leaf *leaf, const struct span *span,
+                     enum alert_metric metric, struct windows_slot *sum)
 {
     for (int64_t epoch = span->first < 0 ? 0 : span->first; epoch <= span->last; epoch++) {
-        const struct slot *slot =
-            &leaf->slots[rings[span->ring].first + epoch % rings[span->ring].slots];
+        const struct windows_slot *slot =
+            &leaf->slots[windows_rings[span->ring].first + epoch % windows_rings[span->ring].slots];
         if (slot->epoch == epoch && slot->n > 0)
-            slot_merge(sum, slot);
+            slot_merge(sum, slot, metric);
     }
 }
 
-static void windows_sum(const struct windows *w, const struct alert_labels *labels,
-                        const struct span *span, struct slot *sum)
+static void windows_sum(const struct windows *w, enum alert_metric metric,
+                        const struct alert_labels *labels, const struct span *span,
+                        struct windows_slot *sum)
 {
     for (size_t i = 0; i < WINDOWS_ARMS_MAX; i++) {
-        const struct arm *arm = &w->arms[i];
+        const struct windows_arm *arm = &w->arms[i];
         if (labels->arm.len > 0 && !str_eq(labels->arm, str_from(arm->label)))
             continue;
         for (size_t d = 0; d < FEED_DOMAIN_COUNT; d++) {
             str name = str_from(feed_domain_name((enum feed_domain)d));
             bool is_asked = labels->domain.len == 0 || str_eq(labels->domain, name);
             if (arm->leaves[d] && is_asked)
-                leaf_sum(arm->leaves[d], span, sum);
+                leaf_sum(arm->leaves[d], span, metric, sum);
         }
     }
 }
 
 /* In milliseconds: where in its bucket the rank lies, as if the bucket's values were spread evenly. */
-static double latency_quantile(const struct slot *sum, double q)
+static double latency_quantile(const struct windows_slot *sum, double q)
 {
     double rank = ceil(q * (double)sum->n), below = 0;
 
-    for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
+    for (size_t i = 0; i < WINDOWS_BUCKETS; i++) {
         double count = (double)sum->latency[i];
         if (below + count < rank || count == 0) {
             below += count;
@@ -311,12 +295,12 @@ static double latency_quantile(const struct slot *sum, double q)
 }
 
 /* Expected calibration error: the mean distance between what was said and what was right, by tenths of confidence. */
-static struct alert_reading calibration_read(const struct slot *sum)
+static struct alert_reading calibration_read(const struct windows_slot *sum)
 {
     struct alert_reading reading = { .n = 0 };
     double distance = 0;
 
-    for (size_t i = 0; i < BINS; i++) {
+    for (size_t i = 0; i < WINDOWS_BINS; i++) {
         reading.n += sum->bins[i].n;
         distance += fabs((double)sum->bins[i].confidence - (double)sum->bins[i].right);
     }
@@ -329,7 +313,8 @@ static struct alert_reading mean_read(double sum, uint32_t n)
     return (struct alert_reading){ .n = n, .value = n > 0 ? sum / n : 0 };
 }
 
-static bool reading_of(const struct slot *sum, enum alert_metric metric, struct alert_reading *out)
+static bool reading_of(const struct windows_slot *sum, enum alert_metric metric,
+                       struct alert_reading *out)
 {
     uint32_t bad = sum->failed + sum->wrong;
 
@@ -371,8 +356,8 @@ bool windows_read(const struct windows *w, nsec now, enum alert_metric metric,
                   const struct alert_labels *labels, nsec window, struct alert_reading *out)
 {
     struct span span = span_of(now, window);
-    struct slot sum = { .epoch = 0 };
+    struct windows_slot sum = { .epoch = 0 };
 
-    windows_sum(w, labels, &span, &sum);
+    windows_sum(w, metric, labels, &span, &sum);
     return reading_of(&sum, metric, out);
 }

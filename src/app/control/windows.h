@@ -31,8 +31,8 @@ struct windows;
 NODISCARD enum err windows_open(struct windows **out);
 void windows_close(struct windows *w); /* NULL is a no-op */
 
-/* How a query ended, under its arm's label (at most WINDOWS_LABEL_MAX - 1 bytes count). now: of a monotonic clock. What the
- * client left is not judged. */
+/* How a query ended, under its arm's label (at most WINDOWS_LABEL_MAX - 1 bytes count). now: of a clock that does not go back; to
+ * be saved and restored, of one that also goes on while nobody runs. What the client left is not judged. */
 void windows_add(struct windows *w, nsec now, str arm, const struct feed_fact *fact);
 
 /* As alert_source wants them. */
@@ -43,5 +43,11 @@ bool windows_read(const struct windows *w, nsec now, enum alert_metric metric,
                   const struct alert_labels *labels, nsec window, struct alert_reading *out);
 /* Queries that could not be kept for want of memory. */
 uint64_t windows_lost(const struct windows *w);
+
+/* Appends all that can still be read at `now` or later, as bytes of which equal windows have equal ones. */
+void windows_save(const struct windows *w, nsec now, struct buf *out);
+/* What windows_save() wrote, into empty windows; what is newer than `now` is left out (the clock went back). WEIR_STORE: of
+ * another version or damaged; WEIR_NO_MEMORY. Then w is as it was. */
+NODISCARD enum err windows_restore(struct windows *w, nsec now, str bytes);
 
 #endif

@@ -36,12 +36,14 @@ static void experiments_take(struct query *q, const struct arms *arms, str unit)
 {
     for (size_t i = 0; i < arms->experiment_count; i++) {
         const struct arms_experiment *x = &arms->experiments[i];
-        struct experiment_assignment a = experiment_assign(x->experiment, unit);
+        struct experiment_assignment a = experiment_assign(&x->experiment, unit);
         if (a.arm == EXPERIMENT_ARM_NONE)
             continue;
         q->assignment.experiment = x->number;
         q->assignment.experiment_arm = (uint8_t)a.arm;
+        q->assignment.experiment_epoch = x->epoch;
         q->arm = x->labels[a.arm];
+        q->arm_share = (double)x->experiment.arms[a.arm].share / SHARE_WHOLE;
         profile_take(q, x->profiles[a.arm]);
         return; /* one at most: two would measure each other */
     }
@@ -59,29 +61,38 @@ static void expose(const struct query *q, const struct unit *unit)
     feed_put(q->engine->feed, &fact);
 }
 
-void query_assign(struct query *q)
+static void arms_take(struct query *q, const struct arms *arms)
 {
-    struct engine *e = q->engine;
-    const struct arms *arms =
-        e->arms ? atomic_load_explicit(&e->arms->now, memory_order_acquire) : NULL;
-    bool names_its_model = q->route.is_plain || q->model_override.len > 0;
     char id[20];
     /* The name of a key in the configuration is no tenant: who shares it would share an arm. */
     str tenant = q->key && key_is_configured(q->key) ? STR("") : q->tenant;
 
-    q->profile = e->profile;
-    if (!arms || names_its_model || q->is_audit)
-        return;
     const struct unit_ids ids = { .conversation = q->conversation,
                                   .user = q->user,
                                   .tenant = tenant,
                                   .request = ledger_id_format(q->id, id) };
     struct unit unit = unit_pick(&ids);
+
     if (arms->rollout != 0)
         unit = rollout_take(q, arms, &ids);
     if (!arms->is_measured || q->assignment.rollout_arm == ARM_BASELINE)
         experiments_take(q, arms, unit.id);
     expose(q, &unit);
+}
+
+void query_assign(struct query *q)
+{
+    struct engine *e = q->engine;
+    bool names_its_model = q->route.is_plain || q->model_override.len > 0;
+
+    q->profile = e->profile;
+    if (!e->arms || names_its_model || q->is_audit)
+        return;
+    const struct arms *arms = arms_enter(e->arms, &e->arms_reader);
+    if (!arms)
+        return;
+    arms_take(q, arms);
+    arms_exit(&e->arms_reader);
 }
 
 /* ---- how it ended ---- */

@@ -39,6 +39,8 @@ struct query_call *call_new(struct query *q, str role, str label, uint32_t paren
     }
     struct upstream_call upstream = c->upstream;
     struct buf request = c->request, relayed = c->relayed;
+    upstream.attempts = upstream.http_status = 0; /* what an earlier call met is not this one's */
+    upstream.took = upstream.first_byte = 0;
     *c = (struct query_call){ .query = q,
                               .upstream = upstream,
                               .request = request,
@@ -301,6 +303,8 @@ void call_end(struct query_call *c, enum err fault)
     assert(!c->has_ended);
     c->has_ended = true;
     list_remove(&c->staged);
+    reach_note(q->engine->reach, c->endpoint->provider, c->upstream.http_status,
+               world_now(q->engine->world));
     if (c->endpoint->provider->is_simulated)
         q->is_simulated = true;
     if (fault == OK && !c->upstream.request.wants_stream)

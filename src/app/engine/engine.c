@@ -6,6 +6,7 @@
 #include "app/engine/engine_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* How soon a commit that failed (disk full) or was deferred is tried again. */
 #define COMMIT_RETRY (20 * NSEC_PER_MS)
@@ -69,10 +70,11 @@ static void on_turn_end(struct turn_end *hook)
 
 enum err engine_open(struct engine **out, const struct engine_options *options)
 {
-    struct engine *e = calloc(1, sizeof(*e));
+    struct engine *e = aligned_alloc(_Alignof(struct engine), sizeof(*e));
 
     if (!e)
         return WEIR_NO_MEMORY;
+    memset(e, 0, sizeof(*e));
     e->world = options->world;
     e->upstream = options->upstream;
     e->ledger = options->ledger;
@@ -82,6 +84,7 @@ enum err engine_open(struct engine **out, const struct engine_options *options)
     e->arms = options->arms;
     e->feed = options->feed;
     e->tokens = options->tokens;
+    e->reach = options->reach;
     link_init(&e->queries);
     link_init(&e->staged);
     link_init(&e->ending);
@@ -93,6 +96,8 @@ enum err engine_open(struct engine **out, const struct engine_options *options)
         return fault;
     }
     world_on_turn_end(e->world, &e->hook, on_turn_end);
+    if (e->arms)
+        arms_join(e->arms, &e->arms_reader);
     *out = e;
     return OK;
 }

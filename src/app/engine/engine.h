@@ -39,6 +39,7 @@ struct log;
 struct metrics;
 struct query_call;
 struct token_table;
+struct reach;
 struct upstream;
 struct world;
 
@@ -49,10 +50,12 @@ struct engine_options {
     struct metrics *metrics;
     const struct config *config; /* must outlive the engine */
     const struct log *log;
-    const struct arms_slot *arms; /* who runs under what; NULL: the configuration is everybody's */
+    struct arms_slot *
+        arms; /* who runs under what, until the slot ends; NULL: the configuration is everybody's */
     struct feed *feed; /* told how queries end; NULL: nobody is */
     const struct token_table *const
         *tokens; /* by encoding, NULL where there is none; NULL: none at all */
+    struct reach *reach; /* told which providers answer; NULL: nobody is */
 };
 
 NODISCARD enum err engine_open(struct engine **out, const struct engine_options *options);
@@ -163,6 +166,8 @@ struct query {
     int64_t id;
     struct decision *decision; /* of a strategy; NULL: of a plain query */
     str arm; /* of a rollout or an experiment, "gpt-4o-mini/canary"; empty: in none */
+    double
+        arm_share; /* of an experiment: the probability with which its unit was shown the arm; 0: in none */
     enum err fault;
     str fault_message; /* for people; may be empty */
     nsec retry_after; /* that a provider or a limit asked for; negative: none */

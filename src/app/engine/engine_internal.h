@@ -5,6 +5,7 @@
 
 #include "app/engine/arms.h"
 #include "app/engine/engine.h"
+#include "app/engine/reach.h"
 #include "core/http/sse.h"
 #include "edge/config/config.h"
 #include "edge/store/store.h"
@@ -41,9 +42,11 @@ struct engine {
     const struct config *config;
     const struct log *log;
     struct engine_profile *profile; /* of config */
-    const struct arms_slot *arms;
+    struct arms_slot *arms;
+    struct arms_reader arms_reader;
     struct feed *feed;
     const struct token_table *const *tokens;
+    struct reach *reach;
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */
     struct link staged; /* query_calls whose start waits for a commit */

@@ -40,6 +40,7 @@ struct feed_assignment {
     uint32_t experiment; /* number of the experiment that it takes part in; 0: none */
     uint8_t rollout_arm; /* enum rollout_arm */
     uint8_t experiment_arm;
+    uint8_t experiment_epoch; /* whose shares decided */
 };
 
 enum {

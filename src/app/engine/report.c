@@ -86,6 +86,8 @@ str query_report(const struct query *q, struct arena *arena)
         json_member_str(&out, "arm", q->arm);
     else
         buf_add(&out, STR(",\"arm\":null"));
+    if (q->arm_share > 0)
+        json_member_double(&out, "arm_share", q->arm_share);
     add_share(&out, "hrm_confidence", q->best.hrm_confidence);
     add_share(&out, "trm_confidence", q->best.trm_confidence);
     json_key(&out, "confidence");

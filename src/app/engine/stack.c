@@ -54,6 +54,7 @@ enum err stack_open(struct stack *out, struct store *store, const struct config 
                                                   .log = log,
                                                   .arms = seams ? seams->arms : NULL,
                                                   .feed = seams ? seams->feed : NULL,
+                                                  .reach = seams ? seams->reach : NULL,
                                                   .tokens = seams ? seams->tokens : NULL });
     if (e != OK) {
         stack_close(&s);

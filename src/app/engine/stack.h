@@ -17,6 +17,7 @@ struct feed;
 struct ledger;
 struct log;
 struct metrics;
+struct reach;
 struct store;
 struct token_table;
 struct upstream;
@@ -24,8 +25,9 @@ struct world;
 
 /* What the engine of a worker is given beside its stack; all may be zero. */
 struct stack_seams {
-    const struct arms_slot *arms;
+    struct arms_slot *arms;
     struct feed *feed;
+    struct reach *reach;
     const struct token_table *const *tokens; /* see engine_options */
 };
 

@@ -100,6 +100,8 @@ struct eval_identity {
 };
 void eval_plan_write(struct buf *out, const struct eval_plan *plan,
                      const struct eval_identity *identity);
+/* The cells and the number of runs that a plan.json says. CALLER_BAD_REQUEST, WEIR_NO_MEMORY. */
+NODISCARD enum err eval_plan_read(struct arena *arena, str text, struct eval_plan *out);
 /* The names of the members that differ, "seed, cells"; empty: the same plan. CALLER_BAD_JSON when one is no plan. */
 NODISCARD enum err eval_plan_compare(str a, str b, struct buf *out_differences);
 
@@ -170,6 +172,14 @@ NODISCARD enum err eval_run_read(struct arena *arena, str line,
                                  const struct eval_questions *questions,
                                  const struct eval_plan *plan, struct eval_run_place *out_place,
                                  struct eval_run *out);
+
+str eval_whole_lines(str text); /* up to its last line's end */
+/* All lines of runs.jsonl into runs, the last line of a place counts; *out_spent is the cost of all lines. As eval_run_read(), with the
+ * number of the line that is none. */
+NODISCARD enum err eval_runs_read(struct arena *arena, str text,
+                                  const struct eval_questions *questions,
+                                  const struct eval_plan *plan, struct eval_runs *runs,
+                                  nano_usd *out_spent, size_t *out_line);
 
 /* ---- folder.c: the output directory ---- */
 

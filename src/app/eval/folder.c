@@ -180,57 +180,28 @@ enum err eval_folder_match(struct eval_folder *f, str plan, const struct eval_qu
 
 /* ---- runs ---- */
 
-/* The text up to its last line's end. */
-static str whole_lines(str text)
-{
-    while (text.len > 0 && text.ptr[text.len - 1] != '\n')
-        text.len--;
-    return text;
-}
-
-static enum err take_line(struct arena *arena, str line, const struct eval_questions *questions,
-                          const struct eval_plan *plan, struct eval_runs *runs, nano_usd *spent)
-{
-    struct eval_run_place place;
-    struct eval_run run;
-    enum err e = eval_run_read(arena, line, questions, plan, &place, &run);
-
-    if (e != OK)
-        return e;
-    *eval_run_at(runs, place.question, place.cell, place.run) = run;
-    if (run.cost != COST_UNPRICED)
-        *spent = cost_add(*spent, run.cost);
-    return OK;
-}
-
 enum err eval_folder_load(struct eval_folder *f, struct arena *arena,
                           const struct eval_questions *questions, const struct eval_plan *plan,
                           struct eval_runs *runs, nano_usd *out_spent, struct buf *problems)
 {
     struct buf file = { 0 };
     char name[NAME_BYTES_MAX], why[256] = "";
-    nano_usd spent = 0;
     size_t number = 0;
-    str line;
     enum err e =
         name_of(f->path, "runs.jsonl", name) ? file_load(str_from(name), &file, why) : WEIR_IO;
 
     if (e != OK)
         eval_problem(problems, "%s", why);
-    str rest = whole_lines(buf_str(&file));
-    if (e == OK && rest.len < file.len && ftruncate(f->runs, (off_t)rest.len) != 0)
+    str whole = eval_whole_lines(buf_str(&file));
+    if (e == OK && whole.len < file.len && ftruncate(f->runs, (off_t)whole.len) != 0)
         e = failed(problems, name);
-    while (e == OK && rest.len > 0 && str_next(&rest, '\n', &line)) {
-        number++;
-        e = take_line(arena, line, questions, plan, runs, &spent);
-        if (e == CALLER_BAD_JSON || e == CALLER_BAD_REQUEST) {
-            eval_problem(problems, "%s:%zu: not a run of this evaluation", name, number);
-            e = CALLER_BAD_REQUEST;
-        }
+    if (e == OK)
+        e = eval_runs_read(arena, whole, questions, plan, runs, out_spent, &number);
+    if (e == CALLER_BAD_JSON || e == CALLER_BAD_REQUEST) {
+        eval_problem(problems, "%s:%zu: not a run of this evaluation", name, number);
+        e = CALLER_BAD_REQUEST;
     }
     buf_fini(&file);
-    if (e == OK)
-        *out_spent = spent;
     return e;
 }
 

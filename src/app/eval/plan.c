@@ -236,3 +236,39 @@ enum err eval_plan_compare(str a, str b, struct buf *out_differences)
     arena_fini(&arena);
     return e;
 }
+
+enum err eval_plan_read(struct arena *arena, str text, struct eval_plan *out)
+{
+    struct eval_plan plan = { .runs = 0 };
+    struct buf cells = { 0 }, ignored = { 0 };
+    struct json root;
+    str cell;
+    int64_t version, runs;
+    enum err e = json_parse(arena, str_trim(text), &root, NULL);
+
+    if (e != OK)
+        return e == WEIR_NO_MEMORY ? e : CALLER_BAD_REQUEST;
+    if (!json_i64(json_get(root, STR("version")), &version) || version != PLAN_VERSION ||
+        !json_i64(json_get(root, STR("runs")), &runs) || runs < 1 || runs > EVAL_RUNS_MAX)
+        return CALLER_BAD_REQUEST;
+    for (struct json_iter it = json_iter(json_get(root, STR("cells")));
+         e == OK && json_next(&it);) {
+        if (!json_str(it.value, arena, &cell) || cell.len == 0)
+            e = CALLER_BAD_REQUEST;
+        else
+            buf_printf(&cells, "%s%.*s", cells.len > 0 ? "," : "", STR_ARG(cell));
+    }
+    if (e == OK)
+        e = cells.failed
+                ? WEIR_NO_MEMORY
+                : eval_cells_read(
+                      arena, &(struct eval_options){ .cells = arena_str(arena, buf_str(&cells)) },
+                      &plan, &ignored);
+    buf_fini(&cells);
+    buf_fini(&ignored);
+    if (e != OK)
+        return e;
+    plan.runs = (size_t)runs;
+    *out = plan;
+    return OK;
+}

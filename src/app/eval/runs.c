@@ -296,3 +296,37 @@ enum err eval_run_read(struct arena *arena, str line, const struct eval_question
     arena_fini(&scratch);
     return e;
 }
+
+/* ---- all of them ---- */
+
+str eval_whole_lines(str text)
+{
+    while (text.len > 0 && text.ptr[text.len - 1] != '\n')
+        text.len--;
+    return text;
+}
+
+enum err eval_runs_read(struct arena *arena, str text, const struct eval_questions *questions,
+                        const struct eval_plan *plan, struct eval_runs *runs, nano_usd *out_spent,
+                        size_t *out_line)
+{
+    nano_usd spent = 0;
+    size_t number = 0;
+    str line;
+
+    while (text.len > 0 && str_next(&text, '\n', &line)) {
+        struct eval_run_place place;
+        struct eval_run run;
+        number++;
+        enum err e = eval_run_read(arena, line, questions, plan, &place, &run);
+        if (e != OK) {
+            *out_line = number;
+            return e;
+        }
+        *eval_run_at(runs, place.question, place.cell, place.run) = run;
+        if (run.cost != COST_UNPRICED)
+            spent = cost_add(spent, run.cost);
+    }
+    *out_spent = spent;
+    return OK;
+}

@@ -352,10 +352,12 @@ static void get_health(struct gateway *g, struct exchange *x)
 
 static void get_ready(struct gateway *g, struct exchange *x)
 {
-    if (g->is_draining)
-        gateway_respond(g, x, 503, JSON_TYPE, NULL, 0, STR("{\"status\":\"stopping\"}"));
-    else
-        gateway_respond(g, x, 200, JSON_TYPE, NULL, 0, STR("{\"status\":\"ready\"}"));
+    const struct ready_question question = { g->health, g->is_draining, false };
+    struct buf body = { 0 };
+    int status = ready_answer(&question, x, &body);
+
+    gateway_respond(g, x, status, JSON_TYPE, NULL, 0, buf_str(&body));
+    buf_fini(&body);
 }
 
 struct endpoint_row {

@@ -7,7 +7,7 @@
  * cancels its query.
  *
  * May include: base, core/json, core/money, core/dialect, core/reason, core/http, edge/world, edge/config, edge/store, edge/http,
- * edge/telemetry, app/access, app/engine.
+ * edge/telemetry, app/access, app/engine, app/health.
  */
 #ifndef WEIR_APP_GATEWAY_GATEWAY_H
 #define WEIR_APP_GATEWAY_GATEWAY_H
@@ -18,6 +18,7 @@ struct access;
 struct config;
 struct engine;
 struct exchange;
+struct health;
 struct key;
 struct log;
 struct metrics;
@@ -31,6 +32,7 @@ struct gateway {
     const struct log *log;
     const struct access *access; /* who may ask; NULL: everyone */
     const struct key *caller; /* of the request that is being handled; NULL: of nobody known */
+    struct health *health; /* what readyz asks */
     bool is_draining; /* readyz says 503 */
 };
 
@@ -43,6 +45,7 @@ void gateway_on_refused(void *ctx, enum err fault, str path);
 struct admin {
     struct metrics *const *shards;
     size_t shard_count;
+    struct health *health;
     bool is_draining;
     /* Answers what is below /admin/v1/; NULL: nobody does. */
     void (*on_api)(void *api, struct exchange *x);

@@ -29,6 +29,14 @@ size_t gateway_limit_headers(const struct query *q, struct arena *arena,
                              struct answer_header out[LIMIT_HEADERS_MAX]);
 /* The query is g->caller's: its tenant, and its limits. */
 void gateway_name_caller(const struct gateway *g, struct query *q);
+/* ---- ready.c ---- */
+struct ready_question {
+    struct health *health;
+    bool is_draining;
+    bool has_details; /* the asker is an operator */
+};
+/* Appends the answer to a GET /readyz to *body; gives its status. */
+int ready_answer(const struct ready_question *question, const struct exchange *x, struct buf *body);
 
 /* ---- feedback.c ---- */
 void gateway_post_feedback(struct gateway *g, struct exchange *x);

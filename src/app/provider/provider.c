@@ -192,6 +192,7 @@ static void answer_counts(struct provider *p, struct exchange *x)
 
 static void answer_chat(struct provider *p, struct exchange *x)
 {
+    p->counts.requests++;
     provider_mode_of(p)->answer(p, x);
 }
 
@@ -210,7 +211,6 @@ static void on_request(void *ctx, struct exchange *x)
     struct provider *p = ctx;
     str path = exchange_path(x);
 
-    p->counts.requests++;
     if (str_starts(path, STR("/v1/")))
         path = str_slice(path, STR("/v1").len, path.len);
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {

@@ -73,7 +73,8 @@ uint16_t provider_port(const struct provider *p); /* the port bound */
 void provider_close(struct provider *p); /* cuts what is still being answered; NULL is a no-op */
 
 struct provider_counts {
-    uint64_t requests; /* whole requests received, whatever their path */
+    uint64_t
+        requests; /* for answers; who only looks at the models or at these counts is not counted */
     uint64_t answered; /* whose answer was handed to the network whole */
     uint64_t gone; /* whose client left before that */
     uint64_t cut; /* that we cut, as scripted or simulated */

@@ -58,6 +58,19 @@ static void models_write(struct buf *out, const struct daily *d)
     }
 }
 
+/* Hours or days, as parts. */
+static void series_write(struct buf *out, const struct daily *d)
+{
+    for (size_t i = 0; i < d->bars_count; i++) {
+        const struct daily_bar *bar = &d->bars[i];
+        const struct report_part part = { .name = str_from(bar->part.label),
+                                          .queries = bar->queries,
+                                          .succeeded = bar->succeeded,
+                                          .cost = bar->cost };
+        part_write(out, d, d->day.days > 1 ? "day" : "hour", &part);
+    }
+}
+
 void daily_write_csv(const struct daily *d, struct buf *out)
 {
     struct daily_kind kinds[DAILY_KINDS];
@@ -70,6 +83,7 @@ void daily_write_csv(const struct daily *d, struct buf *out)
             part_write(out, d, daily_axes[a].key, &parts->items[i]);
     }
     models_write(out, d);
+    series_write(out, d);
     daily_kinds(&d->calls, kinds);
     for (size_t i = 0; i < DAILY_KINDS; i++)
         calls_write(out, d, "calls", str_from(kinds[i].key), kinds[i].calls, kinds[i].cost);

@@ -3,7 +3,11 @@
 #include "app/report/daily_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 
+#include "edge/config/config.h"
+
+#define MEMORY_MAX ((size_t)256 << 20) /* names and their sums; not what the ledger holds */
 #define USEC_PER_DAY (INT64_C(86400) * 1000000)
 
 const struct daily_axis daily_axes[DAILY_AXES] = {
@@ -74,6 +78,8 @@ static void calls_add(struct report_calls *sum, const struct report_calls *c)
     sum->extra_attempts += c->extra_attempts;
     sum->estimated += c->estimated;
     sum->comparable += c->comparable;
+    sum->cached_cost = cost_add(sum->cached_cost, c->cached_cost);
+    sum->cached_saved = cost_add(sum->cached_saved, c->cached_saved);
     sum->comparable_cost = cost_add(sum->comparable_cost, c->comparable_cost);
     usage_add(&sum->usage, &c->usage);
 }
@@ -234,6 +240,9 @@ enum err daily_make(struct daily *out, const struct daily_options *options,
         .success = daily_rate_of(ledger->total.succeeded, ledger->total.queries),
         .hrm = confidence_of(&ledger->total.hrm),
         .trm = confidence_of(&ledger->total.trm),
+        .config = options->config,
+        .activity = options->activity,
+        .latency = daily_latency_of(ledger->total.latency),
         .models = ARENA_ARRAY(arena, ledger->calls_count + 1, struct report_calls),
         .measures = ARENA_ARRAY(arena, ledger->parts[REPORT_ARM].count + 1, struct daily_measure),
     };
@@ -243,6 +252,9 @@ enum err daily_make(struct daily *out, const struct daily_options *options,
     models_sum(&d);
     d.repriced = reprice(&d, options->prices);
     measures_make(&d);
+    daily_bars_make(&d, arena);
+    daily_calibrations_make(&d);
+    daily_kpis_make(&d);
     daily_recommend(&d, arena);
     if (arena_failed(arena))
         return WEIR_NO_MEMORY;
@@ -251,6 +263,11 @@ enum err daily_make(struct daily *out, const struct daily_options *options,
 }
 
 /* ---- formats ---- */
+
+const char *daily_title(const struct daily *d)
+{
+    return d->day.days > 1 ? "Cost Report" : "Daily Cost Report";
+}
 
 static const struct {
     const char *name;
@@ -281,4 +298,46 @@ bool daily_format_find(str name, enum daily_format *out)
 void daily_write(const struct daily *d, enum daily_format format, struct buf *out)
 {
     formats[format].write(d, out);
+}
+
+/* ---- all of it ---- */
+
+static enum err report_make(const struct daily_request *request, struct arena *arena,
+                            struct buf *out, char out_why[256])
+{
+    const struct report_span span = { request->day.from, request->day.to, request->is_simulated };
+    struct daily_options options = {
+        .day = request->day,
+        .baseline =
+            request->baseline.len > 0 ? request->baseline : request->config->report.baseline,
+        .is_simulated = request->is_simulated,
+        .prices = &request->config->prices,
+        .config = request->config,
+    };
+    struct ledger_report ledger;
+    struct daily d;
+    enum err e = store_read_report(request->directory, &span, arena, &ledger, out_why);
+
+    if (e == OK)
+        e = daily_activity_read(request->directory, &request->day, &options.activity, out_why);
+    if (e != OK)
+        return e;
+    e = daily_make(&d, &options, &ledger, arena);
+    if (e == OK)
+        daily_write(&d, request->format, out);
+    if (e == OK && out->failed)
+        e = WEIR_NO_MEMORY;
+    if (e != OK)
+        snprintf(out_why, 256, "the report does not fit the memory of one");
+    return e;
+}
+
+enum err daily_report(const struct daily_request *request, struct buf *out, char out_why[256])
+{
+    struct arena arena;
+
+    arena_init(&arena, MEMORY_MAX);
+    enum err e = report_make(request, &arena, out, out_why);
+    arena_fini(&arena);
+    return e;
 }

@@ -17,6 +17,15 @@ void name_write_html(struct buf *out, str name); /* in text and in quoted attrib
 /* ---- recommend.c ---- */
 void daily_recommend(struct daily *d, struct arena *arena);
 
+/* ---- figures.c, kpi.c: what daily_make() asks for last ---- */
+void daily_bars_make(struct daily *d, struct arena *arena);
+void daily_calibrations_make(struct daily *d);
+void daily_kpis_make(struct daily *d);
+void daily_figure_write(struct buf *out, enum daily_unit unit,
+                        double value); /* for people: "$0.001000", "99.5%" */
+
+const char *daily_title(const struct daily *d); /* "Daily Cost Report", "Cost Report" */
+
 /* ---- one file a format ---- */
 void daily_write_text(const struct daily *d, struct buf *out);
 void daily_write_json(const struct daily *d, struct buf *out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* day: the calendar's oddities, and that what is put back is put back. */
+/* day: the calendar's oddities. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,7 +23,8 @@ static struct day day_of(const char *date, const char *zone)
     struct day day = { 0 };
     char why[256] = "";
 
-    CHECK_ERR(day_find(str_from(date), str_from(zone), NOW, &day, why), OK);
+    const struct day_query query = { .date = str_from(date), .zone = str_from(zone), .now = NOW };
+    CHECK_ERR(day_find(&query, &day, why), OK);
     return day;
 }
 
@@ -118,21 +119,107 @@ static void nonsense_is_refused(void)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct day day = { .from = 7 };
         char why[256] = "";
-        CHECK_ERR(day_find(str_from(rows[i].date), str_from(rows[i].zone), NOW, &day, why),
-                  CALLER_BAD_REQUEST);
+        const struct day_query query = { .date = str_from(rows[i].date),
+                                         .zone = str_from(rows[i].zone),
+                                         .now = NOW };
+        CHECK_ERR(day_find(&query, &day, why), CALLER_BAD_REQUEST);
         CHECK(why[0] != '\0' && day.from == 7);
     }
 }
 
-static void the_zone_is_put_back(void)
+static struct day span_of(const char *first, const char *last, const char *zone)
 {
-    setenv("TZ", "Asia/Tokyo", 1);
-    day_of("2026-11-24", "UTC");
-    CHECK(strcmp(getenv("TZ"), "Asia/Tokyo") == 0);
-    unsetenv("TZ");
-    day_of("2026-11-24", "UTC");
-    CHECK(getenv("TZ") == NULL);
+    const struct day_query query = {
+        .date = str_from(first), .last_date = str_from(last), .zone = str_from(zone), .now = NOW
+    };
+    struct day day = { 0 };
+    char why[256] = "";
+
+    CHECK_ERR(day_find(&query, &day, why), OK);
+    return day;
+}
+
+static void spans_are_their_days(void)
+{
+    static const char *const zones[] = { "UTC", "Europe/Berlin", "America/Havana",
+                                         "Australia/Lord_Howe", "Asia/Kathmandu" };
+    struct day_part parts[DAY_PARTS_MAX];
+
+    for (size_t z = 0; z < ARRAY_LEN(zones) && (z == 0 || has_zones()); z++) {
+        struct day year = span_of("2026-01-01", "2026-12-31", zones[z]);
+        CHECK_INT(year.days, 365);
+        CHECK_INT(year.from, day_of("2026-01-01", zones[z]).from);
+        CHECK_INT(year.to, day_of("2026-12-31", zones[z]).to);
+        REQUIRE(day_split(&year, parts) == 365);
+        for (size_t i = 0; i < 365; i++) {
+            struct day day = day_of(parts[i].label, zones[z]);
+            CHECK(parts[i].from == day.from && parts[i].to == day.to);
+            CHECK(day.from % (INT64_C(900) * 1000000) == 0); /* whole quarter hours */
+            struct day_part hours[DAY_PARTS_MAX];
+            size_t count = day_split(&day, hours);
+            CHECK(count >= 23 && count <= 26 && hours[0].from == day.from);
+            for (size_t h = 1; h < count; h++)
+                CHECK(hours[h].from == hours[h - 1].to);
+            CHECK(hours[count - 1].to == day.to);
+        }
+    }
+    CHECK_INT(day_split(&(struct day){ .zone = "UTC", .days = 1 }, parts), 0);
+}
+
+static void hours_are_those_of_the_clock(void)
+{
+    struct day_part hours[DAY_PARTS_MAX];
+
+    if (!has_zones())
+        SKIP("no tz database (tzdata)");
+    struct day spring = day_of("2026-03-29", "Europe/Berlin");
+    REQUIRE(day_split(&spring, hours) == 23);
+    CHECK(strcmp(hours[1].label, "01:00") == 0 && strcmp(hours[2].label, "03:00") == 0);
+    struct day autumn = day_of("2026-10-25", "Europe/Berlin");
+    REQUIRE(day_split(&autumn, hours) == 25);
+    CHECK(strcmp(hours[2].label, "02:00") == 0 && strcmp(hours[3].label, "02:00") == 0);
+}
+
+/* Where clocks go back by half an hour an hour of theirs is cut in two, and the rest are whole. */
+static void half_hours_are_cut(void)
+{
+    struct day_part hours[DAY_PARTS_MAX];
+
+    if (!has_zones())
+        SKIP("no tz database (tzdata)");
+    struct day day = day_of("2026-04-05", "Australia/Lord_Howe");
+    REQUIRE(day_split(&day, hours) == 25);
+    CHECK_INT(day.to - day.from, USEC_PER_HOUR * 49 / 2);
+    for (size_t i = 0; i < 25; i++)
+        CHECK_INT(hours[i].to - hours[i].from, i == 2 ? USEC_PER_HOUR / 2 : USEC_PER_HOUR);
+    CHECK(strcmp(hours[1].label, "01:00") == 0 && strcmp(hours[2].label, "01:00") == 0);
+    CHECK(strcmp(hours[3].label, "02:00") == 0);
+}
+
+static void spans_that_are_none_are_refused(void)
+{
+    static const struct {
+        const char *first, *last;
+    } rows[] = {
+        { "2026-11-24", "2026-11-23" },
+        { "2026-01-01", "2027-01-02" },
+        { "2026-01-01", "tomorrow" },
+        { "", "2026-11-23" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct day_query query = { .date = str_from(rows[i].first),
+                                         .last_date = str_from(rows[i].last),
+                                         .zone = STR("UTC"),
+                                         .now = NOW };
+        struct day day;
+        char why[256] = "";
+        CHECK_ERR(day_find(&query, &day, why), CALLER_BAD_REQUEST);
+        CHECK(why[0] != '\0');
+    }
+    CHECK_INT(span_of("2026-01-01", "2027-01-01", "UTC").days, 366);
 }
 
 TESTS(TEST(days_have_their_hours), TEST(days_follow_each_other), TEST(today_is_that_of_the_zone),
-      TEST(nonsense_is_refused), TEST(the_zone_is_put_back))
+      TEST(nonsense_is_refused), TEST(spans_are_their_days), TEST(hours_are_those_of_the_clock),
+      TEST(half_hours_are_cut), TEST(spans_that_are_none_are_refused))

@@ -98,6 +98,113 @@ static void measured_member(struct buf *out, const struct daily *d)
     buf_add(out, STR("]}"));
 }
 
+static void latency_member(struct buf *out, const struct daily_latency *l)
+{
+    bool is_known = l->n > 0;
+
+    object_open(out, "latency_ms");
+    json_member_double(out, "p50", is_known ? l->p50_ms : INFINITY);
+    json_member_double(out, "p95", is_known ? l->p95_ms : INFINITY);
+    json_member_double(out, "p99", is_known ? l->p99_ms : INFINITY);
+    json_member_i64(out, "n", l->n);
+    json_member_bool(out, "is_maximum", l->is_maximum);
+    buf_add_char(out, '}');
+}
+
+static void kpis_member(struct buf *out, const struct daily *d)
+{
+    json_key(out, "kpis");
+    buf_add_char(out, '[');
+    for (size_t i = 0; i < d->kpis_count; i++) {
+        const struct daily_kpi *k = &d->kpis[i];
+        bool has_interval = k->is_known && k->has_interval;
+        item_open(out, i == 0);
+        json_member_str(out, "name", str_from(k->key));
+        json_member_str(out, "title", str_from(k->title));
+        json_member_bool(out, "is_primary", k->is_primary);
+        json_member_str(out, "unit", str_from(daily_unit_name(k->unit)));
+        json_member_str(out, "target_is",
+                        k->is_floor    ? STR("at_least")
+                        : k->is_strict ? STR("below")
+                                       : STR("at_most"));
+        json_member_double(out, "target", k->target);
+        json_member_double(out, "actual", k->is_known ? k->actual : INFINITY);
+        json_member_double(out, "lower", has_interval ? k->interval.lower : INFINITY);
+        json_member_double(out, "upper", has_interval ? k->interval.upper : INFINITY);
+        json_member_i64(out, "n", k->n);
+        json_member_str(out, "verdict", str_from(daily_verdict_name(k->verdict)));
+        json_member_str(out, "note", str_from(k->note));
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
+static void calibration_member(struct buf *out, const struct daily *d)
+{
+    json_key(out, "calibration");
+    buf_add_char(out, '[');
+    for (size_t i = 0; i < d->calibrations_count; i++) {
+        const struct daily_calibration *c = &d->calibrations[i];
+        bool is_first = true;
+        item_open(out, i == 0);
+        json_member_str(out, "source", str_from(ledger_source_name(c->source)));
+        json_member_bool(out, "is_calibrated", c->is_calibrated);
+        json_member_i64(out, "n", c->n);
+        json_member_double(out, "ece", c->ece);
+        json_key(out, "bins");
+        buf_add_char(out, '[');
+        for (size_t b = 0; b < REPORT_BINS; b++) {
+            const struct report_bin *bin = &c->bins[b];
+            if (bin->n == 0)
+                continue;
+            item_open(out, is_first);
+            is_first = false;
+            json_member_i64(out, "n", bin->n);
+            json_member_double(out, "confidence", bin->confidence / (double)bin->n);
+            json_member_double(out, "accuracy", (double)bin->right / (double)bin->n);
+            buf_add_char(out, '}');
+        }
+        buf_add(out, STR("]}"));
+    }
+    buf_add_char(out, ']');
+}
+
+/* Hours of a day, days of a span. */
+static void series_member(struct buf *out, const struct daily *d)
+{
+    json_key(out, "series");
+    buf_add_char(out, '[');
+    for (size_t i = 0; i < d->bars_count; i++) {
+        const struct daily_bar *bar = &d->bars[i];
+        item_open(out, i == 0);
+        json_member_i64(out, "from_us", bar->part.from);
+        json_member_i64(out, "to_us", bar->part.to);
+        json_member_str(out, "label", str_from(bar->part.label));
+        json_member_i64(out, "queries", bar->queries);
+        json_member_i64(out, "succeeded", bar->succeeded);
+        json_member_i64(out, "cost_nano_usd", bar->cost);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
+static void domain_models_member(struct buf *out, const struct daily *d)
+{
+    json_key(out, "domain_models");
+    buf_add_char(out, '[');
+    for (size_t i = 0; i < d->ledger->pairs_count; i++) {
+        const struct report_pair *pair = &d->ledger->pairs[i];
+        item_open(out, i == 0);
+        json_member_str(out, "domain", pair->domain);
+        json_member_str(out, "model", pair->model);
+        json_member_i64(out, "queries", pair->queries);
+        json_member_i64(out, "succeeded", pair->succeeded);
+        json_member_i64(out, "cost_nano_usd", pair->cost);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
 static void axis_member(struct buf *out, const struct daily *d, const struct daily_axis *axis)
 {
     const struct report_parts *parts = &d->ledger->parts[axis->axis];
@@ -115,6 +222,10 @@ static void axis_member(struct buf *out, const struct daily *d, const struct dai
         json_member_i64(out, "failed_cost_nano_usd", p->failed_cost);
         json_member_i64(out, "unpriced_calls", p->unpriced_calls);
         rate_member(out, "success", &success);
+        if (p->latency) {
+            struct daily_latency latency = daily_latency_of(p->latency);
+            latency_member(out, &latency);
+        }
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
@@ -170,6 +281,11 @@ static void calls_member(struct buf *out, const struct daily *d)
     json_member_i64(out, "unpriced", d->calls.unpriced);
     json_member_i64(out, "estimated", d->calls.estimated);
     json_member_i64(out, "extra_attempts", d->calls.extra_attempts);
+    object_open(out, "cached_input");
+    json_member_i64(out, "tokens", d->calls.usage.cached);
+    json_member_i64(out, "cost_nano_usd", d->calls.cached_cost);
+    json_member_i64(out, "saved_nano_usd", d->calls.cached_saved);
+    buf_add_char(out, '}');
     for (size_t i = 0; i < DAILY_KINDS; i++) {
         object_open(out, kinds[i].key);
         json_member_i64(out, "calls", kinds[i].calls);
@@ -202,6 +318,8 @@ static void other_member(struct buf *out, const struct daily *d)
 static void day_members(struct buf *out, const struct daily *d)
 {
     json_member_str(out, "date", str_from(d->day.date));
+    json_member_str(out, "last_date", str_from(d->day.last_date));
+    json_member_i64(out, "days", d->day.days);
     json_member_str(out, "zone", str_from(d->day.zone));
     json_member_i64(out, "from_us", d->day.from);
     json_member_i64(out, "to_us", d->day.to);
@@ -242,5 +360,11 @@ void daily_write_json(const struct daily *d, struct buf *out)
     object_open(out, "routes");
     json_member_i64(out, "queries", d->ledger->routed);
     json_member_i64(out, "explored", d->ledger->explored);
-    buf_add(out, STR("}}\n"));
+    buf_add_char(out, '}');
+    latency_member(out, &d->latency);
+    calibration_member(out, d);
+    kpis_member(out, d);
+    domain_models_member(out, d);
+    series_member(out, d);
+    buf_add(out, STR("}\n"));
 }

@@ -66,7 +66,8 @@ static inline void world_report(struct world *w, bool is_simulated, const char *
     struct daily_options options = { .baseline = str_from(baseline),
                                      .is_simulated = is_simulated,
                                      .prices = &table };
-    CHECK_ERR(day_find(STR("2026-11-24"), STR("UTC"), DAY_TO, &options.day, why), OK);
+    const struct day_query day = { .date = STR("2026-11-24"), .zone = STR("UTC"), .now = DAY_TO };
+    CHECK_ERR(day_find(&day, &options.day, why), OK);
     CHECK_ERR(daily_make(&w->daily, &options, &w->sums, &w->arena), OK);
 }
 

@@ -72,7 +72,8 @@ static void confidence_line(struct buf *out, const char *label, const struct dai
 
 static void title_write(const struct daily *d, struct buf *out)
 {
-    buf_printf(out, RULE "Daily Cost Report - %s (%s%s)%s\n" RULE "\n", d->day.date, d->day.zone,
+    buf_printf(out, RULE "%s - %s%s%s (%s%s)%s\n" RULE "\n", daily_title(d), d->day.date,
+               d->day.days > 1 ? " to " : "", d->day.days > 1 ? d->day.last_date : "", d->day.zone,
                d->day.is_over ? "" : ", so far", d->is_simulated ? " - SIMULATED" : "");
 }
 
@@ -98,6 +99,64 @@ static void totals_write(const struct daily *d, struct buf *out)
     buf_add_char(out, '\n');
     confidence_line(out, "HRM Confidence:", &d->hrm, daily_confidence_label(d));
     confidence_line(out, "TRM Confidence:", &d->trm, daily_confidence_label(d));
+}
+
+static void latency_write(const struct daily *d, struct buf *out)
+{
+    const struct daily_latency *l = &d->latency;
+
+    label_write(out, "Latency:");
+    if (l->n == 0)
+        buf_add(out, STR("not recorded\n"));
+    else if (l->is_maximum)
+        buf_printf(out, "at most %.0f ms (n = %" PRId64 ")\n", l->p95_ms, l->n);
+    else
+        buf_printf(out, "p50 %.0f ms, p95 %.0f ms, p99 %.0f ms (n = ", l->p50_ms, l->p95_ms,
+                   l->p99_ms);
+    if (l->n == 0 || l->is_maximum)
+        return;
+    count_write(out, l->n);
+    buf_add(out, STR(")\n"));
+}
+
+static void calibration_write(const struct daily *d, struct buf *out)
+{
+    for (size_t i = 0; i < d->calibrations_count; i++) {
+        const struct daily_calibration *c = &d->calibrations[i];
+        label_write(out, "Calibration Error:");
+        buf_printf(out, "%.3f (ECE of %s confidences against %s; n = ", c->ece,
+                   c->is_calibrated ? "calibrated" : "raw", ledger_source_name(c->source));
+        count_write(out, c->n);
+        buf_add(out, STR(")\n"));
+    }
+}
+
+static void kpi_write(const struct daily_kpi *k, struct buf *out)
+{
+    buf_printf(out, "  %-24s ", k->title);
+    if (k->is_known)
+        daily_figure_write(out, k->unit, k->actual);
+    else
+        buf_add_char(out, '-');
+    if (k->is_known && k->has_interval) {
+        buf_add(out, STR(" (95 %: "));
+        daily_figure_write(out, k->unit, k->interval.lower);
+        buf_add(out, STR(" to "));
+        daily_figure_write(out, k->unit, k->interval.upper);
+        buf_add_char(out, ')');
+    }
+    buf_printf(out, ", target %s ", k->is_floor ? ">=" : k->is_strict ? "<" : "<=");
+    daily_figure_write(out, k->unit, k->target);
+    buf_printf(out, ": %s%s%s%s\n", daily_verdict_name(k->verdict), k->note[0] ? " [" : "", k->note,
+               k->note[0] ? "]" : "");
+}
+
+static void kpis_write(const struct daily *d, struct buf *out)
+{
+    if (d->kpis_count > 0)
+        buf_add(out, STR("\nKey Figures against their Targets:\n"));
+    for (size_t i = 0; i < d->kpis_count; i++)
+        kpi_write(&d->kpis[i], out);
 }
 
 static void labels_write(const struct daily *d, struct buf *out)
@@ -160,7 +219,7 @@ static void measure_write(const struct daily_measure *m, struct buf *out)
 
 static void measured_write(const struct daily *d, struct buf *out)
 {
-    buf_add(out, STR("\nSavings, measured (queries of an arm against its control's, this day):\n"));
+    buf_add(out, STR("\nSavings, measured (queries of an arm against its control's):\n"));
     if (d->measures_count == 0)
         buf_add(out, STR("  not measured: no control traffic\n"));
     for (size_t i = 0; i < d->measures_count; i++)
@@ -233,7 +292,15 @@ static void where_write(const struct daily *d, struct buf *out)
         count_write(out, kinds[i].calls);
         buf_add(out, STR(")\n"));
     }
-    buf_add(out, STR("  unpriced calls, in no sum: "));
+    buf_add(out, STR("  input from the provider's cache      "));
+    money_write(out, d->calls.cached_cost);
+    buf_add(out, STR(" ("));
+    count_write(out, d->calls.usage.cached);
+    buf_add(out, STR(" tokens; without the cache "));
+    money_write(out, d->calls.cached_saved);
+    buf_add(out, STR(" more)\n  attempts after a call's first: "));
+    count_write(out, d->calls.extra_attempts);
+    buf_add(out, STR("\n  unpriced calls, in no sum: "));
     count_write(out, d->calls.unpriced);
     buf_add(out, STR("; tokens counted by weir: "));
     count_write(out, d->calls.estimated);
@@ -262,6 +329,7 @@ void daily_write_text(const struct daily *d, struct buf *out)
     title_write(d, out);
     if (d->ledger->total.queries == 0) {
         buf_add(out, d->day.from == d->day.to ? STR("This date was skipped in this zone.\n")
+                     : d->day.days > 1        ? STR("The ledger has no queries of these days.\n")
                                               : STR("The ledger has no queries of this day.\n"));
         if (d->ledger->other_queries > 0)
             buf_printf(out, "It has %" PRId64 " %s.\n", d->ledger->other_queries,
@@ -269,7 +337,9 @@ void daily_write_text(const struct daily *d, struct buf *out)
                                        : "simulated ones: weir report --simulated");
     } else {
         totals_write(d, out);
+        latency_write(d, out);
         labels_write(d, out);
+        calibration_write(d, out);
         routes_write(d, out);
         repriced_write(d, out);
         measured_write(d, out);
@@ -277,6 +347,7 @@ void daily_write_text(const struct daily *d, struct buf *out)
             axis_write(d, &daily_axes[i], out);
         models_write(d, out);
         where_write(d, out);
+        kpis_write(d, out);
     }
     buf_add(out, STR("\nRecommendation: "));
     buf_add(out, d->recommendation);

@@ -84,12 +84,29 @@ static double unit(double x)
     return fmin(fmax(x, 0), 1);
 }
 
+/* The share that takes less than a time when each takes so many times as long as it was recorded. */
+static double share_below(const struct scenario_latencies *l, double factor, double time)
+{
+    size_t low = 0, high = l->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if ((double)l->sorted[middle] * factor < time)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return l->count > 0 ? (double)low / (double)l->count : 0;
+}
+
 double behaviour_slow(const struct behaviour *b, nsec limit)
 {
     double over = log((double)limit) - b->latency_mu;
 
     if (limit >= b->timeout)
         return 0;
+    if (b->answers && b->answers->has[SCENARIO_LATENCY])
+        return 1 - share_below(&b->answers->latencies, b->latency_factor, (double)limit + 1);
     if (b->latency_sigma <= 0)
         return over < 0 ? 1 : 0;
     return 1 - stats_normal_cdf(over / b->latency_sigma);
@@ -132,6 +149,37 @@ static struct behaviour behave(const struct scenario_model *m, const struct chan
     return b;
 }
 
+/* What a recorded model's answers make of it; what they lack stays as it was. */
+static void record_over(struct behaviour *b, const struct scenario_model *m,
+                        const struct scenario_answers *a, const struct change *c)
+{
+    double timeout = (double)b->timeout, drop = c->confidence_drop;
+
+    b->answers = a;
+    b->kept = a->right > 0 ? unit(1 - c->success_drop / a->right) : 0;
+    b->cost_factor = c->cost;
+    b->latency_factor = c->latency;
+    b->confidence_drop = drop + (m->is_calibrated ? c->success_drop : 0);
+    if (a->has[SCENARIO_HRM])
+        b->hrm = unit(a->hrm - b->confidence_drop);
+    else if (!m->is_written[SCENARIO_HRM])
+        b->hrm = -1;
+    if (a->has[SCENARIO_TRM])
+        b->trm = unit(a->trm - b->confidence_drop);
+    else if (!m->is_written[SCENARIO_TRM])
+        b->trm = -1;
+
+    double in_time = 1 - timed_out(b), right = in_time, answered = in_time;
+    if (a->has[SCENARIO_LATENCY]) {
+        right = share_below(&a->latencies_right, c->latency, timeout);
+        answered = share_below(&a->latencies_answered, c->latency, timeout);
+    }
+    b->failure = 1 - (1 - c->down) * right * a->right * b->kept;
+    b->error = 1 - (1 - c->down) * answered * a->answered;
+    if (a->has[SCENARIO_COST])
+        b->cost_usd = (1 - c->down) * a->cost_usd * c->cost;
+}
+
 void behaviours_renew(struct behaviours *b, int64_t us)
 {
     const struct scenario *s = b->scenario;
@@ -148,6 +196,8 @@ void behaviours_renew(struct behaviours *b, int64_t us)
                     change_add(&c, &s->events[i], levels[i]);
             }
             b->now[arm][d] = behave(&s->models[arm][d], &c);
+            if (s->answers[arm][d].items)
+                record_over(&b->now[arm][d], &s->models[arm][d], &s->answers[arm][d], &c);
         }
     }
 }
@@ -165,26 +215,66 @@ static void normals(struct rng *rng, double out[2])
     out[1] = radius * sine;
 }
 
-void behaviour_draw(const struct behaviour *b, struct rng *rng, struct outcome *out)
-{
-    double luck = rng_unit(rng), own[2], confidence[2];
-    bool is_down = luck < b->down;
+/* A query before it is known whether somebody is there to answer it, in time. */
+struct draft {
+    bool is_right, is_error;
+    double latency, cost; /* nanoseconds, nano-dollars */
+    double hrm, trm; /* below 0: none */
+};
 
-    /* One uniform value decides all three: it is down; else it is right; else it is an error. */
-    luck = is_down ? 1 : (luck - b->down) / (1 - b->down);
+/* luck decides whether it is right and else whether it is an error. */
+static struct draft figures_draw(const struct behaviour *b, struct rng *rng, double luck)
+{
+    double own[2], confidence[2];
+    bool is_right = luck < b->success;
+
     normals(rng, own);
     normals(rng, confidence);
-    double latency = exp(b->latency_mu + b->latency_sigma * own[0]);
-    bool is_late = !(latency < (double)b->timeout);
-    *out = (struct outcome){ .is_success = !is_down && !is_late && luck < b->success };
-    out->is_error = is_down || is_late ||
-                    (!out->is_success && luck - b->success < b->errors * (1 - b->success));
-    out->latency = is_late ? b->timeout : (nsec)latency;
-    out->cost = is_down || b->cost_sigma < 0
-                    ? 0
-                    : (nano_usd)fmin(exp(b->cost_mu + b->cost_sigma * own[1]), 1e18);
-    out->hrm_confidence = out->is_error ? -1 : unit(b->hrm + b->hrm_sd * confidence[0]);
-    out->trm_confidence = out->is_error ? -1 : unit(b->trm + b->trm_sd * confidence[1]);
+    return (struct draft){
+        .is_right = is_right,
+        .is_error = !is_right && luck - b->success < b->errors * (1 - b->success),
+        .latency = exp(b->latency_mu + b->latency_sigma * own[0]),
+        .cost = b->cost_sigma < 0 ? 0 : fmin(exp(b->cost_mu + b->cost_sigma * own[1]), 1e18),
+        .hrm = unit(b->hrm + b->hrm_sd * confidence[0]),
+        .trm = unit(b->trm + b->trm_sd * confidence[1]),
+    };
+}
+
+/* luck decides whether a right answer stays right. */
+static struct draft answers_draw(const struct behaviour *b, struct rng *rng, double luck)
+{
+    const struct scenario_answers *from = b->answers;
+    const struct scenario_answer *a = &from->items[rng_below(rng, from->count)];
+    struct draft d = figures_draw(b, rng, luck);
+
+    d.is_right = a->is_right && luck < b->kept;
+    d.is_error = a->is_error;
+    if (from->has[SCENARIO_COST])
+        d.cost = fmin((double)a->cost * b->cost_factor, 1e18);
+    if (from->has[SCENARIO_LATENCY])
+        d.latency = (double)a->latency * b->latency_factor;
+    if (from->has[SCENARIO_HRM] || b->hrm < 0)
+        d.hrm = b->hrm < 0 ? -1 : unit(a->hrm - b->confidence_drop);
+    if (from->has[SCENARIO_TRM] || b->trm < 0)
+        d.trm = b->trm < 0 ? -1 : unit(a->trm - b->confidence_drop);
+    return d;
+}
+
+void behaviour_draw(const struct behaviour *b, struct rng *rng, struct outcome *out)
+{
+    double luck = rng_unit(rng);
+    bool is_down = luck < b->down;
+
+    /* One uniform value decides whether it is down, and what is left of it the rest. */
+    luck = is_down ? 1 : (luck - b->down) / (1 - b->down);
+    struct draft d = b->answers ? answers_draw(b, rng, luck) : figures_draw(b, rng, luck);
+    bool is_late = !(d.latency < (double)b->timeout), is_answered = !is_down && !is_late;
+    *out = (struct outcome){ .is_success = is_answered && d.is_right,
+                             .is_error = !is_answered || d.is_error,
+                             .latency = is_late ? b->timeout : (nsec)d.latency,
+                             .cost = is_down ? 0 : (nano_usd)d.cost };
+    out->hrm_confidence = out->is_error ? -1 : d.hrm;
+    out->trm_confidence = out->is_error ? -1 : d.trm;
 }
 
 /* ---- what is to be expected ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * behaviour: how a query of an arm in a domain ends at an instant: the model as the scenario has it, changed by the events that
- * are on. What is expected of it is known in closed form, which is how harm is counted without noise.
+ * behaviour: how a query of an arm in a domain ends at an instant: the model as the scenario has it, or one of its recorded answers,
+ * changed by the events that are on. What is expected of it is known in closed form, which is how harm is counted without noise.
  */
 #ifndef WEIR_APP_SIM_BEHAVIOUR_INTERNAL_H
 #define WEIR_APP_SIM_BEHAVIOUR_INTERNAL_H
@@ -17,8 +17,12 @@ struct behaviour { /* of one arm in one domain, now */
     double cost_mu, cost_sigma; /* of the logarithm of nano-dollars; sigma < 0: it costs nothing */
     double latency_mu, latency_sigma; /* of the logarithm of nanoseconds */
     nsec timeout;
-    double hrm, hrm_sd, trm, trm_sd;
+    double hrm, hrm_sd, trm, trm_sd; /* means below 0: there is none */
     double lost; /* share of the units that are not seen */
+    const struct scenario_answers
+        *answers; /* instead of success, errors and what they have; NULL: not recorded */
+    double kept; /* share of the right answers that stay right */
+    double cost_factor, latency_factor, confidence_drop; /* of what is recorded */
 
     /* Expected: */
     double failure; /* probability */

@@ -105,6 +105,30 @@ static void a_drought_takes_its_share(void)
 }
 
 /* A conversation keeps its domain; its length is geometric with the mean that was asked for. */
+/* Names are those that printf would write, whose hashes deal the arms. */
+static void conversations_have_their_names(void)
+{
+    static const uint64_t seeds[] = { 0, 1, 15, 16, 0xdeadbeef, UINT64_MAX };
+    struct scenario *s = scenario_of("traffic: {conversation: 1, open: 1}\n" ROLLOUT);
+    struct conversation open = { .id_length = 0 };
+    REQUIRE(s);
+
+    for (size_t i = 0; i < ARRAY_LEN(seeds); i++) {
+        struct traffic t;
+        traffic_init(&t, s, seeds[i], &open);
+        for (uint64_t n = 0; n < 70000; n += n < 300 ? 1 : 9999) {
+            char want[40];
+            bool is_new;
+            t.begun = (int64_t)n;
+            struct conversation *c = traffic_pick(&t, &is_new);
+            snprintf(want, sizeof(want), "%" PRIx64 "-%" PRIx64, seeds[i], n);
+            CHECK(is_new && t.begun == (int64_t)n + 1);
+            CHECK_STR(((str){ c->id, c->id_length }), str_from(want));
+        }
+    }
+    scenario_close(s);
+}
+
 static void conversations_are_sticky(void)
 {
     struct scenario *s = scenario_of(
@@ -344,6 +368,7 @@ static void bare_triggers_are_thresholds_on_a_window(void)
 
 TESTS(TEST(a_flat_day_has_its_rate), TEST(a_day_of_hours_adds_up_to_the_same),
       TEST(a_drought_takes_its_share), TEST(rare_traffic_has_its_rate_too),
-      TEST(conversations_are_sticky), TEST(outcomes_have_their_means),
-      TEST(events_begin_grow_and_end), TEST(harm_begins_with_what_harms_the_canary_alone),
-      TEST(flights_land_in_order), TEST(bare_triggers_are_thresholds_on_a_window))
+      TEST(conversations_have_their_names), TEST(conversations_are_sticky),
+      TEST(outcomes_have_their_means), TEST(events_begin_grow_and_end),
+      TEST(harm_begins_with_what_harms_the_canary_alone), TEST(flights_land_in_order),
+      TEST(bare_triggers_are_thresholds_on_a_window))

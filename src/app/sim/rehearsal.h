@@ -9,7 +9,7 @@
  * A caller may rely on: the result is a function of the scenario and the seed; nothing waits, reads or writes anything
  * outside of it; the scenario is shared by threads; no memory is taken per query.
  *
- * May include: base, core/alert, core/change, core/json, core/stats, edge/config, app/control, app/engine.
+ * May include: base, core/alert, core/change, core/json, core/stats, edge/config, app/control, app/engine, app/eval.
  */
 #ifndef WEIR_APP_SIM_REHEARSAL_H
 #define WEIR_APP_SIM_REHEARSAL_H
@@ -17,7 +17,14 @@
 #include "base/base.h"
 #include "core/alert/alert.h"
 #include "core/stats/stats.h"
+#include "edge/config/config.h"
 #include "edge/config/scenario.h"
+
+/* ---- recorded models ---- */
+
+/* What they answered, from the folders that the scenario names; once, before its first run. Nothing to do without any. On
+ * CALLER_BAD_REQUEST the issues, which were initialised before, say where and why. */
+NODISCARD enum err rehearsal_answers_add(struct scenario *s, struct config_issues *issues);
 
 /* ---- one seed ---- */
 enum rehearsal_end {
@@ -41,6 +48,8 @@ struct rehearsal {
     double detected_after_s;
     int64_t queries; /* all that arrived */
     int64_t canary_queries; /* that ended in the canary */
+    int64_t units
+        [ROLLOUT_ARM_COUNT]; /* conversations that were exposed in the step in which it ended */
     double ended_s; /* from the start */
     size_t step;
     /* What the canary's queries cost more than the baseline's would have at the same moment, in expectation; negative: less. */

@@ -141,6 +141,75 @@ static void each_trouble_ends_as_it_should(void)
     }
 }
 
+static int64_t units_of(const struct rehearsal *r)
+{
+    int64_t sum = 0;
+
+    for (size_t a = 0; a < ROLLOUT_ARM_COUNT; a++)
+        sum += r->units[a];
+    return sum;
+}
+
+/* Conversations that the traffic of a seed begins. */
+static int64_t begun(const struct scenario *s, uint64_t seed)
+{
+    struct conversation *open = calloc((size_t)s->traffic.open, sizeof(*open));
+    struct traffic t;
+    int64_t us;
+    bool is_new;
+
+    traffic_init(&t, s, seed, open);
+    while (traffic_next(&t, &us))
+        IGNORE(traffic_pick(&t, &is_new) == NULL);
+    free(open);
+    return t.begun;
+}
+
+#define ASKING                                                                                     \
+    "traffic: {per_second: 20, conversation: %s, open: 50, duration: 15m}\napprove_after: %s\n"    \
+    "rollout:\n  name: r\n  steps: [{share: 10%%, min: 9m, max: 6h, n_min: 300, approval: true}, " \
+    "{share: 100%%, min: 9m, max: 6h}]\n"
+
+/* It comes back all the time, also while an approval is awaited (another generation, the same phase), and counts once. */
+static void a_conversation_is_exposed_once_in_a_phase(void)
+{
+    static const struct {
+        const char *conversation, *approved;
+        bool is_second_step;
+    } cases[] = { { "4", "10h", false }, { "10000", "10h", false }, { "10000", "1s", true } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[512];
+        snprintf(text, sizeof(text), ASKING, cases[i].conversation, cases[i].approved);
+        struct scenario *s = scenario_of(text);
+        REQUIRE(s);
+        struct rehearsal r = run_of(s, 5);
+        int64_t all = begun(s, 5);
+        CHECK_INT(r.end, REHEARSAL_UNFINISHED);
+        CHECK_INT(r.step, cases[i].is_second_step);
+        CHECK(r.queries > 2 * all);
+        /* In another phase those that were open come again, and those of before do not. */
+        CHECK(cases[i].is_second_step ? units_of(&r) >= 50 && units_of(&r) <= all
+                                      : units_of(&r) == all);
+        scenario_close(s);
+    }
+}
+
+/* A run that is stopped says whom the step had that it was stopped in. */
+static void a_stopped_run_has_its_last_step_s_units(void)
+{
+    struct scenario *s =
+        scenario_of("traffic: {conversation: 1}\nevents: [{what: broken, start: 90s}]\n" ROLLOUT);
+    REQUIRE(s);
+    struct rehearsal r = run_of(s, 1);
+
+    CHECK_INT(r.end, REHEARSAL_ROLLED_BACK);
+    CHECK_INT(r.step, 0);
+    CHECK_INT(units_of(&r), r.queries);
+    CHECK(r.units[ARM_CANARY] >= r.canary_queries && r.units[ARM_HOLDBACK] == 0);
+    scenario_close(s);
+}
+
 /* Times and harm of a run that can be reckoned by hand. */
 static void harm_is_what_the_canary_cost_more(void)
 {
@@ -309,6 +378,7 @@ static void the_shipped_scenarios_meet_their_expectations(void)
 }
 
 TESTS(TEST(a_seed_is_a_run), TEST(each_trouble_ends_as_it_should),
-      TEST(harm_is_what_the_canary_cost_more), TEST(alerts_fire_in_virtual_time),
-      TEST(a_summary_counts), TEST(expectations_are_met_or_not),
+      TEST(a_conversation_is_exposed_once_in_a_phase),
+      TEST(a_stopped_run_has_its_last_step_s_units), TEST(harm_is_what_the_canary_cost_more),
+      TEST(alerts_fire_in_virtual_time), TEST(a_summary_counts), TEST(expectations_are_met_or_not),
       TEST(the_shipped_scenarios_meet_their_expectations))

@@ -24,6 +24,15 @@ static void guards_write(struct buf *out, uint32_t bits)
     buf_add_char(out, ']');
 }
 
+static void units_write(struct buf *out, const int64_t units[ROLLOUT_ARM_COUNT])
+{
+    json_key(out, "units");
+    buf_add_char(out, '{');
+    for (size_t a = 0; a < ROLLOUT_ARM_COUNT; a++)
+        json_member_i64(out, rollout_arm_name((enum rollout_arm)a), units[a]);
+    buf_add_char(out, '}');
+}
+
 static void run_write(struct buf *out, const struct rehearsal *r)
 {
     char text[48];
@@ -42,6 +51,7 @@ static void run_write(struct buf *out, const struct rehearsal *r)
     json_member_i64(out, "step", (int64_t)r->step + 1);
     json_member_i64(out, "queries", r->queries);
     json_member_i64(out, "canary_queries", r->canary_queries);
+    units_write(out, r->units);
     json_member_double(out, "ended_s", r->ended_s);
     json_member_double(out, "extra_failures", r->extra_failures);
     json_member_double(out, "extra_usd", r->extra_usd);
@@ -146,11 +156,29 @@ static bool all_met(const struct rehearsal_report *report)
     return true;
 }
 
+/* Whose recorded answers to how many questions; null without any. */
+static void recorded_write(struct buf *out, const struct scenario *s)
+{
+    json_key(out, "recorded");
+    if (s->recorded_questions == 0) {
+        buf_add(out, STR("null"));
+        return;
+    }
+    buf_add_char(out, '{');
+    json_member_i64(out, "questions", (int64_t)s->recorded_questions);
+    if (s->sources[SCENARIO_BASELINE].cell.len > 0)
+        json_member_str(out, "baseline", s->sources[SCENARIO_BASELINE].cell);
+    if (s->sources[SCENARIO_CANARY].cell.len > 0)
+        json_member_str(out, "canary", s->sources[SCENARIO_CANARY].cell);
+    buf_add_char(out, '}');
+}
+
 void rehearsal_write_json(struct buf *out, const struct rehearsal_report *report)
 {
     buf_add_char(out, '{');
     json_member_str(out, "scenario", report->scenario->name);
     json_member_str(out, "file", report->scenario->path);
+    recorded_write(out, report->scenario);
     json_key(out, "runs");
     buf_add_char(out, '[');
     for (size_t i = 0; i < report->summary->n; i++) {
@@ -316,6 +344,17 @@ static void timeline_show(struct buf *out, const struct timeline *t, uint64_t se
         buf_printf(out, "  and %zu more\n", t->entries_lost);
 }
 
+static void recorded_show(struct buf *out, const struct scenario *s)
+{
+    const str *cells[] = { &s->sources[SCENARIO_BASELINE].cell, &s->sources[SCENARIO_CANARY].cell };
+
+    if (s->recorded_questions == 0)
+        return;
+    buf_printf(out, "  recorded answers to %zu questions: baseline %.*s, canary %.*s\n",
+               s->recorded_questions, STR_ARG(cells[0]->len > 0 ? *cells[0] : STR("simulated")),
+               STR_ARG(cells[1]->len > 0 ? *cells[1] : STR("simulated")));
+}
+
 void rehearsal_write_text(struct buf *out, const struct rehearsal_report *report)
 {
     const struct rehearsal_summary *s = report->summary;
@@ -324,6 +363,7 @@ void rehearsal_write_text(struct buf *out, const struct rehearsal_report *report
     buf_printf(out, "%.*s: %zu %s\n", STR_ARG(scenario->name), s->n, s->n == 1 ? "run" : "runs");
     if (scenario->about.len > 0)
         buf_printf(out, "  %.*s\n", STR_ARG(scenario->about));
+    recorded_show(out, scenario);
     buf_add_char(out, '\n');
     outcomes_show(out, s);
     buf_printf(out, "  %-24s %6" PRId64 "   %5.2f %%  (95 %%: %.2f to %.2f)\n", "false rollbacks",

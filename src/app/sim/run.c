@@ -34,8 +34,15 @@ static void stop(struct run *r, enum rehearsal_end end)
     r->is_over = true;
 }
 
+/* Before a move: another phase counts anew. */
+static void units_keep(struct run *r)
+{
+    memcpy(r->out->units, r->rollout.exposures, sizeof(r->out->units));
+}
+
 static void moved(struct run *r, const struct rollout_row *row)
 {
+    units_keep(r);
     enum err e = rollout_apply(&r->rollout, row);
 
     assert(e == OK); /* it was made from this very state */
@@ -174,7 +181,7 @@ static void harm_count(struct run *r, enum scenario_domain domain)
     r->out->extra_usd += canary->cost_usd - baseline->cost_usd;
 }
 
-/* A conversation meets its arm anew in each generation; it is exposed once in each phase. */
+/* A conversation meets its arm anew in each generation; it is exposed once in each phase (a new one comes from none, 0). */
 static void meet(struct run *r, struct conversation *c, bool is_new)
 {
     int64_t phase = c->assignment.phase;
@@ -185,7 +192,7 @@ static void meet(struct run *r, struct conversation *c, bool is_new)
     c->assignment = rollout_assign(&r->snapshot, &ids);
     c->generation = r->snapshot.generation;
     c->is_lost = c->luck < r->behaviours.now[model_of(c->assignment.arm)][c->domain].lost;
-    if ((is_new || phase != c->assignment.phase) && !c->is_lost)
+    if (phase != c->assignment.phase && !c->is_lost)
         rollout_expose(&r->rollout, &c->assignment);
 }
 
@@ -390,6 +397,8 @@ static void conclude(struct run *r)
          (out->reason == ROLLOUT_FOR_COMMON_CAUSE || out->reason == ROLLOUT_FOR_SAMPLE_RATIO ||
           (out->reason == ROLLOUT_FOR_INCONCLUSIVE && out->guards != 0)));
 
+    if (out->end == REHEARSAL_UNFINISHED)
+        units_keep(r);
     out->ended_s = (double)r->now_us / 1e6;
     out->is_false_rollback = out->end == REHEARSAL_ROLLED_BACK && r->now_us < r->harm_us;
     out->is_detected = is_stop && !out->is_false_rollback && r->now_us >= r->trouble_us;
@@ -406,6 +415,8 @@ enum err rehearsal_run(const struct scenario *s, uint64_t seed, struct rehearsal
     struct rehearsal result = { .seed = seed };
     struct run *r = calloc(1, sizeof(*r));
 
+    for (size_t a = 0; a < SCENARIO_ARM_COUNT; a++)
+        assert(s->sources[a].folder.len == 0 || s->recorded_questions > 0);
     if (!r)
         return WEIR_NO_MEMORY;
     *r = (struct run){ .scenario = s, .seed = seed, .out = &result, .timeline = timeline };

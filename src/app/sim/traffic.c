@@ -3,7 +3,6 @@
 #include "app/sim/traffic_internal.h"
 
 #include <math.h>
-#include <stdio.h>
 
 static double us_of(nsec t)
 {
@@ -84,6 +83,27 @@ static enum scenario_domain domain_draw(struct traffic *t)
     return (enum scenario_domain)last;
 }
 
+/* As %x does, which takes longer than the rest of a conversation's beginning. The length; out has room for 16. */
+static size_t hex_write(uint64_t value, char *out)
+{
+    size_t digits = value == 0 ? 1 : (size_t)(67 - __builtin_clzll(value)) / 4;
+
+    for (size_t i = digits; i > 0; i--) {
+        out[i - 1] = "0123456789abcdef"[value & 15];
+        value >>= 4;
+    }
+    return digits;
+}
+
+/* "SEED-NUMBER" */
+static void id_write(const struct traffic *t, struct conversation *c)
+{
+    size_t n = hex_write(t->seed, c->id);
+
+    c->id[n++] = '-';
+    c->id_length = n + hex_write((uint64_t)t->begun, c->id + n);
+}
+
 struct conversation *traffic_pick(struct traffic *t, bool *out_is_new)
 {
     const struct scenario_traffic *traffic = &t->scenario->traffic;
@@ -94,8 +114,7 @@ struct conversation *traffic_pick(struct traffic *t, bool *out_is_new)
     if (!is_new)
         return c;
     *c = (struct conversation){ .domain = domain_draw(t), .luck = rng_unit(&t->rng) };
-    c->id_length =
-        (size_t)snprintf(c->id, sizeof(c->id), "%" PRIx64 "-%" PRIx64, t->seed, (uint64_t)t->begun);
+    id_write(t, c);
     t->begun++;
     return c;
 }

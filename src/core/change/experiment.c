@@ -89,6 +89,8 @@ enum err experiment_prepare(struct experiment *e, struct change_issues *issues)
         name_check(e->seed, STR("seed"), issues);
     inclusion_check(e, issues);
     arms_check(e, issues);
+    if (issues->count == before)
+        experiment_tracking_check(e, issues);
     if (issues->count > before)
         return CALLER_BAD_REQUEST;
     if (e->layer.len > 0)

@@ -10,7 +10,8 @@
  *     position in the layer:     0 |----[ inclusion ]---------------| 1
  *     position in the variants:  0 |[ control >     [ mcts >        | 1      > is where an arm grows
  *
- * A caller may rely on: an assignment is a function of the experiment and the unit alone.
+ * A caller may rely on: an assignment is a function of the experiment and the unit alone; no change of shares moves a unit from one
+ * arm into another.
  *
  * May include: base, core/json, core/stats.
  */
@@ -23,6 +24,7 @@
 #include "core/change/guards.h"
 #include "core/change/issues.h"
 #include "core/json/json.h"
+#include "core/stats/stats.h"
 
 #define EXPERIMENT_ARMS_MAX 8
 #define EXPERIMENT_ARM_NONE (-1)
@@ -32,6 +34,35 @@ struct experiment_arm {
     uint32_t start; /* parts per million */
     uint32_t share;
     str overlay; /* JSON object: the configuration keys that the arm sets; empty: none, the base configuration */
+};
+
+/* What an experiment's results are about, in the unit that its name says. */
+enum experiment_measure {
+    EXPERIMENT_SUCCESS_RATE,
+    EXPERIMENT_COST_USD,
+    EXPERIMENT_LATENCY_MS,
+    EXPERIMENT_HRM_CONFIDENCE,
+    EXPERIMENT_TRM_CONFIDENCE,
+    EXPERIMENT_MEASURE_COUNT
+};
+struct experiment_measure_info {
+    const char *name; /* "success_rate", … */
+    bool less_is_better;
+};
+const struct experiment_measure_info *experiment_measure_info(enum experiment_measure measure);
+bool experiment_measure_find(str name, enum experiment_measure *out);
+
+#define EXPERIMENT_FLOOR_MIN 0.01
+#define EXPERIMENT_FLOOR_MAX 0.05
+#define EXPERIMENT_EVERY_MIN NSEC_PER_SEC
+
+struct experiment_tracking {
+    bool is_on; /* else the shares stay as they are */
+    enum experiment_measure measure; /* of which the best arm is wanted */
+    double epsilon; /* differences up to this do not matter; in the measure's unit */
+    double delta; /* chance that "known" is wrong */
+    double floor; /* of each arm, as a part of what the arms have together */
+    nsec every; /* an epoch lasts at least this long */
 };
 
 /* Filled by the caller (or experiment_read), then prepared. Texts are the caller's and must outlive it. */
@@ -44,6 +75,7 @@ struct experiment {
     struct share_range inclusion;
     struct experiment_arm arms[EXPERIMENT_ARMS_MAX]; /* the first is the control */
     size_t arm_count; /* 2..EXPERIMENT_ARMS_MAX */
+    struct experiment_tracking tracking;
 
     struct bucket_salt inclusion_salt; /* made by experiment_prepare */
     struct bucket_salt variant_salt;
@@ -129,24 +161,31 @@ void experiment_results(const struct experiment *e, const struct experiment_sums
                         double alpha, struct experiment_results *out);
 
 /*
- * Adaptive shares (track and stop): how the next phase should share out the units that the arms have together, so that the
- * best arm is known soonest. Shares that follow the results bias plain means over all phases; results of one phase stay
- * valid, as its shares were fixed before it began.
+ * ---- adaptive shares (track and stop) ----
+ *
+ * Time is cut into epochs; within one the shares are fixed. At its end they may be set anew, so that the best arm is known soonest.
+ * An arm grows and shrinks at its end, within the room that is its own: a unit is in its arm or in none, never in another one,
+ * whatever the shares become. Epochs are strata (see stats.h), so that shares which follow the results do not bias the means.
  */
+#define EXPERIMENT_EPOCHS_MAX 64 /* then the shares stay */
+#define EXPERIMENT_EPOCH_N_MIN 30 /* answers of each arm before an epoch may end */
+#define EXPERIMENT_MOVE_MIN 0.01 /* of the experiment's units; less is not worth an epoch */
+
+enum experiment_look {
+    EXPERIMENT_WAITS, /* too little was seen of some arm in the newest epoch */
+    EXPERIMENT_STAYS, /* the shares are about as they should be */
+    EXPERIMENT_MOVES, /* an epoch with the new shares should begin */
+    EXPERIMENT_KNOWS, /* the best arm is known, with error at most delta: stop */
+};
 struct experiment_allocation {
-    uint32_t shares[EXPERIMENT_ARMS_MAX]; /* each fits between its start and the next arm's */
-    size_t best; /* arm */
-    bool is_known; /* the best arm is known: stop */
+    uint32_t shares[EXPERIMENT_ARMS_MAX]; /* sum to what the arms have now */
+    size_t best; /* arm, so far */
 };
-struct experiment_allocation_options {
-    enum change_metric metric;
-    double floor; /* of each arm, as a part of the whole: 0.01 to 0.05 */
-    double epsilon; /* differences up to this do not matter; in the metric's unit */
-    double delta; /* chance that "known" is wrong */
-};
-/* False while some arm has seen too little to say anything. */
-bool experiment_allocate(const struct experiment *e, const struct experiment_sums *sums,
-                         const struct experiment_allocation_options *options,
-                         struct experiment_allocation *out);
+/* One look. e: with the shares of the newest epoch, tracking on, prepared. seen: the measure's values of each epoch and arm, at least one
+ * epoch. */
+enum experiment_look experiment_track(const struct experiment *e, const struct strata *seen,
+                                      struct experiment_allocation *out);
+/* Of experiment_prepare(). */
+void experiment_tracking_check(const struct experiment *e, struct change_issues *issues);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* experiment_results: what the arms' outcomes are, compared, and how to share out the next phase. */
+/* experiment_results: what the arms' outcomes are, compared. */
 #include <math.h>
 
 #include "core/change/experiment.h"
@@ -152,48 +152,6 @@ void experiment_results(const struct experiment *e, const struct experiment_sums
             c->verdict = verdict_of(c, (enum change_metric)m, alpha);
         }
     }
-}
-
-/* ---- allocation ---- */
-
-#define ALLOCATION_N_MIN 30 /* outcomes of each arm before its variance is believed */
-
-/* How far an arm may grow: to where the next one starts. */
-static uint32_t room_of(const struct experiment *e, size_t arm)
-{
-    uint32_t end = SHARE_WHOLE;
-
-    for (size_t i = 0; i < e->arm_count; i++) {
-        if (e->arms[i].start > e->arms[arm].start && e->arms[i].start < end)
-            end = e->arms[i].start;
-    }
-    return end - e->arms[arm].start;
-}
-
-bool experiment_allocate(const struct experiment *e, const struct experiment_sums *sums,
-                         const struct experiment_allocation_options *options,
-                         struct experiment_allocation *out)
-{
-    struct experiment_allocation result = { .best = 0 };
-    struct arm_moments arms[EXPERIMENT_ARMS_MAX];
-    double shares[EXPERIMENT_ARMS_MAX], total = 0;
-
-    for (size_t i = 0; i < e->arm_count; i++) {
-        const struct moments *m = &sums->arms[i].metrics[options->metric];
-        arms[i] = (struct arm_moments){ moments_mean(m) * better(options->metric),
-                                        moments_variance(m), m->n };
-        if (m->n < ALLOCATION_N_MIN || !(arms[i].variance > 0))
-            return false;
-        if (arms[i].mean > arms[result.best].mean)
-            result.best = i;
-        total += e->arms[i].share;
-    }
-    stats_allocation(arms, e->arm_count, options->floor, shares);
-    for (size_t i = 0; i < e->arm_count; i++)
-        result.shares[i] = (uint32_t)fmin(floor(shares[i] * total), room_of(e, i));
-    result.is_known = stats_allocation_stops(arms, e->arm_count, options->epsilon, options->delta);
-    *out = result;
-    return true;
 }
 
 /* ---- JSON ---- */

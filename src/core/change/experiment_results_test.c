@@ -206,50 +206,6 @@ static void a_wrong_split_is_not_believed(void)
     CHECK(r.is_trusted);
 }
 
-static void shares_go_where_they_tell_most(void)
-{
-    struct experiment e = make(3, 200000);
-    struct experiment_sums sums = { .arms = { { .exposures = 0 } } };
-    struct experiment_allocation_options options = { CHANGE_SUCCESS_RATE, 0.05, 0.005, 0.05 };
-    struct experiment_allocation a = { .best = 77 };
-    struct rng rng;
-
-    rng_init(&rng, 34);
-    CHECK(!experiment_allocate(&e, &sums, &options, &a));
-    CHECK_INT(a.best, 77);
-    static const double failures[] = { 0.30, 0.10, 0.14 };
-    for (int i = 0; i < 300; i++) {
-        for (int arm = 0; arm < 3; arm++) {
-            struct outcome o = draw(&rng, failures[arm], 0.002);
-            see(&sums, arm, &o);
-        }
-    }
-    REQUIRE(experiment_allocate(&e, &sums, &options, &a));
-    CHECK_INT(a.best, 1);
-    CHECK(!a.is_known); /* b and c are close */
-    CHECK(a.shares[0] < a.shares[1] && a.shares[0] < a.shares[2]);
-    CHECK(a.shares[0] >= 0.05 * 600000 - 1);
-    CHECK(a.shares[0] + a.shares[1] + a.shares[2] <= 600000);
-    CHECK(a.shares[0] + a.shares[1] + a.shares[2] > 600000 - 3);
-    e.arms[1].start = e.arms[2].start - 150000; /* no room to grow */
-    REQUIRE(experiment_allocate(&e, &sums, &options, &a));
-    CHECK_INT(a.shares[1], 150000);
-    for (int i = 0; i < 20000; i++) {
-        for (int arm = 0; arm < 3; arm++) {
-            struct outcome o = draw(&rng, failures[arm], 0.002);
-            see(&sums, arm, &o);
-        }
-    }
-    REQUIRE(experiment_allocate(&e, &sums, &options, &a));
-    CHECK(a.is_known);
-    /* Of costs less is better. */
-    options.metric = CHANGE_COST_PER_QUERY;
-    sums.arms[2].metrics[CHANGE_COST_PER_QUERY].sum *= 0.5;
-    sums.arms[2].metrics[CHANGE_COST_PER_QUERY].sum_squares *= 0.25;
-    REQUIRE(experiment_allocate(&e, &sums, &options, &a));
-    CHECK_INT(a.best, 2);
-}
-
 static void sums_come_back(void)
 {
     static const char *const bad[][2] = {
@@ -302,5 +258,4 @@ static void sums_come_back(void)
 
 TESTS(TEST(sums_are_of_the_metrics_values), TEST(verdicts_are_for_people),
       TEST(peeking_costs_nothing), TEST(many_comparisons_are_adjusted),
-      TEST(a_wrong_split_is_not_believed), TEST(shares_go_where_they_tell_most),
-      TEST(sums_come_back))
+      TEST(a_wrong_split_is_not_believed), TEST(sums_come_back))

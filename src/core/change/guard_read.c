@@ -117,17 +117,17 @@ static double control_value(enum change_metric metric, const struct guard_sums *
     return change_metric_info(metric)->is_floor ? 1 - harm : harm;
 }
 
-/* Is it shown that the mean keeps the limit? */
+/* Is it shown that the mean keeps the limit to advance? */
 static bool keeps_limit(const struct guard_plan *plan, const struct guard_sums *s, size_t guard,
                         double *out_log_e)
 {
-    double limit = plan->trip[guard].mean, alpha = plan->options.alpha_show;
+    double limit = plan->advance[guard].mean, alpha = plan->options.alpha_show;
     struct guard g = { .n = 0 };
 
     *out_log_e = 0;
     switch (change_metric_info(plan->specs[guard].metric)->kind) {
     case METRIC_BINARY:
-        guard_add_below_counts(&g, s->over_trip, s->n, limit);
+        guard_add_below_counts(&g, s->over_advance, s->n, limit);
         *out_log_e = guard_log_e(&g);
         return *out_log_e >= -log(alpha);
     case METRIC_BOUNDED:

@@ -9,6 +9,7 @@ struct sighting {
     bool is_there;
     bool is_over_warn; /* the harm is over the mean that the limit allows */
     bool is_over_trip;
+    bool is_over_advance;
     double harm; /* of continuous metrics */
 };
 
@@ -17,63 +18,67 @@ enum watch { WATCH_LIMIT, WATCH_ONSET, WATCH_PROMOTED };
 
 static struct sighting binary_sighting(bool is_harm)
 {
-    return (struct sighting){ true, is_harm, is_harm, 0 };
+    return (struct sighting){ true, is_harm, is_harm, is_harm, 0 };
 }
 
-static struct sighting confidence_sighting(double confidence, const struct guard_limit *warn,
-                                           const struct guard_limit *trip)
+static struct sighting continuous_sighting(double harm, const struct guard_plan *plan, size_t guard)
 {
-    double harm = 1 - confidence;
+    return (struct sighting){ true, harm > plan->warn[guard].mean, harm > plan->trip[guard].mean,
+                              harm > plan->advance[guard].mean, harm };
+}
 
+static struct sighting confidence_sighting(double confidence, const struct guard_plan *plan,
+                                           size_t guard)
+{
     if (!(confidence >= 0 && confidence <= 1))
         return (struct sighting){ .is_there = false };
-    return (struct sighting){ true, harm > warn->mean, harm > trip->mean, harm };
+    return continuous_sighting(1 - confidence, plan, guard);
 }
 
-static struct sighting sight(enum change_metric metric, const struct outcome *o,
-                             const struct guard_limit *warn, const struct guard_limit *trip)
+static struct sighting sight(const struct outcome *o, const struct guard_plan *plan, size_t guard)
 {
-    switch (metric) {
+    switch (plan->specs[guard].metric) {
     case CHANGE_SUCCESS_RATE:
         return binary_sighting(!o->is_success);
     case CHANGE_ERROR_RATE:
         return binary_sighting(o->is_error);
     case CHANGE_HRM_CONFIDENCE_MEAN:
-        return confidence_sighting(o->hrm_confidence, warn, trip);
+        return confidence_sighting(o->hrm_confidence, plan, guard);
     case CHANGE_TRM_CONFIDENCE_MEAN:
-        return confidence_sighting(o->trm_confidence, warn, trip);
+        return confidence_sighting(o->trm_confidence, plan, guard);
     case CHANGE_COST_PER_QUERY:
         if (o->cost < 0)
             break;
-        return (struct sighting){ true, (double)o->cost > warn->mean, (double)o->cost > trip->mean,
-                                  (double)o->cost };
+        return continuous_sighting((double)o->cost, plan, guard);
     case CHANGE_LATENCY_P95:
-        return (struct sighting){ true, o->latency > warn->latency, o->latency > trip->latency, 0 };
+        return (struct sighting){ true, o->latency > plan->warn[guard].latency,
+                                  o->latency > plan->trip[guard].latency,
+                                  o->latency > plan->advance[guard].latency, 0 };
     case CHANGE_METRIC_COUNT:
         break;
     }
     return (struct sighting){ .is_there = false };
 }
 
-static void continuous_add(struct guard_sums *sums, enum change_metric_kind kind, double harm,
-                           const struct guard_limit *warn, const struct guard_limit *trip)
+static void continuous_add(struct guard_sums *sums, const struct guard_plan *plan, size_t guard,
+                           double harm)
 {
+    const struct guard_limit *warn = &plan->warn[guard], *advance = &plan->advance[guard];
+
     sums->sum += harm;
     sums->sum_squares += harm * harm;
     if (warn->mean > 0)
         wager_add(&sums->warn, harm * warn->inverse - 1);
-    wager_add(&sums->trip, harm * trip->inverse - 1);
-    if (kind == METRIC_BOUNDED)
-        wager_add(&sums->below, (trip->mean - harm) / (1 - trip->mean));
+    wager_add(&sums->trip, harm * plan->trip[guard].inverse - 1);
+    if (change_metric_info(plan->specs[guard].metric)->kind == METRIC_BOUNDED)
+        wager_add(&sums->below, (advance->mean - harm) / (1 - advance->mean));
 }
 
 static struct sighting metric_add(struct guard_sums *sums, const struct guard_plan *plan,
                                   size_t guard, const struct outcome *outcome, enum watch watch)
 {
-    const struct guard_limit *warn = &plan->warn[guard], *trip = &plan->trip[guard];
-    enum change_metric metric = plan->specs[guard].metric;
-    enum change_metric_kind kind = change_metric_info(metric)->kind;
-    struct sighting s = sight(metric, outcome, warn, trip);
+    const struct guard_limit *trip = &plan->trip[guard];
+    struct sighting s = sight(outcome, plan, guard);
 
     if (!s.is_there) {
         sums->missing++;
@@ -82,10 +87,11 @@ static struct sighting metric_add(struct guard_sums *sums, const struct guard_pl
     sums->n++;
     sums->over_warn += s.is_over_warn;
     sums->over_trip += s.is_over_trip;
-    if (kind != METRIC_BINARY)
-        continuous_add(sums, kind, s.harm, warn, trip);
-    if (kind == METRIC_BINARY)
+    sums->over_advance += s.is_over_advance;
+    if (change_metric_info(plan->specs[guard].metric)->kind == METRIC_BINARY)
         s.harm = s.is_over_trip;
+    else
+        continuous_add(sums, plan, guard, s.harm);
     if (watch >= WATCH_ONSET)
         onset_add(&sums->onset, s.harm, trip->mean);
     if (watch >= WATCH_PROMOTED)
@@ -127,6 +133,7 @@ static void guard_sums_merge(struct guard_sums *to, const struct guard_sums *fro
     to->missing += from->missing;
     to->over_warn += from->over_warn;
     to->over_trip += from->over_trip;
+    to->over_advance += from->over_advance;
     to->sum += from->sum;
     to->sum_squares += from->sum_squares;
     wager_merge(&to->warn, &from->warn);

@@ -261,6 +261,7 @@ static void damaged_sums_are_refused(void)
         { "\"success_rate\":", "\"sucess_rate\":" },
         { "\"success_rate\":[", "\"success_rate\":[1," },
         { "\"success_rate\":[1", "\"success_rate\":[-1" },
+        { "\"over_advance\":2", "\"over_advance\":5" },
         { "\"onset\":[", "\"onset\":[-1],\"x\":[" },
         { "\"onset_n\":4", "\"onset_n\":5" },
         { "\"onset_n\":4", "\"onset_n\":0" },

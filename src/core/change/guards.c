@@ -134,6 +134,12 @@ static void spec_check(const struct check *c)
         if (metrics[spec->metric].is_floor ? spec->warn < spec->trip : spec->warn > spec->trip)
             check_add(c, "warn", "it would trip before it warns");
     }
+    if (spec->advance != 0) {
+        limit_check(c, "advance", spec->advance);
+        if (metrics[spec->metric].is_floor ? spec->advance < spec->trip
+                                           : spec->advance > spec->trip)
+            check_add(c, "advance", "it would advance where it trips");
+    }
     if (spec->is_compared && !(spec->margin > 0 && isfinite(spec->margin)))
         check_add(c, "margin",
                   "a comparison needs a margin above 0: by how much the canary may be worse");
@@ -190,6 +196,8 @@ enum err guard_plan_init(struct guard_plan *plan, const struct guard_spec *specs
         plan->specs[i] = specs[i];
         plan->warn[i] = limit_make(specs[i].metric, specs[i].warn);
         plan->trip[i] = limit_make(specs[i].metric, specs[i].trip);
+        plan->advance[i] =
+            specs[i].advance != 0 ? limit_make(specs[i].metric, specs[i].advance) : plan->trip[i];
     }
     return OK;
 }

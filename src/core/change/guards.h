@@ -68,6 +68,7 @@ struct guard_spec {
     enum change_metric metric;
     double warn; /* in the metric's unit; 0: no warning */
     double trip;
+    double advance; /* must be shown to be kept before the next step; 0: the limit that trips */
     bool is_dry_run; /* recorded, never acts */
     bool is_compared; /* also with the control, at the margin below */
     double
@@ -98,6 +99,7 @@ struct guard_plan { /* immutable once made */
     struct guard_spec specs[CHANGE_METRIC_COUNT];
     struct guard_limit warn[CHANGE_METRIC_COUNT]; /* by guard, as specs */
     struct guard_limit trip[CHANGE_METRIC_COUNT];
+    struct guard_limit advance[CHANGE_METRIC_COUNT];
     size_t count;
     struct guard_options options;
 };
@@ -112,11 +114,12 @@ struct guard_sums { /* of one metric of one arm */
     int64_t missing; /* outcomes that do not: no confidence, unpriced */
     int64_t over_warn; /* whose harm is over the limit's mean (binary: harmful ones) */
     int64_t over_trip;
+    int64_t over_advance;
     double sum; /* of the harm; 0 for binary metrics, whose sums are the counts */
     double sum_squares;
     struct wager warn; /* continuous metrics only */
     struct wager trip;
-    struct wager below; /* bounded metrics only: against "at least the limit" */
+    struct wager below; /* bounded metrics only: against "at least the limit to advance" */
     struct onset onset; /* of the canary only */
     struct detector detector; /* only while the arm has been promoted */
 };
@@ -144,7 +147,7 @@ void change_sums_merge(struct change_sums *sums, const struct change_sums *other
 enum guard_verdict {
     GUARD_NO_DATA,
     GUARD_UNDECIDED,
-    GUARD_SHOWN, /* to keep the limit that trips, and not inferior to the control where compared */
+    GUARD_SHOWN, /* to keep the limit to advance, and not inferior to the control where compared */
     GUARD_WARNED,
     GUARD_TRIPPED,
 };

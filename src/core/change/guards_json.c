@@ -24,8 +24,9 @@ static const struct field count_fields[] = {
     { "over_trip", offsetof(struct guard_sums, over_trip) },
     { "detector_n", offsetof(struct guard_sums, detector.n) },
 };
-/* Sums written before there were any lack them: 0 then. */
+/* Sums written before there were any lack them: 0 then; and the limit to advance was the one that trips. */
 static const struct field newer_fields[] = {
+    { "over_advance", offsetof(struct guard_sums, over_advance) },
     { "onset_n", offsetof(struct guard_sums, onset.n) },
     { "onset_streams", offsetof(struct guard_sums, onset.streams) },
 };
@@ -166,9 +167,10 @@ static bool bets_read(struct json v, double out[STATS_BETS])
 
 static bool guard_sums_are_sound(const struct guard_sums *s)
 {
-    bool is_sound = s->over_warn <= s->n && s->over_trip <= s->n && s->detector.n <= s->n &&
-                    s->onset.n <= s->n && s->onset.streams <= s->onset.n && s->sum >= 0 &&
-                    s->sum_squares >= 0 && (s->onset.n == 0) == (s->onset.streams == 0);
+    bool is_sound = s->over_warn <= s->n && s->over_trip <= s->n && s->over_advance <= s->n &&
+                    s->detector.n <= s->n && s->onset.n <= s->n && s->onset.streams <= s->onset.n &&
+                    s->sum >= 0 && s->sum_squares >= 0 &&
+                    (s->onset.n == 0) == (s->onset.streams == 0);
 
     for (size_t j = 0; j < STATS_BETS; j++)
         is_sound = is_sound && s->detector.level[j] >= 0 && s->onset.level[j] >= 0;
@@ -184,6 +186,7 @@ static bool guard_sums_read(struct json v, struct guard_sums *out)
                         (int64_t *)(void *)(base + count_fields[i].offset)))
             return false;
     }
+    out->over_advance = out->over_trip;
     for (size_t i = 0; i < ARRAY_LEN(newer_fields); i++) {
         const struct field *field = &newer_fields[i];
         if (json_exists(json_get(v, str_from(field->name))) &&

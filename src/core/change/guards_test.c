@@ -43,6 +43,17 @@ static void what_can_never_trip_is_refused(void)
         { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .is_compared = true, .margin = NAN },
           "guards.0.margin",
           "margin" },
+        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 0.99 }, NULL, NULL },
+        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 0.95 }, NULL, NULL },
+        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 0.94 },
+          "guards.0.advance",
+          "where it trips" },
+        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 1 },
+          "guards.0.advance",
+          "always trips" },
+        { { .metric = CHANGE_LATENCY_P95, .trip = 5e9, .advance = 6e9 },
+          "guards.0.advance",
+          "where it trips" },
         { { .metric = CHANGE_METRIC_COUNT, .trip = 0.95 }, "guards.0.metric", "unknown" },
         { { .metric = (enum change_metric) - 1, .trip = 0.95 }, "guards.0.metric", "unknown" },
     };
@@ -66,6 +77,44 @@ static void what_can_never_trip_is_refused(void)
             CHECK(str_find(issues.items[0].what, str_from(rows[i].what)) != STR_NPOS);
         }
         arena_fini(&arena);
+    }
+}
+
+/* Between the limit to advance and the one that trips a guard neither goes on nor back; better than the former it is shown. */
+static void a_step_is_left_only_at_its_own_limit(void)
+{
+    static const struct guard_spec specs[] = {
+        { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 0.99 },
+        { .metric = CHANGE_ERROR_RATE, .trip = 0.10, .advance = 0.01 },
+        { .metric = CHANGE_HRM_CONFIDENCE_MEAN, .trip = 0.75, .advance = 0.90 },
+        { .metric = CHANGE_TRM_CONFIDENCE_MEAN, .trip = 0.70, .advance = 0.85 },
+        { .metric = CHANGE_COST_PER_QUERY, .trip = 10000000, .advance = 1000000 },
+        { .metric = CHANGE_LATENCY_P95, .trip = 5e9, .advance = 500e6 },
+    };
+    struct guard_plan plan = make_plan(specs, ARRAY_LEN(specs), 0.001);
+
+    for (int is_better = 0; is_better < 2; is_better++) {
+        struct change_sums sums = { .is_promoted = false };
+        for (int i = 0; i < 4000; i++) {
+            struct outcome o = good; /* .87 and .83, $.002, 900 ms */
+            o.is_error = !is_better && i % 50 == 0; /* 2 % */
+            o.is_success = !o.is_error;
+            o.cost += i % 2;
+            if (is_better) {
+                o.hrm_confidence = o.trm_confidence = 0.95;
+                o.cost = 900000 + i % 2;
+                o.latency = 400 * NSEC_PER_MS;
+            }
+            change_sums_add(&sums, &plan, SIDE_CANARY, &o);
+        }
+        for (size_t g = 0; g < plan.count; g++) {
+            struct guard_evidence e;
+            guard_judge(&plan, &sums, g, &e);
+            if (e.is_shown != is_better || e.tripped_by != 0)
+                fprintf(stderr, "%s\n", change_metric_info(specs[g].metric)->name);
+            CHECK(e.is_shown == is_better);
+            CHECK_INT(e.tripped_by, 0);
+        }
     }
 }
 
@@ -496,8 +545,9 @@ static void the_margin_is_what_may_be_worse(void)
     CHECK(e.is_shown);
 }
 
-TESTS(TEST(what_can_never_trip_is_refused), TEST(tables_and_options_are_checked),
-      TEST(metrics_have_names), TEST(a_plan_holds_the_means_that_limits_allow),
+TESTS(TEST(what_can_never_trip_is_refused), TEST(a_step_is_left_only_at_its_own_limit),
+      TEST(tables_and_options_are_checked), TEST(metrics_have_names),
+      TEST(a_plan_holds_the_means_that_limits_allow),
       TEST(detectors_are_of_the_canary_and_alarm_at_their_run),
       TEST(what_is_shown_is_shown_by_core_stats), TEST(costs_are_shown_by_a_hundred_queries),
       TEST(the_margin_is_what_may_be_worse), TEST(delays_are_those_of_the_reference),

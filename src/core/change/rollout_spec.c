@@ -157,6 +157,8 @@ static void hash_add_guards(uint64_t *hash, const struct rollout_spec *spec)
         hash_add_double(hash, g->warn);
         hash_add_double(hash, g->trip);
         hash_add_double(hash, g->is_compared ? g->margin : 0);
+        if (g->advance != 0) /* what was there before it keeps its hash */
+            hash_add_double(hash, g->advance);
     }
     hash_add_double(hash, o->alpha_trip);
     hash_add_double(hash, o->alpha_warn);

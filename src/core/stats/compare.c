@@ -74,8 +74,7 @@ static bool is_binary(const struct moments *m)
     return m->sum == m->sum_squares && m->sum <= (double)m->n;
 }
 
-/* An arm of successes only has still some chance to fail: Laplace's (k + 1)/(n + 2) instead of 0. */
-static double arm_variance(const struct moments *m)
+double stats_arm_variance(const struct moments *m)
 {
     double variance = moments_variance(m), n = (double)m->n;
 
@@ -119,31 +118,57 @@ static double always_valid_p(double z, double scaled)
     return exp(fmin(0.5 * log1p(scaled) - z * z * scaled / (2 * (scaled + 1)), 0));
 }
 
-struct comparison stats_compare(const struct moments *a, const struct moments *b,
-                                const struct compare_options *options)
+struct comparison stats_compare_sides(const struct compare_side *a, const struct compare_side *b,
+                                      const struct compare_options *options)
 {
     struct comparison out = { { 0, -INFINITY, INFINITY }, INFINITY, 1, false };
-    double mean_a = moments_mean(a), mean_b = moments_mean(b);
-    double scaled = scaled_n((double)a->n + (double)b->n, options);
+    double scaled = scaled_n((double)a->all.n + (double)b->all.n, options);
 
     assert(options->alpha > 0 && options->alpha < 1);
-    if (a->n == 0 || b->n == 0 || (options->is_relative && mean_a == 0))
+    if (a->all.n == 0 || b->all.n == 0 || (options->is_relative && a->mean == 0))
         return out;
-    double scale = options->is_relative ? fabs(mean_a) : 1;
-    double estimate = (mean_b - mean_a) / scale;
+    double scale = options->is_relative ? fabs(a->mean) : 1;
+    double estimate = (b->mean - a->mean) / scale;
     if (!isfinite(estimate))
         return out;
     out.diff.estimate = estimate;
-    double variance_a = arm_variance(a) / (double)a->n, variance_b = arm_variance(b) / (double)b->n;
-    double share = options->is_relative ? mean_b / mean_a : 1;
-    double se = sqrt(variance_b + variance_a * share * share) / scale;
-    if (!(variance_a > 0 && variance_b > 0 && isfinite(se)))
+    double share = options->is_relative ? b->mean / a->mean : 1;
+    double se = sqrt(b->variance + a->variance * share * share) / scale;
+    if (!(a->variance > 0 && b->variance > 0 && isfinite(se)))
         return out;
     double half = se * half_width(scaled, options);
     out.diff.lower = estimate - half;
     out.diff.upper = estimate + half;
     out.se = se;
     out.p = always_valid_p(estimate / se, scaled);
-    out.is_valid = has_enough(a, b);
+    out.is_valid = has_enough(&a->all, &b->all);
     return out;
+}
+
+static struct compare_side side_of(const struct moments *m)
+{
+    return (struct compare_side){
+        .mean = moments_mean(m),
+        .variance = m->n > 0 ? stats_arm_variance(m) / (double)m->n : 0,
+        .all = *m,
+    };
+}
+
+struct comparison stats_compare(const struct moments *a, const struct moments *b,
+                                const struct compare_options *options)
+{
+    const struct compare_side side_a = side_of(a), side_b = side_of(b);
+
+    return stats_compare_sides(&side_a, &side_b, options);
+}
+
+struct interval stats_side_interval(const struct compare_side *side,
+                                    const struct compare_options *options)
+{
+    double half =
+        sqrt(side->variance) * half_width(scaled_n((double)side->all.n, options), options);
+
+    if (side->all.n == 0 || !(side->variance > 0) || !isfinite(half))
+        return (struct interval){ side->mean, -INFINITY, INFINITY };
+    return (struct interval){ side->mean, side->mean - half, side->mean + half };
 }

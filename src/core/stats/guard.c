@@ -18,6 +18,16 @@ static const double stakes[STATS_BETS] = {
     /* clang-format on */
 };
 
+/* ln(1 - stake): what an outcome without harm makes of each bet. */
+static const double log_losses[STATS_BETS] = {
+    /* clang-format off */
+    -2.3151685598785137, -1.0141249569664303, -0.5989744315765319, -0.38366470832107635,
+    -0.255295706042136, -0.1735442840985018, -0.11952289463826099, -0.08301215459511924,
+    -0.05797679394144578, -0.0406449472812581, -0.02856829222388472, -0.02011598638591209,
+    -0.01418213116593229, -0.010007412432231473, -0.007065924188112466, -0.0049911877304047204,
+    /* clang-format on */
+};
+
 /* No outcome weighs more than this many limits, so that wealth stays finite. */
 #define GAIN_MAX 1e300
 
@@ -27,11 +37,13 @@ static void bets_settle(struct guard *g, double gain)
         g->log_wealth[j] += log(1 + stakes[j] * gain);
 }
 
-/* What k gains of one size and n - k of another make. */
-static void bets_settle_counts(struct guard *g, double k, double gain, double rest, double loss)
+/* What so many gains of one size and so many losses of the whole stake make. */
+static void bets_settle_counts(struct guard *g, double gains, double gain, double losses)
 {
-    for (size_t j = 0; j < STATS_BETS; j++)
-        g->log_wealth[j] += k * log1p(stakes[j] * gain) + rest * log1p(stakes[j] * loss);
+    for (size_t j = 0; j < STATS_BETS; j++) {
+        double won = gains > 0 ? gains * log1p(stakes[j] * gain) : 0;
+        g->log_wealth[j] += won + losses * log_losses[j];
+    }
 }
 
 void guard_add(struct guard *g, double x, double limit)
@@ -47,7 +59,7 @@ void guard_add_counts(struct guard *g, int64_t k, int64_t n, double limit)
 {
     assert(k >= 0 && k <= n);
     assert(limit > 0);
-    bets_settle_counts(g, (double)k, fmin(1 / limit - 1, GAIN_MAX), (double)(n - k), -1);
+    bets_settle_counts(g, (double)k, fmin(1 / limit - 1, GAIN_MAX), (double)(n - k));
     g->n += n;
     g->sum += (double)k;
 }
@@ -65,7 +77,7 @@ void guard_add_below_counts(struct guard *g, int64_t k, int64_t n, double limit)
 {
     assert(k >= 0 && k <= n);
     assert(limit > 0 && limit < 1);
-    bets_settle_counts(g, (double)k, -1, (double)(n - k), limit / (1 - limit));
+    bets_settle_counts(g, (double)(n - k), limit / (1 - limit), (double)k);
     g->n += n;
     g->sum += (double)k;
 }

@@ -55,16 +55,21 @@ double curve_root(const struct curve *curve, double lo, double hi)
 
 /* ---- logarithms ---- */
 
+/* exp() of what is less is 0, and takes it ten times as long to say so. */
+#define EXP_ARGUMENT_MIN (-746)
+
 double stats_log_sum_exp(const double *x, size_t n)
 {
     double most = -INFINITY, sum = 0;
 
     for (size_t i = 0; i < n; i++)
-        most = fmax(most, x[i]);
+        most = x[i] > most ? x[i] : most;
     if (isinf(most))
         return most;
-    for (size_t i = 0; i < n; i++)
-        sum += exp(x[i] - most);
+    for (size_t i = 0; i < n; i++) {
+        if (!(x[i] - most < EXP_ARGUMENT_MIN))
+            sum += exp(x[i] - most);
+    }
     return most + log(sum);
 }
 

@@ -186,4 +186,25 @@ void stats_allocation(const struct arm_moments *arms, size_t count, double floor
 bool stats_allocation_stops(const struct arm_moments *arms, size_t count, double epsilon,
                             double delta);
 
+/*
+ * Arms whose shares changed. Within a stratum the shares were fixed before it began, so its means are unbiased; pooled over strata they
+ * are not, since early and late values mix in other proportions in each arm. So an arm's mean here is that of its strata, each
+ * weighed by the part of all arms' values that came in it (post-stratification),
+ * and its variance is that of this mean. One stratum gives what stats_compare() gives. Of several, one in which some arm has
+ * fewer than 30 values is left out until it has.
+ */
+struct strata {
+    const struct moments *cells; /* count rows of `arms` cells, oldest first */
+    size_t count;
+    size_t arms;
+};
+/* The arm for stats_allocation() and its stopping rule: variance is that of one value of n. */
+void stats_strata_arm(const struct strata *s, size_t arm, struct arm_moments *out);
+/* An asymptotic confidence sequence of the mean; infinite without a variance. */
+struct interval stats_strata_mean(const struct strata *s, size_t arm,
+                                  const struct compare_options *options);
+/* b minus a, as stats_compare() has it. */
+struct comparison stats_strata_compare(const struct strata *s, size_t a, size_t b,
+                                       const struct compare_options *options);
+
 #endif

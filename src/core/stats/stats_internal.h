@@ -57,4 +57,18 @@ struct isotonic_block {
 /* Pool adjacent violators over items sorted by score, equal scores pooled first; gives the number of blocks (at most n). */
 size_t isotonic_pool(const struct labelled *sorted, size_t n, struct isotonic_block *out);
 
+/* ---- compare.c ---- */
+/* One side of a comparison, however its mean came about. */
+struct compare_side {
+    double mean;
+    double variance; /* of the mean */
+    struct moments all; /* what it was made from */
+};
+struct comparison stats_compare_sides(const struct compare_side *a, const struct compare_side *b,
+                                      const struct compare_options *options);
+struct interval stats_side_interval(const struct compare_side *side,
+                                    const struct compare_options *options);
+/* An arm of successes only has still some chance to fail: Laplace's (k + 1)/(n + 2) instead of 0. */
+double stats_arm_variance(const struct moments *m);
+
 #endif

@@ -48,6 +48,11 @@ struct config_tenant {
 
 enum config_durability { DURABILITY_ACKNOWLEDGED, DURABILITY_RELAXED };
 
+struct config_texts {
+    const str *items;
+    size_t count;
+};
+
 struct config {
     /* the seed's keys */
     str model;
@@ -101,6 +106,8 @@ struct config {
         int64_t workers; /* 0: one per core */
         int64_t body_bytes_max, head_bytes_max, connections_max;
         nsec head_timeout, idle_timeout, drain_timeout;
+        nsec ready_probe; /* how old what is known of readiness may be */
+        bool ready_needs_provider;
         const str *keys; /* server.keys: secrets that clients must send as Bearer; none: open */
         size_t key_count;
     } server;
@@ -133,6 +140,13 @@ struct config {
         const struct wire_channel *channels; /* in the order of policy.receivers */
         size_t channel_count;
     } alerts;
+    struct {
+        str baseline; /* whose price savings are held against */
+        struct config_texts validated_domains; /* none: every domain */
+        nano_usd cost_per_query, monthly_savings; /* targets, from report.targets.* */
+        double success_rate, hrm_confidence, trm_confidence, latency_p95_ms;
+        double model_share, mcts_share, alerts_per_day;
+    } report;
     struct price_table
         prices; /* from `prices:` (a path beside the file), else the compiled-in config/prices.yaml */
     const struct reason_prompts

@@ -417,7 +417,9 @@ static void other_value(const struct config_key *key, char out[64])
     case KEY_SECONDS:
     case KEY_BYTES:
     case KEY_DOLLARS:
-        snprintf(out, 64, "%.15g", range.is_high_open ? (range.low + range.high) / 2 : range.high);
+        snprintf(out, 64, "%.15g", range.high);
+        if (range.is_high_open || (key->fallback && strcmp(key->fallback, out) == 0))
+            snprintf(out, 64, "%.15g", (range.low + range.high) / 2);
         break;
     case KEY_CHOICE:
     case KEY_DURABILITY:
@@ -436,9 +438,11 @@ static void other_value(const struct config_key *key, char out[64])
     case KEY_DURATION:
         snprintf(out, 64, "%.15gs", range.high);
         break;
+    case KEY_TEXTS:
+        snprintf(out, 64, "[one, two]");
+        break;
     case KEY_URL:
     case KEY_SECRET:
-    case KEY_TEXTS:
     case KEY_FILE:
     case KEY_DAY:
     case KEY_PRICE:

@@ -86,10 +86,38 @@ static void issues_place(struct plan_build *p, const struct experiment *e,
     plan_issues_place(p, issues, names_in_files);
 }
 
+/* What track_and_stop needs, and what means nothing without it. */
+static void tracking_make(struct plan_build *p, const struct plan_experiment *from,
+                          struct experiment_tracking *out)
+{
+    static const char *const names[] = { "metric", "epsilon", "delta", "floor", "every" };
+    static const size_t required = 2;
+    bool is_on = str_eq(from->allocation, STR("track_and_stop"));
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const struct yaml_node *node = yaml_get(p->build.root, str_from(names[i]));
+        const struct yaml_node *at = node ? node : yaml_get(p->build.root, STR("allocation"));
+        if (is_on ? node || i >= required : !node)
+            continue;
+        struct config_place place = place_of_key(at);
+        issue_add(p->build.issues, &place,
+                  is_on ? "allocation: track_and_stop needs %s"
+                        : "%s means nothing without allocation: track_and_stop",
+                  names[i]);
+    }
+    if (!is_on || p->build.issues->errors > 0)
+        return;
+    out->is_on = experiment_measure_find(from->metric, &out->measure);
+    out->epsilon = from->epsilon;
+    out->delta = from->delta > 0 ? from->delta : 0.05;
+    out->floor = from->floor > 0 ? from->floor : EXPERIMENT_FLOOR_MAX;
+    out->every = from->every > 0 ? from->every : 5 * 60 * NSEC_PER_SEC;
+}
+
 static void experiment_file_read(struct plan_build *p, struct experiment_file *f)
 {
     struct config_build *build = &p->build;
-    struct plan_experiment from = { .to = SHARE_WHOLE };
+    struct plan_experiment from = { .to = SHARE_WHOLE, .delta = -1, .floor = -1, .every = -1 };
     struct record record = { .kind = RECORD_EXPERIMENT, .base = &from };
     struct change_issues issues = { .arena = &build->scratch };
     struct experiment *e = &f->experiment;
@@ -97,6 +125,7 @@ static void experiment_file_read(struct plan_build *p, struct experiment_file *f
     record_load(build, &record, build->root);
     if (build->issues->errors == 0)
         arms_load(p, f);
+    tracking_make(p, &from, &e->tracking);
     if (build->issues->errors > 0)
         return;
     e->id = from.name;

@@ -153,10 +153,6 @@ struct config_secrets {
     const str *values;
     size_t count;
 };
-struct config_texts {
-    const str *items;
-    size_t count;
-};
 
 /* alerts.channels.* and alerts.rules.* as they are written; alerts.c makes channels and rules of them. */
 struct config_channel {
@@ -189,11 +185,14 @@ struct plan_step {
 };
 struct plan_guard {
     bool is_enabled, is_dry_run, is_compared;
-    double warn, trip, margin;
+    double warn, trip, advance, margin;
 };
 struct plan_experiment {
     str name, seed, layer;
     uint32_t from, to;
+    str allocation, metric; /* empty: not written; and so are negative numbers */
+    double epsilon, delta, floor;
+    nsec every;
 };
 struct plan_arm {
     uint32_t start, share;
@@ -216,7 +215,7 @@ struct plan_scenario {
 struct plan_model {
     double success, errors, cost_usd, cost_sd, latency_ms, latency_sigma, timeout_ms;
     double hrm_confidence, hrm_sd, trm_confidence, trm_sd;
-    str confidence;
+    str confidence, recorded_from, recorded_cell;
 };
 struct plan_event {
     str what, arm, domain;

@@ -105,6 +105,8 @@ static bool guard_apply(const struct plan_guard *from, struct guard_spec *guard)
         guard->warn = from->warn * scale;
     if (from->trip >= 0)
         guard->trip = from->trip * scale;
+    if (from->advance >= 0)
+        guard->advance = from->advance * scale;
     guard->is_dry_run = from->is_dry_run;
     guard->is_compared = from->is_compared;
     guard->margin = from->margin;
@@ -120,7 +122,7 @@ static void guards_load(struct plan_build *p, struct rollout_spec *spec)
 
     for (const struct yaml_node *node = map && map->kind == YAML_MAPPING ? map->first : NULL; node;
          node = node->next) {
-        struct plan_guard from = { .warn = -1, .trip = -1 };
+        struct plan_guard from = { .warn = -1, .trip = -1, .advance = -1 };
         struct record record = { .kind = RECORD_GUARD,
                                  .base = &from,
                                  .shown = path_join(&build->scratch, STR("guards"), node->key) };

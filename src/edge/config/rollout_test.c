@@ -118,7 +118,7 @@ static void a_rollout_is_read(void)
         "name: r\nseed: s\ncanary: c.yaml\nholdback: 2.5%\nthin_data: ship\ncommon_cause: "
         "roll_back\nstale_after: 20m\njudge: 30s\nalpha_trip: 0.01\nsteps:\n"
         "  - {share: 7%, min: 2d, max: 5d, n_min: 30, approval: true}\n  - {share: 1, min: 1d}\n"
-        "guards:\n  cost_per_query: {trip: 0.02, compare: true, margin: 0.1}\n"
+        "guards:\n  cost_per_query: {trip: 0.02, advance: 0.003, compare: true, margin: 0.1}\n"
         "  latency_p95: {warn: 0, trip: 4000, dry_run: true}\n  trm_confidence_mean: {enabled: "
         "false}\n");
 
@@ -142,6 +142,7 @@ static void a_rollout_is_read(void)
         if (g->metric == CHANGE_COST_PER_QUERY) {
             CHECK_NEAR(g->warn, 0.005e9, 1e-3); /* as by default */
             CHECK_NEAR(g->trip, 0.02e9, 1e-3);
+            CHECK_NEAR(g->advance, 0.003e9, 1e-3);
             CHECK(g->is_compared && !g->is_dry_run);
             CHECK_NEAR(g->margin, 0.1, 0);
         } else if (g->metric == CHANGE_LATENCY_P95) {
@@ -150,6 +151,7 @@ static void a_rollout_is_read(void)
             CHECK(g->is_dry_run);
         } else {
             CHECK_NEAR(g->trip, guard_defaults[g->metric].trip, 0);
+            CHECK_NEAR(g->advance, 0, 0);
         }
     }
     done(&t);
@@ -173,6 +175,9 @@ static void a_canary_is_a_configuration(void)
     done(&t);
 }
 
+#define TWO_ARMS "arms:\n  a: {share: 10%}\n  b: {share: 10%}"
+#define TRACKED "allocation: track_and_stop\nmetric: success_rate\nepsilon: 0.01\n"
+
 static void what_is_wrong_with_an_experiment_is_said_where_it_stands(void)
 {
     static const struct {
@@ -190,6 +195,23 @@ static void what_is_wrong_with_an_experiment_is_said_where_it_stands(void)
           "4:7 arms.b.share: 60% from its start reaches over 100%" },
         { "name: e\narms:\n  a: {share: 5%}\n  b: {share: 5%, profle: x}",
           "4:18 unknown key 'arms.b.profle'; did you mean 'arms.b.profile'?" },
+        { "name: e\nallocation: track_and_stop\nepsilon: 0.01\n" TWO_ARMS,
+          "2:1 allocation: track_and_stop needs metric" },
+        { "name: e\nallocation: track_and_stop\nmetric: success_rate\n" TWO_ARMS,
+          "2:1 allocation: track_and_stop needs epsilon" },
+        { "name: e\nallocation: thompson\n" TWO_ARMS,
+          "2:13 allocation must be one of fixed, track_and_stop, got 'thompson'" },
+        { "name: e\nallocation: track_and_stop\nepsilon: 0\nmetric: succes_rate\n" TWO_ARMS,
+          "4:9 metric must be one of success_rate, cost_usd, latency_ms, hrm_confidence, "
+          "trm_confidence, got 'succes_rate'; did you mean 'success_rate'?" },
+        { "name: e\nfloor: 0.02\n" TWO_ARMS,
+          "2:1 floor means nothing without allocation: track_and_stop" },
+        { "name: e\n" TRACKED "floor: 0.2\n" TWO_ARMS,
+          "5:8 floor must be in [0.01, 0.05], got 0.2" },
+        { "name: e\n" TRACKED "arms:\n  a: {share: 10%}\n  b: {share: 45%, start: 50%}",
+          "6:7 arms.a.share: with track_and_stop an arm may get nearly all of the 55% that the "
+          "arms have together, and there is room for 50% before the next one starts: lower the "
+          "shares to a sum of at most 1/2, or move the starts" },
         { "arms: {a: {share: 5%}, b: {share: 5%}}",
           "0:0 id: '' is no name: 1 to 64 of letters, digits, '_', '.' and '-'" },
     };
@@ -215,7 +237,28 @@ static void an_experiment_is_read(void)
     CHECK(e->arm_count == 2 && e->arms[1].start == 500000 && e->arms[1].share == 50000);
     CHECK_STR(e->arms[0].name, STR("control"));
     CHECK(e->variant_salt.length > 0);
+    CHECK(!e->tracking.is_on);
     done(&t);
+}
+
+static void shares_that_follow_are_read(void)
+{
+    struct tried t = try_experiment("name: e\n" TRACKED TWO_ARMS);
+    struct tried u = try_experiment("name: e\nallocation: track_and_stop\nmetric: cost_usd\n"
+                                    "epsilon: 0\ndelta: 0.2\nfloor: 0.01\nevery: 2h\n" TWO_ARMS);
+    struct tried fixed = try_experiment("name: e\nallocation: fixed\n" TWO_ARMS);
+
+    REQUIRE(t.experiment && u.experiment && fixed.experiment);
+    const struct experiment_tracking *a = &t.experiment->experiment.tracking;
+    const struct experiment_tracking *b = &u.experiment->experiment.tracking;
+    CHECK(a->is_on && a->measure == EXPERIMENT_SUCCESS_RATE && a->every == 300 * NSEC_PER_SEC);
+    CHECK(a->epsilon == 0.01 && a->delta == 0.05 && a->floor == 0.05);
+    CHECK(b->is_on && b->measure == EXPERIMENT_COST_USD && b->every == 7200 * NSEC_PER_SEC);
+    CHECK(b->epsilon == 0 && b->delta == 0.2 && b->floor == 0.01);
+    CHECK(!fixed.experiment->experiment.tracking.is_on);
+    done(&t);
+    done(&u);
+    done(&fixed);
 }
 
 /* What weir ships is valid; the tests run beside the sources or in the build. */
@@ -240,6 +283,13 @@ static void the_shipped_files_load(void)
         }
         done(&t);
         t = (struct tried){ 0 };
+        snprintf(path, sizeof(path), "%s/rollouts/gpt-4o-mini-strict.yaml", roots[i]);
+        CHECK_ERR(rollout_file_load(str_from(path), NULL, &t.rollout, &t.issues), OK);
+        REQUIRE(t.rollout);
+        CHECK_NEAR(t.rollout->spec.guards[CHANGE_SUCCESS_RATE].advance, 0.99, 0);
+        CHECK_NEAR(t.rollout->spec.guards[CHANGE_COST_PER_QUERY].advance, 0.003e9, 1e-3);
+        done(&t);
+        t = (struct tried){ 0 };
         snprintf(path, sizeof(path), "%s/experiments/mcts.yaml", roots[i]);
         CHECK_ERR(experiment_file_load(str_from(path), NULL, &t.experiment, &t.issues), OK);
         REQUIRE(t.experiment && t.experiment->profiles[1] && !t.experiment->profiles[0]);
@@ -253,4 +303,4 @@ static void the_shipped_files_load(void)
 TESTS(TEST(what_is_wrong_with_a_rollout_is_said_where_it_stands), TEST(a_rollout_is_read),
       TEST(a_canary_is_a_configuration),
       TEST(what_is_wrong_with_an_experiment_is_said_where_it_stands), TEST(an_experiment_is_read),
-      TEST(the_shipped_files_load))
+      TEST(shares_that_follow_are_read), TEST(the_shipped_files_load))

@@ -3,11 +3,10 @@
 #include "edge/config/scenario.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "edge/config/rollout_internal.h"
-
-#define NOT_WRITTEN (-1)
+#include "edge/config/scenario_internal.h"
 
 struct scenario_holder {
     struct scenario scenario;
@@ -36,20 +35,6 @@ static const struct {
 #undef X
 };
 
-static const struct scenario_model model_default = {
-    .success = 0.98,
-    .errors = 0.5,
-    .cost_usd = 0.002,
-    .cost_sd = 0.001,
-    .latency_ms = 800,
-    .latency_sigma = 0.4,
-    .timeout_ms = 30000,
-    .hrm_confidence = 0.87,
-    .hrm_sd = 0.06,
-    .trm_confidence = 0.83,
-    .trm_sd = 0.06,
-};
-
 const char *scenario_domain_name(enum scenario_domain d)
 {
     return domains[d];
@@ -60,8 +45,7 @@ const char *scenario_event_name(enum scenario_event_kind k)
     return events[k].name;
 }
 
-/* The place of a text in a table; count when it is not there. */
-static size_t name_at(const char *const *names, size_t count, str name)
+size_t scenario_name_at(const char *const *names, size_t count, str name)
 {
     size_t i = 0;
 
@@ -70,7 +54,7 @@ static size_t name_at(const char *const *names, size_t count, str name)
     return i;
 }
 
-static void fault(struct plan_build *p, const struct yaml_node *node, str message)
+void scenario_fault(struct plan_build *p, const struct yaml_node *node, str message)
 {
     struct config_place place = node ? place_of(node) : (struct config_place){ .file = &p->file };
 
@@ -93,7 +77,8 @@ static void hours_make(struct plan_build *p, const struct config_texts *from, do
         sum += weight;
     }
     if (node && (!is_sound || sum <= 0)) {
-        fault(p, node, STR("traffic.hours must be 24 numbers, none below 0 and not all of them 0"));
+        scenario_fault(p, node,
+                       STR("traffic.hours must be 24 numbers, none below 0 and not all of them 0"));
         return;
     }
     for (size_t i = 0; i < SCENARIO_HOURS; i++)
@@ -117,9 +102,10 @@ static void shares_make(struct plan_build *p, const struct plan_scenario *from, 
         return;
     }
     if (p->build.issues->errors == 0 && fabs(sum - 1) > 1e-6)
-        fault(p, node,
-              arena_printf(&p->build.scratch,
-                           "traffic.domains: the shares must add up to 1, they add up to %g", sum));
+        scenario_fault(
+            p, node,
+            arena_printf(&p->build.scratch,
+                         "traffic.domains: the shares must add up to 1, they add up to %g", sum));
 }
 
 static void traffic_make(struct plan_build *p, const struct plan_scenario *from,
@@ -133,103 +119,7 @@ static void traffic_make(struct plan_build *p, const struct plan_scenario *from,
                                       .duration = from->duration };
     hours_make(p, &from->hours, out->hours);
     shares_make(p, from, out->shares);
-}
-
-/* ---- models ---- */
-
-static double or_else(double written, double otherwise)
-{
-    return written < 0 ? otherwise : written;
-}
-
-static struct scenario_model model_over(const struct plan_model *w, struct scenario_model m)
-{
-    m.success = or_else(w->success, m.success);
-    m.errors = or_else(w->errors, m.errors);
-    m.cost_usd = or_else(w->cost_usd, m.cost_usd);
-    m.cost_sd = or_else(w->cost_sd, m.cost_sd);
-    m.latency_ms = or_else(w->latency_ms, m.latency_ms);
-    m.latency_sigma = or_else(w->latency_sigma, m.latency_sigma);
-    m.timeout_ms = or_else(w->timeout_ms, m.timeout_ms);
-    m.hrm_confidence = or_else(w->hrm_confidence, m.hrm_confidence);
-    m.hrm_sd = or_else(w->hrm_sd, m.hrm_sd);
-    m.trm_confidence = or_else(w->trm_confidence, m.trm_confidence);
-    m.trm_sd = or_else(w->trm_sd, m.trm_sd);
-    if (w->confidence.len > 0)
-        m.is_calibrated = str_eq(w->confidence, STR("calibrated"));
-    return m;
-}
-
-static struct plan_model model_read(struct plan_build *p, const struct yaml_node *node, str shown)
-{
-    struct plan_model w = { NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN,
-                            NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN,
-                            NOT_WRITTEN, NOT_WRITTEN, NOT_WRITTEN, { 0 } };
-
-    record_load(&p->build,
-                &(struct record){ .kind = RECORD_SCENARIO_MODEL, .base = &w, .shown = shown },
-                node);
-    return w;
-}
-
-/* An entry of a mapping whose names are a closed set; the count, having said so, for another. */
-static size_t entry_at(struct plan_build *p, const struct yaml_node *node, const char *const *names,
-                       size_t count)
-{
-    size_t at = name_at(names, count, node->key);
-    struct config_place place = place_of_key(node);
-    str known = str_from(names[0]);
-
-    for (size_t i = 1; i < count; i++)
-        known = arena_printf(&p->build.scratch, "%.*s, %s", STR_ARG(known), names[i]);
-    if (at == count)
-        issue_add(p->build.issues, &place, "unknown key '%.*s'; it must be one of %.*s",
-                  STR_ARG(issue_text(&p->build.scratch, node->key)), STR_ARG(known));
-    return at;
-}
-
-/* What is written of one arm, over what it is like otherwise. */
-static void model_make(struct plan_build *p, const struct yaml_node *node,
-                       struct scenario_model out[SCENARIO_DOMAIN_COUNT])
-{
-    struct arena *scratch = &p->build.scratch;
-    str shown = path_join(scratch, STR("models"), node->key);
-    struct plan_model whole = model_read(p, node, shown);
-    const struct yaml_node *map = yaml_get(node, STR("domains"));
-
-    for (size_t d = 0; d < SCENARIO_DOMAIN_COUNT; d++)
-        out[d] = model_over(&whole, out[d]);
-    for (const struct yaml_node *n = map && map->kind == YAML_MAPPING ? map->first : NULL; n;
-         n = n->next) {
-        size_t d = entry_at(p, n, domains, SCENARIO_DOMAIN_COUNT);
-        if (d == SCENARIO_DOMAIN_COUNT)
-            continue;
-        struct plan_model one =
-            model_read(p, n, arena_printf(scratch, "%.*s.domains.%s", STR_ARG(shown), domains[d]));
-        out[d] = model_over(&one, out[d]);
-    }
-}
-
-static void models_make(struct plan_build *p, struct scenario *s)
-{
-    const struct yaml_node *map = yaml_get(p->build.root, STR("models"));
-
-    for (size_t d = 0; d < SCENARIO_DOMAIN_COUNT; d++)
-        s->models[SCENARIO_BASELINE][d] = model_default;
-    if (map && map->kind != YAML_MAPPING) {
-        fault(p, map, STR("models must be a mapping of baseline and canary"));
-        return;
-    }
-    const struct yaml_node *baseline = yaml_get(map, STR("baseline"));
-    if (baseline)
-        model_make(p, baseline, s->models[SCENARIO_BASELINE]);
-    for (size_t d = 0; d < SCENARIO_DOMAIN_COUNT; d++)
-        s->models[SCENARIO_CANARY][d] = s->models[SCENARIO_BASELINE][d];
-    const struct yaml_node *canary = yaml_get(map, STR("canary"));
-    if (canary)
-        model_make(p, canary, s->models[SCENARIO_CANARY]);
-    for (const struct yaml_node *n = map ? map->first : NULL; n; n = n->next)
-        IGNORE(entry_at(p, n, arms, SCENARIO_ARM_COUNT) == 0);
+    out->has_shares = yaml_get(yaml_get(p->build.root, STR("traffic")), STR("domains")) != NULL;
 }
 
 /* ---- events ---- */
@@ -238,16 +128,16 @@ static void event_size_check(struct plan_build *p, const struct yaml_node *node,
                              const struct scenario_event *e)
 {
     if (e->size < events[e->kind].size_min || e->size > events[e->kind].size_max)
-        fault(p, yaml_get(node, STR("size")),
-              arena_printf(&p->build.scratch, "the size of %s must be in [%g, %g]",
-                           events[e->kind].name, events[e->kind].size_min,
-                           events[e->kind].size_max));
+        scenario_fault(p, yaml_get(node, STR("size")),
+                       arena_printf(&p->build.scratch, "the size of %s must be in [%g, %g]",
+                                    events[e->kind].name, events[e->kind].size_min,
+                                    events[e->kind].size_max));
 }
 
 static void event_make(struct plan_build *p, const struct yaml_node *node, size_t index,
                        struct scenario_event *out)
 {
-    struct plan_event w = { .length = NOT_WRITTEN, .size = NOT_WRITTEN };
+    struct plan_event w = { .length = SCENARIO_NOT_WRITTEN, .size = SCENARIO_NOT_WRITTEN };
     struct record record = { .kind = RECORD_SCENARIO_EVENT,
                              .base = &w,
                              .shown = arena_printf(&p->build.scratch, "events[%zu]", index) };
@@ -258,13 +148,14 @@ static void event_make(struct plan_build *p, const struct yaml_node *node, size_
         kind++;
     if (kind == SCENARIO_EVENT_COUNT)
         return; /* and it was said */
-    size_t hits = w.arm.len > 0 ? name_at(arms, ARRAY_LEN(arms), w.arm) : (size_t)events[kind].hits;
+    size_t hits =
+        w.arm.len > 0 ? scenario_name_at(arms, ARRAY_LEN(arms), w.arm) : (size_t)events[kind].hits;
     *out = (struct scenario_event){ .kind = (enum scenario_event_kind)kind,
                                     .hits = { hits != HITS_CANARY, hits != HITS_BASELINE },
                                     .start = w.start,
                                     .length = w.length < 0 ? NSEC_NEVER : w.length,
                                     .ramp = w.ramp,
-                                    .size = or_else(w.size, events[kind].size) };
+                                    .size = scenario_or_else(w.size, events[kind].size) };
     for (size_t d = 0; d < SCENARIO_DOMAIN_COUNT; d++)
         out->hits_domain[d] = w.domain.len == 0 || str_eq(w.domain, str_from(domains[d]));
     event_size_check(p, node, out);
@@ -277,9 +168,9 @@ static void events_make(struct plan_build *p, struct scenario *s)
     if (!list)
         return;
     if (list->kind != YAML_SEQUENCE || list->count > SCENARIO_EVENTS_MAX) {
-        fault(p, list,
-              arena_printf(&p->build.scratch, "events must be a list of at most %d events",
-                           SCENARIO_EVENTS_MAX));
+        scenario_fault(p, list,
+                       arena_printf(&p->build.scratch, "events must be a list of at most %d events",
+                                    SCENARIO_EVENTS_MAX));
         return;
     }
     for (const struct yaml_node *n = list->first; n; n = n->next) {
@@ -320,11 +211,12 @@ static void rollout_make(struct plan_build *p, struct scenario *s)
     enum err e;
 
     if (!node || node->is_null || node->kind == YAML_SEQUENCE) {
-        fault(p, node, STR("rollout is required: a rollout's file, or its keys right here"));
+        scenario_fault(p, node,
+                       STR("rollout is required: a rollout's file, or its keys right here"));
         return;
     }
     if (node->kind == YAML_SCALAR && !p->build.may_read_files) {
-        fault(p, node, STR("rollout: no other file is read here; write its keys"));
+        scenario_fault(p, node, STR("rollout: no other file is read here; write its keys"));
         return;
     }
     if (node->kind == YAML_SCALAR) {
@@ -336,8 +228,9 @@ static void rollout_make(struct plan_build *p, struct scenario *s)
     }
     issues_take(p, &issues);
     if (e != OK && node->kind == YAML_SCALAR)
-        fault(p, node,
-              arena_printf(&p->build.scratch, "%.*s is no valid rollout", STR_ARG(node->text)));
+        scenario_fault(
+            p, node,
+            arena_printf(&p->build.scratch, "%.*s is no valid rollout", STR_ARG(node->text)));
 }
 
 /* ---- the whole ---- */
@@ -358,12 +251,13 @@ static void expect_check(struct plan_build *p, const struct scenario_expect *exp
         rollout_reason_find(str_slice(expect->outcome, pause.len, expect->outcome.len), &reason);
 
     if (expect->outcome.len > 0 && !is_pause &&
-        name_at(outcomes, ARRAY_LEN(outcomes), expect->outcome) == ARRAY_LEN(outcomes))
-        fault(p, expectation(p, STR("outcome")),
-              STR("expect.outcome must be completed, rolled_back, paused, paused:REASON or "
-                  "unfinished"));
+        scenario_name_at(outcomes, ARRAY_LEN(outcomes), expect->outcome) == ARRAY_LEN(outcomes))
+        scenario_fault(
+            p, expectation(p, STR("outcome")),
+            STR("expect.outcome must be completed, rolled_back, paused, paused:REASON or "
+                "unfinished"));
     if (expect->guard.len > 0 && !change_metric_find(expect->guard, &metric))
-        fault(p, expectation(p, STR("guard")), STR("expect.guard: no such metric"));
+        scenario_fault(p, expectation(p, STR("guard")), STR("expect.guard: no such metric"));
 }
 
 /* As many as are under way must be held; twice the mean at the busiest hour of the slowest answers leaves room for chance. */
@@ -377,22 +271,23 @@ static void load_check(struct plan_build *p, const struct scenario *s)
         for (size_t d = 0; d < SCENARIO_DOMAIN_COUNT; d++)
             longest = fmax(longest, s->models[a][d].timeout_ms / 1000);
     if (2 * busiest * longest > SCENARIO_FLIGHTS_MAX)
-        fault(p, yaml_get(p->build.root, STR("traffic")),
-              arena_printf(&p->build.scratch,
-                           "traffic: with this timeout up to %.0f queries would be under way at "
-                           "once; %d is the limit",
-                           2 * busiest * longest, SCENARIO_FLIGHTS_MAX));
+        scenario_fault(
+            p, yaml_get(p->build.root, STR("traffic")),
+            arena_printf(&p->build.scratch,
+                         "traffic: with this timeout up to %.0f queries would be under way at "
+                         "once; %d is the limit",
+                         2 * busiest * longest, SCENARIO_FLIGHTS_MAX));
 }
 
 static void scenario_read(struct plan_build *p, struct scenario *s)
 {
-    struct plan_scenario w = { .approve_after = NOT_WRITTEN,
-                               .generic = NOT_WRITTEN,
-                               .tactical = NOT_WRITTEN,
-                               .cybersecurity = NOT_WRITTEN,
-                               .stem = NOT_WRITTEN,
-                               .false_rollback_max = NOT_WRITTEN,
-                               .detected_within = NOT_WRITTEN };
+    struct plan_scenario w = { .approve_after = SCENARIO_NOT_WRITTEN,
+                               .generic = SCENARIO_NOT_WRITTEN,
+                               .tactical = SCENARIO_NOT_WRITTEN,
+                               .cybersecurity = SCENARIO_NOT_WRITTEN,
+                               .stem = SCENARIO_NOT_WRITTEN,
+                               .false_rollback_max = SCENARIO_NOT_WRITTEN,
+                               .detected_within = SCENARIO_NOT_WRITTEN };
 
     record_load(&p->build, &(struct record){ .kind = RECORD_SCENARIO, .base = &w }, p->build.root);
     s->name = w.name.len > 0 ? w.name : p->file.name;
@@ -406,10 +301,10 @@ static void scenario_read(struct plan_build *p, struct scenario *s)
         w.outcome, w.guard, w.alert, w.share_min, w.false_rollback_max, w.detected_within
     };
     if (s->alerts_every > 0 && s->alerts_every < NSEC_PER_SEC)
-        fault(p, yaml_get(p->build.root, STR("alerts_every")),
-              STR("alerts_every must be 0s or at least 1s"));
+        scenario_fault(p, yaml_get(p->build.root, STR("alerts_every")),
+                       STR("alerts_every must be 0s or at least 1s"));
     traffic_make(p, &w, &s->traffic);
-    models_make(p, s);
+    scenario_models_make(p, s);
     events_make(p, s);
     expect_check(p, &s->expect);
     if (p->build.issues->errors == 0)
@@ -464,4 +359,23 @@ void scenario_close(struct scenario *s)
     rollout_file_close(s->rollout);
     arena_fini(&holder->arena);
     free(holder);
+}
+
+struct arena *scenario_arena(struct scenario *s)
+{
+    return &CONTAINER_OF(s, struct scenario_holder, scenario)->arena;
+}
+
+void scenario_source_fault(const struct scenario *s, enum scenario_arm arm,
+                           struct config_issues *issues, const char *fmt, ...)
+{
+    struct config_file file = { .name = s->path };
+    struct config_place place = { &file, s->sources[arm].line, s->sources[arm].column, false };
+    char message[512];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    issue_add(issues, &place, "%s", message);
 }

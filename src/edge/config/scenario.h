@@ -3,7 +3,8 @@
  * scenario: files that describe a rehearsal of a rollout: traffic, two models, what goes wrong when, the rollout itself and
  * what should come of it. YAML through the same key table as the configuration, so that errors say file, line and column.
  *
- * A caller may rely on: a scenario that was loaded is sound and never changes; every number in it is finite.
+ * A caller may rely on: a scenario that was loaded is sound and never changes, but for the answers of recorded models, which
+ * whoever runs it adds before (app/sim); every number in it is finite.
  *
  * May include: base, core/change, edge/config.
  */
@@ -59,8 +60,18 @@ struct scenario_traffic {
     double conversation; /* queries of one, on average; >= 1 */
     int64_t open; /* conversations at a time */
     double shares[SCENARIO_DOMAIN_COUNT]; /* of conversations; the sum is 1 */
+    bool has_shares; /* they are written; else recorded models bring theirs */
     int64_t queries_max; /* when the traffic ends, */
     nsec duration; /* or then */
+};
+
+/* Figures that a recording may lack. */
+enum scenario_figure {
+    SCENARIO_COST,
+    SCENARIO_LATENCY,
+    SCENARIO_HRM,
+    SCENARIO_TRM,
+    SCENARIO_FIGURE_COUNT
 };
 
 /* How a model answers in one domain. */
@@ -73,6 +84,35 @@ struct scenario_model {
     double hrm_confidence, hrm_sd; /* normal, cut to [0, 1] */
     double trm_confidence, trm_sd;
     bool is_calibrated; /* its confidence falls by as much as an event takes from its success */
+    bool is_written[SCENARIO_FIGURE_COUNT]; /* by the file, of this model or of what it is like */
+};
+
+/* Whose answers a recorded model gives. */
+struct scenario_source {
+    str folder; /* of an evaluation; empty: the model is not recorded, its figures are all there is */
+    str cell; /* "gpt-4o/direct" */
+    int line, column; /* where the file says so */
+};
+
+/* What a recorded model once answered to the questions of one domain: instead of success and errors, and of the figures that it has. */
+struct scenario_answer {
+    bool is_right, is_error;
+    nano_usd cost;
+    nsec latency;
+    double hrm, trm; /* without meaning when it is an error */
+};
+struct scenario_answers {
+    const struct scenario_answer
+        *items; /* by question, both arms' the same ones; NULL: not recorded */
+    size_t count;
+    bool has[SCENARIO_FIGURE_COUNT]; /* every answer has it; else it is the model's */
+    double right, answered; /* shares */
+    double cost_usd, hrm, trm; /* means of those that it has, errors without confidence */
+    struct scenario_latencies {
+        const nsec *sorted;
+        size_t count;
+    } latencies, latencies_answered,
+        latencies_right; /* of all, of those that are no errors, of the right ones */
 };
 
 #define SCENARIO_EVENTS_MAX 16
@@ -106,6 +146,9 @@ struct scenario {
     str about; /* may be empty */
     struct scenario_traffic traffic;
     struct scenario_model models[SCENARIO_ARM_COUNT][SCENARIO_DOMAIN_COUNT];
+    struct scenario_source sources[SCENARIO_ARM_COUNT];
+    struct scenario_answers answers[SCENARIO_ARM_COUNT][SCENARIO_DOMAIN_COUNT];
+    size_t recorded_questions; /* that answers are of; 0: none were added */
     struct scenario_event events[SCENARIO_EVENTS_MAX];
     size_t event_count;
     struct rollout_file *rollout;
@@ -126,5 +169,10 @@ NODISCARD enum err scenario_load(str path, struct scenario **out, struct config_
 NODISCARD enum err scenario_load_text(str path, str text, bool with_files, struct scenario **out,
                                       struct config_issues *issues);
 void scenario_close(struct scenario *s); /* NULL is a no-op */
+
+/* For who adds answers: memory that ends with the scenario, and an error in what `recorded` of an arm names. */
+struct arena *scenario_arena(struct scenario *s);
+void scenario_source_fault(const struct scenario *s, enum scenario_arm arm,
+                           struct config_issues *issues, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 #endif

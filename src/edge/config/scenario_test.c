@@ -84,6 +84,28 @@ static void what_is_wrong_is_said_where_it_stands(void)
         { "models: {canary: {domains: {stem: {succes: 1}}}}\n" ROLLOUT,
           "1:36 unknown key 'models.canary.domains.stem.succes'; did you mean "
           "'models.canary.domains.stem.success'?" },
+        { "models: {canary: {recorded: {from: x}}}\n" ROLLOUT,
+          "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
+        { "models: {canary: {recorded: {cell: x}}}\n" ROLLOUT,
+          "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
+        { "models: {canary: {recorded: }}\n" ROLLOUT,
+          "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
+        { "models: {canary: {recorded: {from: x, cell: y, form: x}}}\n" ROLLOUT,
+          "1:48 unknown key 'models.canary.recorded.form'; did you mean "
+          "'models.canary.recorded.from'?" },
+        { "models: {canary: {recorded: x}}\n" ROLLOUT,
+          "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
+        { "models:\n  canary:\n    success: 0.9\n    recorded: {from: x, cell: y}\n" ROLLOUT,
+          "3:14 success: a recorded model has it from its recording" },
+        { "models: {canary: {recorded: {from: x, cell: y}, errors: 0.1}}\n" ROLLOUT,
+          "1:57 errors: a recorded model has it from its recording" },
+        { "models: {canary: {recorded: {from: x, cell: y}, domains: {stem: {success: "
+          "1}}}}\n" ROLLOUT,
+          "1:75 success: a recorded model has it from its recording" },
+        { "models: {canary: {domains: {stem: {recorded: {from: x, cell: y}}}}}\n" ROLLOUT,
+          "1:46 recorded: a model is recorded as a whole, not in one domain" },
+        { "models: {baseline: {recorded: {from: x, cell: y}}, canary: {errors: 0.2}}\n" ROLLOUT,
+          "1:69 errors: a recorded model has it from its recording" },
         { "models: 3\n" ROLLOUT, "1:9 models must be a mapping of baseline and canary" },
         { "events: 3\n" ROLLOUT, "1:9 events must be a list of at most 16 events" },
         { "events: [{start: 1h}]\n" ROLLOUT, "1:10 events[0].what is required" },
@@ -119,6 +141,13 @@ static void other_files_are_read_only_when_they_may_be(void)
     CHECK_INT(issues.errors, 1);
     CHECK_STR(issues.items[0].message, STR("rollout: no other file is read here; write its keys"));
     config_issues_fini(&issues);
+    CHECK_ERR(
+        scenario_load_text(STR("s.yaml"),
+                           STR("models: {canary: {recorded: {from: /etc, cell: a}}}\n" ROLLOUT),
+                           false, &s, &issues),
+        CALLER_BAD_REQUEST);
+    CHECK_STR(issues.items[0].message, STR("recorded: no other file is read here"));
+    config_issues_fini(&issues);
     scenario_close(NULL);
 }
 
@@ -147,6 +176,48 @@ static void what_is_not_written_is_inherited(void)
     done(&t);
 }
 
+/* The canary is recorded as the baseline unless it says otherwise; a folder is seen from the file; what is written is remembered. */
+static void a_recorded_model_says_whose_answers_it_gives(void)
+{
+    static const char baseline[] =
+        "models:\n  baseline:\n    recorded: {from: x/y, cell: a/direct}\n"
+        "    latency_ms: 900\n    domains: {stem: {cost_usd: 0.1}}\n";
+    static const struct {
+        const char *canary, *folder, *cell;
+        int line;
+    } cases[] = { { "", "d/x/y", "a/direct", 3 },
+                  { "  canary: {hrm_confidence: 0.8}\n", "d/x/y", "a/direct", 3 },
+                  { "  canary: {recorded: {from: /z, cell: b/hrm}}\n", "/z", "b/hrm", 6 },
+                  { "  canary: {success: 0.8}\n", "", "", 0 } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[1024];
+        struct scenario *s = NULL;
+        struct config_issues issues;
+        snprintf(text, sizeof(text), "%s%s%s", baseline, cases[i].canary, ROLLOUT);
+        CHECK_ERR(scenario_load_text(STR("d/s.yaml"), str_from(text), true, &s, &issues), OK);
+        REQUIRE(s);
+        const struct scenario_source *source = &s->sources[SCENARIO_CANARY];
+        CHECK_STR(s->sources[SCENARIO_BASELINE].folder, STR("d/x/y"));
+        CHECK_STR(source->folder, str_from(cases[i].folder));
+        CHECK_STR(source->cell, str_from(cases[i].cell));
+        CHECK_INT(source->line, cases[i].line);
+        CHECK(!s->traffic.has_shares && s->recorded_questions == 0);
+        const struct scenario_model *canary = s->models[SCENARIO_CANARY];
+        CHECK(canary[SCENARIO_STEM].is_written[SCENARIO_LATENCY]);
+        CHECK(canary[SCENARIO_STEM].is_written[SCENARIO_COST]);
+        CHECK(!canary[SCENARIO_GENERIC].is_written[SCENARIO_COST]);
+        CHECK_INT(canary[SCENARIO_GENERIC].is_written[SCENARIO_HRM], i == 1);
+        CHECK(!canary[SCENARIO_GENERIC].is_written[SCENARIO_TRM]);
+        scenario_source_fault(s, SCENARIO_BASELINE, &issues, "%s", "fault");
+        REQUIRE(issues.errors == 1);
+        CHECK_STR(issues.items[0].file, STR("d/s.yaml"));
+        CHECK_INT(issues.items[0].line * 100 + issues.items[0].column, 305);
+        config_issues_fini(&issues);
+        scenario_close(s);
+    }
+}
+
 static void an_event_hits_whom_it_says(void)
 {
     struct tried t =
@@ -167,4 +238,5 @@ static void an_event_hits_whom_it_says(void)
 }
 
 TESTS(TEST(what_is_wrong_is_said_where_it_stands), TEST(other_files_are_read_only_when_they_may_be),
-      TEST(what_is_not_written_is_inherited), TEST(an_event_hits_whom_it_says))
+      TEST(what_is_not_written_is_inherited), TEST(a_recorded_model_says_whose_answers_it_gives),
+      TEST(an_event_hits_whom_it_says))

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #define PATH_BYTES_MAX 1088
-#define BUSY_MS 5000
+#define PATIENCE_MS 5000
 
 /* migrations[n] takes a database from user_version n to n + 1. Never change one that was released. */
 static const char *const migrations[] = {
@@ -33,6 +33,13 @@ static const char *const migrations[] = {
     " error TEXT NOT NULL"
     ");"
     "CREATE INDEX outbox_pending ON outbox (state, channel, id);",
+
+    "CREATE TABLE parts ("
+    " key TEXT NOT NULL,"
+    " number INTEGER NOT NULL,"
+    " bytes BLOB NOT NULL,"
+    " PRIMARY KEY (key, number)"
+    ");",
 };
 
 enum statement {
@@ -40,6 +47,9 @@ enum statement {
     STATEMENT_COMMIT,
     STATEMENT_PUT,
     STATEMENT_GET,
+    STATEMENT_PART_PUT,
+    STATEMENT_PARTS,
+    STATEMENT_PARTS_FORGET,
     STATEMENT_APPEND,
     STATEMENT_EVENTS,
     STATEMENT_OUTBOX_ADD,
@@ -59,6 +69,11 @@ static const char *const statements[STATEMENT_COUNT] = {
     [STATEMENT_PUT] =
         "INSERT INTO documents VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET text = ?2",
     [STATEMENT_GET] = "SELECT text FROM documents WHERE key = ?1",
+    [STATEMENT_PART_PUT] = "INSERT INTO parts VALUES (?1, ?2, ?3) "
+                           "ON CONFLICT (key, number) DO UPDATE SET bytes = ?3",
+    [STATEMENT_PARTS] = "SELECT number, bytes FROM parts WHERE key = ?1 ORDER BY number",
+    [STATEMENT_PARTS_FORGET] =
+        "DELETE FROM parts WHERE substr(key, 1, length(?1)) = ?1 AND key <> ?2",
     [STATEMENT_APPEND] = "INSERT INTO events (at, kind, subject, text) VALUES (?1, ?2, ?3, ?4)",
     [STATEMENT_EVENTS] = "SELECT sequence, at, kind, subject, text FROM events WHERE kind = ?1 AND "
                          "(?2 = '' OR subject = ?2) AND sequence > ?3 ORDER BY sequence LIMIT ?4",
@@ -78,13 +93,29 @@ static const char *const statements[STATEMENT_COUNT] = {
 struct control_store {
     sqlite3 *connection;
     sqlite3_stmt *prepared[STATEMENT_COUNT];
+    int code; /* of the last failure */
     char message[200];
+    int patience_ms;
+    bool has_failed; /* the newest failure is newer than the newest write */
 };
 
 static enum err failed(struct control_store *s)
 {
+    s->code = sqlite3_errcode(s->connection);
     snprintf(s->message, sizeof(s->message), "%s", sqlite3_errmsg(s->connection));
+    s->has_failed = true;
     return WEIR_STORE;
+}
+
+bool control_is_locked(const struct control_store *s)
+{
+    return s->code == SQLITE_BUSY || s->code == SQLITE_LOCKED;
+}
+
+void control_set_patience(struct control_store *s, int milliseconds)
+{
+    s->patience_ms = milliseconds;
+    sqlite3_busy_timeout(s->connection, milliseconds);
 }
 
 const char *control_message(const struct control_store *s)
@@ -131,16 +162,31 @@ static enum err migrate(struct control_store *s)
     return e == OK ? exec(s, "COMMIT") : e;
 }
 
+static enum err names_check(struct control_store *s, const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0 || info.st_nlink <= 1)
+        return OK;
+    snprintf(
+        s->message, sizeof(s->message),
+        "it has %lu names (hard links): remove all but the one in the directory that is served",
+        (unsigned long)info.st_nlink);
+    return WEIR_STORE;
+}
+
 static enum err setup(struct control_store *s, const char *path, enum control_mode mode)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     int version = 0;
 
+    if (names_check(s, path) != OK)
+        return WEIR_STORE;
     if (mode == CONTROL_WRITE)
         flags |= SQLITE_OPEN_CREATE;
     if (sqlite3_open_v2(path, &s->connection, flags, NULL) != SQLITE_OK)
         return failed(s);
-    sqlite3_busy_timeout(s->connection, BUSY_MS);
+    control_set_patience(s, PATIENCE_MS);
     enum err e = exec(s, "PRAGMA cache_size = -512; PRAGMA temp_store = MEMORY;");
     if (e == OK && mode == CONTROL_READ)
         e = exec(s, "PRAGMA query_only = 1");
@@ -194,7 +240,7 @@ void control_close(struct control_store *s)
 
 /* ---- statements ---- */
 
-/* A statement with its parameters bound: 't' str, 'i' int64_t. NULL: it failed, and why is kept. */
+/* A statement with its parameters bound: 't' str, 'b' a str of any bytes, 'i' int64_t. NULL: it failed, and why is kept. */
 static sqlite3_stmt *bound(struct control_store *s, enum statement which, const char *types, ...)
 {
     sqlite3_stmt **statement = &s->prepared[which];
@@ -208,6 +254,10 @@ static sqlite3_stmt *bound(struct control_store *s, enum statement which, const 
     for (int i = 0; code == SQLITE_OK && types[i]; i++) {
         if (types[i] == 'i') {
             code = sqlite3_bind_int64(*statement, i + 1, va_arg(args, int64_t));
+        } else if (types[i] == 'b') {
+            str bytes = va_arg(args, str);
+            code = sqlite3_bind_blob64(*statement, i + 1, bytes.len > 0 ? bytes.ptr : "", bytes.len,
+                                       SQLITE_STATIC);
         } else {
             str text = va_arg(args, str);
             code = sqlite3_bind_text64(*statement, i + 1, text.len > 0 ? text.ptr : "", text.len,
@@ -234,6 +284,8 @@ static enum err finish(struct control_store *s, sqlite3_stmt *statement)
         return WEIR_STORE;
     enum err e = sqlite3_step(statement) == SQLITE_DONE ? OK : failed(s);
     release(statement);
+    if (e == OK && sqlite3_get_autocommit(s->connection))
+        s->has_failed = false; /* it is on the disk */
     return e;
 }
 
@@ -260,6 +312,27 @@ void control_rollback(struct control_store *s)
         IGNORE(sqlite3_exec(s->connection, "ROLLBACK", NULL, NULL, NULL));
 }
 
+enum err control_probe(struct control_store *s)
+{
+    bool has_failed = s->has_failed;
+    enum err e;
+
+    assert(sqlite3_get_autocommit(s->connection));
+    sqlite3_busy_timeout(s->connection, 0);
+    if (has_failed) {
+        e = control_put(s, STR("probe"), STR("{}"));
+    } else {
+        e = control_begin(s);
+        control_rollback(s);
+    }
+    bool is_busy = e != OK && (sqlite3_errcode(s->connection) & 0xff) == SQLITE_BUSY;
+    sqlite3_busy_timeout(s->connection, s->patience_ms);
+    if (!is_busy || has_failed)
+        return e;
+    s->has_failed = false; /* somebody else writes: so can we, in a moment */
+    return OK;
+}
+
 /* ---- documents ---- */
 
 enum err control_put(struct control_store *s, str key, str text)
@@ -283,6 +356,36 @@ enum err control_get(struct control_store *s, str key, struct buf *out, bool *ou
         *out_found = code == SQLITE_ROW;
     release(statement);
     return e;
+}
+
+/* ---- parts ---- */
+
+enum err control_part_put(struct control_store *s, str key, int64_t number, str bytes)
+{
+    return finish(s, bound(s, STATEMENT_PART_PUT, "tib", key, number, bytes));
+}
+
+enum err control_parts(struct control_store *s, str key,
+                       void (*on_part)(void *ctx, int64_t number, str bytes), void *ctx)
+{
+    sqlite3_stmt *statement = bound(s, STATEMENT_PARTS, "t", key);
+    int code = SQLITE_DONE;
+
+    if (!statement)
+        return WEIR_STORE;
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *bytes = sqlite3_column_blob(statement, 1);
+        size_t len = (size_t)sqlite3_column_bytes(statement, 1);
+        on_part(ctx, sqlite3_column_int64(statement, 0), (str){ bytes, len });
+    }
+    enum err e = code == SQLITE_DONE ? OK : failed(s);
+    release(statement);
+    return e;
+}
+
+enum err control_parts_forget(struct control_store *s, str prefix, str keep)
+{
+    return finish(s, bound(s, STATEMENT_PARTS_FORGET, "tt", prefix, keep));
 }
 
 /* ---- events ---- */

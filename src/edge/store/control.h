@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control: the durable state of what watches and changes production: documents (a rollout, the alert machine), a journal
- * of events that is only ever appended to, and an outbox of messages. A database of its own, directory/control.db, beside the
+ * control: the durable state of what watches and changes production: documents (a rollout, the alert machine), bytes in
+ * parts (windows, exposed units), a journal of events that is only ever appended to, and an outbox of messages. A database of its own, directory/control.db, beside the
  * ledger: few rows, each synchronous=FULL, because a transition must be durable before it takes effect.
  *
  * A caller may rely on:
@@ -23,20 +23,37 @@ struct control_store;
 
 enum control_mode { CONTROL_WRITE, CONTROL_READ };
 
-/* WEIR_STORE with a sentence in out_why. CONTROL_READ of a directory without a control.db fails. */
+/* WEIR_STORE with a sentence in out_why. CONTROL_READ of a directory without a control.db fails, and so does a control.db that
+ * has a second name (a hard link): SQLite's log is found by the name, so two names would be two truths. */
 NODISCARD enum err control_open(struct control_store **out, str directory, enum control_mode mode,
                                 char out_why[256]);
 void control_close(struct control_store *s); /* rolls back what is open; NULL is a no-op */
 const char *control_message(const struct control_store *s); /* of the last failure */
+bool control_is_locked(const struct control_store *s); /* the last failure: somebody else held it */
+/* How long a function waits for somebody else's lock before it fails: five seconds until this is called. 0: not at all. */
+void control_set_patience(struct control_store *s, int milliseconds);
 
 NODISCARD enum err control_begin(struct control_store *s);
 NODISCARD enum err control_commit(struct control_store *s);
 void control_rollback(struct control_store *s);
 
+/* Can it be used? Cheap: begins to write and rolls back, and writes only when the newest write failed. Never waits for another
+ * process: one that writes just now is no fault. Outside a transaction. */
+NODISCARD enum err control_probe(struct control_store *s);
+
 /* ---- documents, by key ---- */
 NODISCARD enum err control_put(struct control_store *s, str key, str text);
 /* Appends the text to *out; *out_found is false where there is none. */
 NODISCARD enum err control_get(struct control_store *s, str key, struct buf *out, bool *out_found);
+
+/* ---- bytes, by key, in numbered parts: so that what only grows need not be written whole ---- */
+NODISCARD enum err control_part_put(struct control_store *s, str key, int64_t number, str bytes);
+/* All parts of a key in the order of their numbers. The bytes are valid inside on_part only, which must not call into this
+ * store. */
+NODISCARD enum err control_parts(struct control_store *s, str key,
+                                 void (*on_part)(void *ctx, int64_t number, str bytes), void *ctx);
+/* Forgets every part of all keys that begin with a prefix but those of `keep`. */
+NODISCARD enum err control_parts_forget(struct control_store *s, str prefix, str keep);
 
 /* ---- events ---- */
 struct control_event {

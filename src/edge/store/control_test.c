@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,6 +56,16 @@ static bool has_document(struct place *p, const char *key, const char *want)
     bool is_equal = is_found && str_eq(buf_str(&text), str_from(want));
     buf_fini(&text);
     return is_equal;
+}
+
+static bool has_key(struct place *p, const char *key)
+{
+    struct buf text = { 0 };
+    bool is_found = false;
+
+    CHECK_ERR(control_get(p->s, str_from(key), &text, &is_found), OK);
+    buf_fini(&text);
+    return is_found;
 }
 
 static void documents_are_replaced_and_kept(void)
@@ -274,6 +285,90 @@ static void kill_loses_nothing_that_was_committed(void)
     place_close(&p);
 }
 
+static void on_part(void *ctx, int64_t number, str bytes)
+{
+    struct seen *seen = ctx;
+
+    CHECK(number > seen->last);
+    seen->last = number;
+    seen->n++;
+    snprintf(seen->texts + strlen(seen->texts), sizeof(seen->texts) - strlen(seen->texts),
+             "%d:%zu:%02x,", (int)number, bytes.len, bytes.len > 0 ? (uint8_t)bytes.ptr[0] : 0u);
+}
+
+static struct seen parts_of(struct place *p, const char *key)
+{
+    struct seen seen = { .last = -1 };
+
+    CHECK_ERR(control_parts(p->s, str_from(key), on_part, &seen), OK);
+    return seen;
+}
+
+static void parts_are_any_bytes_in_order(void)
+{
+    struct place p;
+
+    place_open(&p);
+    CHECK_ERR(control_part_put(p.s, STR("u.a"), 1, STR("\xff\0\x80")), OK);
+    CHECK_ERR(control_part_put(p.s, STR("u.a"), 0, STR("\0")), OK);
+    CHECK_ERR(control_part_put(p.s, STR("u.a"), 2, STR("")), OK);
+    CHECK_ERR(control_part_put(p.s, STR("u.b"), 0, STR("b")), OK);
+    CHECK_ERR(control_part_put(p.s, STR("v.a"), 0, STR("v")), OK);
+    CHECK_ERR(control_part_put(p.s, STR("u.a"), 0, STR("zz")), OK); /* again: replaced */
+    place_reopen(&p);
+    CHECK_STR(str_from(parts_of(&p, "u.a").texts), STR("0:2:7a,1:3:ff,2:0:00,"));
+    CHECK_INT(parts_of(&p, "u").n, 0);
+    CHECK_ERR(control_parts_forget(p.s, STR("u."), STR("u.b")), OK);
+    CHECK_INT(parts_of(&p, "u.a").n, 0);
+    CHECK_INT(parts_of(&p, "u.b").n, 1);
+    CHECK_INT(parts_of(&p, "v.a").n, 1);
+    CHECK_ERR(control_parts_forget(p.s, STR("u."), STR("")), OK);
+    CHECK_INT(parts_of(&p, "u.b").n, 0);
+    place_close(&p);
+}
+
+/* Whoever may not wait is told at once that somebody else has it, and nothing is half done. */
+static void a_lock_is_known_as_one(void)
+{
+    struct place p;
+    struct control_store *other = NULL;
+
+    place_open(&p);
+    REQUIRE(control_open(&other, str_from(p.directory), CONTROL_WRITE, p.why) == OK);
+    CHECK_ERR(control_begin(other), OK);
+    control_set_patience(p.s, 0);
+    CHECK(!control_is_locked(p.s));
+    CHECK_ERR(control_begin(p.s), WEIR_STORE);
+    CHECK(control_is_locked(p.s));
+    CHECK_ERR(control_put(p.s, STR("a"), STR("1")), WEIR_STORE);
+    CHECK(!has_document(&p, "a", "1")); /* reading goes on */
+    control_rollback(other);
+    CHECK_ERR(control_begin(p.s), OK);
+    CHECK_ERR(control_begin(p.s), WEIR_STORE); /* of another kind */
+    CHECK(!control_is_locked(p.s));
+    CHECK_ERR(control_commit(p.s), OK);
+    control_close(other);
+    place_close(&p);
+}
+
+static void two_names_are_refused(void)
+{
+    struct place p;
+    char path[128], second[128];
+    struct control_store *s = NULL;
+
+    place_open(&p);
+    snprintf(path, sizeof(path), "%s/control.db", p.directory);
+    snprintf(second, sizeof(second), "%s-second", p.directory);
+    REQUIRE(link(path, second) == 0);
+    CHECK_ERR(control_open(&s, str_from(p.directory), CONTROL_WRITE, p.why), WEIR_STORE);
+    CHECK(s == NULL && strstr(p.why, "hard link"));
+    CHECK_INT(unlink(second), 0);
+    CHECK_ERR(control_open(&s, str_from(p.directory), CONTROL_WRITE, p.why), OK);
+    control_close(s);
+    place_close(&p);
+}
+
 static void what_cannot_be_opened_says_why(void)
 {
     struct control_store *s = NULL;
@@ -291,6 +386,38 @@ static void what_cannot_be_opened_says_why(void)
     place_close(&p);
 }
 
+static void a_probe_knows_whether_it_can_be_written(void)
+{
+    struct place p;
+    struct control_store *other;
+    struct rlimit limit, none;
+
+    place_open(&p);
+    CHECK_ERR(control_probe(p.s), OK);
+    CHECK(!has_key(&p, "probe")); /* it writes only after a failure */
+    /* Somebody else writes: no fault, and nothing to wait for. */
+    REQUIRE(control_open(&other, str_from(p.directory), CONTROL_WRITE, p.why) == OK);
+    CHECK_ERR(control_begin(other), OK);
+    CHECK_ERR(control_probe(p.s), OK);
+    CHECK_ERR(control_commit(other), OK);
+    control_close(other);
+    /* A full disk: noticed with the first write that fails, gone with the first that does not. */
+    signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    none = (struct rlimit){ 0, limit.rlim_max };
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &none) == 0);
+    CHECK_ERR(control_put(p.s, STR("a"), STR("1")), WEIR_STORE);
+    CHECK_ERR(control_probe(p.s), WEIR_STORE);
+    CHECK_ERR(control_probe(p.s), WEIR_STORE);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    CHECK_ERR(control_probe(p.s), OK);
+    CHECK(has_key(&p, "probe"));
+    CHECK_ERR(control_probe(p.s), OK);
+    place_close(&p);
+}
+
 TESTS(TEST(documents_are_replaced_and_kept), TEST(a_transaction_is_whole_or_nothing),
       TEST(events_are_read_back_in_order), TEST(messages_leave_in_order_and_once),
-      TEST(kill_loses_nothing_that_was_committed), TEST(what_cannot_be_opened_says_why))
+      TEST(kill_loses_nothing_that_was_committed), TEST(parts_are_any_bytes_in_order),
+      TEST(a_lock_is_known_as_one), TEST(two_names_are_refused),
+      TEST(what_cannot_be_opened_says_why), TEST(a_probe_knows_whether_it_can_be_written))

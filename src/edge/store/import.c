@@ -166,17 +166,20 @@ static enum err query_append(struct open_query *q, const uint8_t *bytes, size_t 
 
 /* ---- the batch ---- */
 
+static bool is_label(const struct open_query *q)
+{
+    return record_type(q->bytes) == RECORD_LABEL;
+}
+
+/* A query before its labels, which then need not wait for it. */
 static int query_order(const void *a, const void *b)
 {
     const struct open_query *const *x = a;
     const struct open_query *const *y = b;
 
-    return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
-}
-
-static bool is_label(const struct open_query *q)
-{
-    return record_type(q->bytes) == RECORD_LABEL;
+    if ((*x)->id != (*y)->id)
+        return (*x)->id > (*y)->id ? 1 : -1;
+    return is_label(*x) - is_label(*y);
 }
 
 static enum err item_insert(struct importer *imp, const struct open_query *q)
@@ -478,6 +481,30 @@ enum err importer_interrupt(struct importer *imp, char out_why[256])
         }
     }
     return e == OK ? batch_flush(imp, out_why) : e;
+}
+
+enum err importer_roll_up(struct importer *imp, int64_t rows_max, int64_t *out_rows,
+                          bool *out_is_done, char out_why[256])
+{
+    enum err e = WEIR_STORE;
+
+    snprintf(out_why, 256, "ledger.db is not open");
+    if (!imp->db)
+        return e; /* the next batch opens it */
+    e = database_roll_up(imp->db, rows_max, out_rows, out_is_done);
+    if (e != OK)
+        snprintf(out_why, 256, "ledger.db: %s",
+                 e == WEIR_NO_MEMORY ? "out of memory" : database_message(imp->db));
+    return e;
+}
+
+enum err importer_backlog(struct importer *imp, int64_t *out_rows, char out_why[256])
+{
+    enum err e = database_pending(imp->db, out_rows);
+
+    if (e != OK)
+        snprintf(out_why, 256, "ledger.db: %s", database_message(imp->db));
+    return e;
 }
 
 const struct importer_counts *importer_counts(const struct importer *imp)

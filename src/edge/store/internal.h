@@ -99,6 +99,8 @@ enum database_scope {
 };
 struct database_visitor {
     enum database_scope scope;
+    /* Only what has an id in (id_after, id_last]; 0 and 0: everything. */
+    int64_t id_after, id_last;
     void (*on_query)(void *ctx, const struct row_query *q);
     void (*on_stray_call)(void *ctx, const struct row_call *c);
     void (*on_stray_route)(void *ctx, const struct ledger_route *r);
@@ -107,6 +109,24 @@ struct database_visitor {
 };
 NODISCARD enum err database_walk(struct database *db, usec_utc since,
                                  const struct database_visitor *visitor);
+/* The same inside a transaction of the caller's. */
+NODISCARD enum err database_walk_rows(struct database *db, usec_utc since,
+                                      const struct database_visitor *visitor);
+
+/* Queries with ids in (done, last] are not in the rollups yet: they are of a ledger from before these were kept. */
+struct rollup_state {
+    int64_t done, last;
+};
+static inline bool rollup_is_pending(const struct rollup_state *state, int64_t id)
+{
+    return id > state->done && id <= state->last;
+}
+/* As it stands now: another process may have moved it. */
+NODISCARD enum err database_rollup_read(struct database *db, struct rollup_state *out);
+NODISCARD enum err database_pending(struct database *db, int64_t *out_rows);
+/* Rolls up some queries that are pending, in a transaction of its own; *out_rows: how many; *out_is_done: none is left. */
+NODISCARD enum err database_roll_up(struct database *db, int64_t rows_max, int64_t *out_rows,
+                                    bool *out_is_done);
 
 /* ---- import.c ---- */
 
@@ -127,10 +147,16 @@ void importer_close(struct importer *imp); /* NULL is a no-op */
 NODISCARD enum err importer_run(struct importer *imp, char out_why[256]);
 /* Writes every open query as interrupted; for when no record can follow. */
 NODISCARD enum err importer_interrupt(struct importer *imp, char out_why[256]);
+/* Rolls up some queries of a ledger from before rollups were kept; *out_is_done: that was all. */
+NODISCARD enum err importer_roll_up(struct importer *imp, int64_t rows_max, int64_t *out_rows,
+                                    bool *out_is_done, char out_why[256]);
+NODISCARD enum err importer_backlog(struct importer *imp, int64_t *out_rows,
+                                    char out_why[256]); /* how many those are */
 const struct importer_counts *importer_counts(const struct importer *imp);
 
 /* ---- read.c: what verify, export and training begin with ---- */
 
+NODISCARD enum err directory_find(str directory, char out_why[256]);
 /* Finds the directory, imports the journals that no running server is at (*out_is_live: one is), opens the database for reading. out_why gets a
  * sentence on failure. */
 NODISCARD enum err directory_read(str directory, struct database **out, bool *out_is_live,
@@ -154,19 +180,25 @@ struct store {
     pthread_cond_t wake;
     struct link segments;
     bool is_stopping;
-    bool is_urgent; /* import now: a worker is at the journals' limit */
+    bool is_urgent; /* import now: a worker is at the journals' limit, or a probe waits */
+    bool has_backlog; /* the store thread's own: queries are not rolled up yet */
     int64_t id_floor[STORE_WORKERS_MAX]; /* ids of the worker's next ledger are above */
 
     _Atomic bool is_idle; /* the thread sleeps until a commit wakes it */
     _Atomic uint64_t journal_bytes; /* of all segments */
     _Atomic uint64_t next_sequence;
     _Atomic uint64_t import_failures;
+    _Atomic bool is_refusing; /* the newest write into the directory failed */
+    _Atomic uint64_t probes_asked;
+    _Atomic uint64_t probes_done;
 };
 
 /* Called by ledgers. */
 void store_wake_if_idle(struct store *s);
 void store_wake_urgently(struct store *s);
 void store_segment_add(struct store *s, struct segment *segment);
+/* How a write into the directory ended; cheap while nothing changes. */
+void store_wrote(struct store *s, bool is_done);
 /* NULL when there is no memory. */
 struct segment *segment_new(unsigned worker, uint64_t sequence);
 /* False when the name is none of a segment. */

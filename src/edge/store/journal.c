@@ -365,6 +365,7 @@ enum err ledger_commit(struct ledger *l)
         l->last_write = now;
     }
     enum err e = group_write(l);
+    store_wrote(l->store, e == OK);
     l->failure = OK;
     return e != OK ? e : failure;
 }

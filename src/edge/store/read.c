@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 /* A directory that is not there would be created by the recovery. */
-static enum err directory_find(str directory, char out_why[256])
+enum err directory_find(str directory, char out_why[256])
 {
     struct stat info;
     char path[STORE_PATH_MAX];

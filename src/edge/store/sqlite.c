@@ -29,13 +29,33 @@ static const char *const statements[STATEMENT_COUNT] = {
         " WHERE (excluded.labelled, excluded.value, excluded.is_noisy, excluded.text) >"
         " (labels.labelled, labels.value, labels.is_noisy, labels.text)",
     [STATEMENT_ID_MAX] = "SELECT max(id) FROM queries",
-    [STATEMENT_SELECT_QUERIES] = "SELECT * FROM queries ORDER BY id",
-    [STATEMENT_SELECT_CALLS] = "SELECT * FROM calls ORDER BY query_id, number",
-    [STATEMENT_SELECT_ROUTES] = "SELECT * FROM routes ORDER BY query_id",
-    [STATEMENT_SELECT_LABELS] = "SELECT * FROM labels ORDER BY query_id, source",
+    [STATEMENT_ROLLUP_STATE] =
+        "SELECT done, last, (SELECT max(query_id) FROM rollup_waiting) FROM rollup_state",
+    [STATEMENT_ROLLUP_DONE] = "UPDATE rollup_state SET done = ?1",
+    [STATEMENT_ROLLUP_CHUNK] =
+        "SELECT count(*), max(id) FROM (SELECT id FROM queries WHERE id > ?1 AND id <= ?2"
+        " ORDER BY id LIMIT ?3)",
+    [STATEMENT_ROLLUP_PENDING] = "SELECT count(*) FROM queries, rollup_state"
+                                 " WHERE id > done AND id <= last",
+    [STATEMENT_SUBJECT] =
+        "SELECT started, domain, confidence, is_calibrated,"
+        " calls = 0 OR EXISTS (SELECT 1 FROM calls WHERE query_id = id AND is_simulated = 0),"
+        " EXISTS (SELECT 1 FROM calls WHERE query_id = id AND is_simulated = 1)"
+        " FROM queries WHERE id = ?1",
+    [STATEMENT_LABEL_FIND] = "SELECT value FROM labels WHERE query_id = ?1 AND source = ?2",
+    [STATEMENT_LABELS_OF] = "SELECT * FROM labels WHERE query_id = ?1",
+    [STATEMENT_WAITING_ADD] = "INSERT OR IGNORE INTO rollup_waiting VALUES (?1)",
+    [STATEMENT_WAITING_TAKE] = "DELETE FROM rollup_waiting WHERE query_id = ?1",
+    [STATEMENT_SELECT_QUERIES] = "SELECT * FROM queries WHERE id > ?1 AND id <= ?2 ORDER BY id",
+    [STATEMENT_SELECT_CALLS] =
+        "SELECT * FROM calls WHERE query_id > ?1 AND query_id <= ?2 ORDER BY query_id, number",
+    [STATEMENT_SELECT_ROUTES] =
+        "SELECT * FROM routes WHERE query_id > ?1 AND query_id <= ?2 ORDER BY query_id",
+    [STATEMENT_SELECT_LABELS] =
+        "SELECT * FROM labels WHERE query_id > ?1 AND query_id <= ?2 ORDER BY query_id, source",
     [STATEMENT_SELECT_SAMPLES] =
-        "SELECT * FROM queries WHERE id IN (SELECT query_id FROM routes UNION "
-        "SELECT query_id FROM labels) ORDER BY id",
+        "SELECT * FROM queries WHERE id > ?1 AND id <= ?2 AND id IN (SELECT query_id FROM routes"
+        " UNION SELECT query_id FROM labels) ORDER BY id",
 };
 
 enum err database_failed(struct database *db, int code)
@@ -105,6 +125,8 @@ static enum err database_setup(struct database *db, const char *path, enum datab
         e = database_migrate(db);
     if (e == OK)
         e = database_check_version(db);
+    if (e == OK)
+        e = upkeep_open(db, mode);
     if (e == OK && mode == DATABASE_WRITE)
         sqlite3_busy_timeout(db->connection, WRITE_BUSY_MS);
     return e;
@@ -136,6 +158,7 @@ void database_close(struct database *db)
 {
     if (!db)
         return;
+    upkeep_close(db);
     for (size_t i = 0; i < ARRAY_LEN(db->prepared); i++)
         sqlite3_finalize(db->prepared[i]);
     sqlite3_close(db->connection);
@@ -179,9 +202,12 @@ enum err database_begin(struct database *db)
     return database_do(db, STATEMENT_BEGIN);
 }
 
+/* The rollups become durable with the rows that they are sums of. */
 enum err database_commit(struct database *db)
 {
-    return database_do(db, STATEMENT_COMMIT);
+    enum err e = rollup_flush(db->rollup);
+
+    return e == OK ? database_do(db, STATEMENT_COMMIT) : e;
 }
 
 void database_rollback(struct database *db)
@@ -191,6 +217,8 @@ void database_rollback(struct database *db)
 
     /* What went wrong before is what people need to read. */
     memcpy(message, db->message, sizeof(message));
+    if (db->rollup)
+        rollup_clear(db->rollup);
     if (!sqlite3_get_autocommit(db->connection))
         IGNORE(database_do(db, STATEMENT_ROLLBACK));
     db->code = code;
@@ -215,7 +243,7 @@ enum err database_id_max(struct database *db, int64_t *out)
 
 /* ---- rows in ---- */
 
-static enum err bound_finish(struct database *db, sqlite3_stmt *statement, int code)
+enum err database_finish(struct database *db, sqlite3_stmt *statement, int code)
 {
     return code == SQLITE_OK ? statement_finish(db, statement) : database_failed(db, code);
 }
@@ -225,7 +253,7 @@ static enum err database_insert_route(struct database *db, const struct ledger_r
     sqlite3_stmt *statement = NULL;
     enum err e = database_statement(db, STATEMENT_ROUTE, &statement);
 
-    return e == OK ? bound_finish(db, statement, rows_bind_route(statement, r)) : e;
+    return e == OK ? database_finish(db, statement, rows_bind_route(statement, r)) : e;
 }
 
 enum err database_insert(struct database *db, const struct row_query *q)
@@ -234,24 +262,31 @@ enum err database_insert(struct database *db, const struct row_query *q)
     enum err e = database_statement(db, STATEMENT_QUERY, &statement);
 
     if (e == OK)
-        e = bound_finish(db, statement, rows_bind_query(statement, q));
-    /* A query that was there has its route and all its calls, too: they came in one transaction. */
+        e = database_finish(db, statement, rows_bind_query(statement, q));
+    /* A query that was there has its route, all its calls and its place in the rollups, too: they came in one transaction. */
     if (e != OK || sqlite3_changes(db->connection) == 0)
         return e;
     if (q->has_route)
         e = database_insert_route(db, &q->route);
-    if (e != OK || q->calls_len == 0)
-        return e;
-    e = database_statement(db, STATEMENT_CALL, &statement);
+    if (e == OK && q->calls_len > 0)
+        e = database_statement(db, STATEMENT_CALL, &statement);
     for (size_t i = 0; e == OK && i < q->calls_len; i++)
-        e = bound_finish(db, statement, rows_bind_call(statement, &q->calls[i]));
-    return e;
+        e = database_finish(db, statement, rows_bind_call(statement, &q->calls[i]));
+    return e == OK ? upkeep_query(db, q) : e;
 }
 
 enum err database_label(struct database *db, const struct ledger_label *label)
 {
+    struct ledger_label old;
     sqlite3_stmt *statement = NULL;
-    enum err e = database_statement(db, STATEMENT_LABEL, &statement);
+    bool had_old = false;
+    enum err e = upkeep_label_find(db, label, &old, &had_old);
 
-    return e == OK ? bound_finish(db, statement, rows_bind_label(statement, label)) : e;
+    if (e == OK)
+        e = database_statement(db, STATEMENT_LABEL, &statement);
+    if (e == OK)
+        e = database_finish(db, statement, rows_bind_label(statement, label));
+    if (e != OK || sqlite3_changes(db->connection) == 0)
+        return e;
+    return upkeep_label(db, had_old ? &old : NULL, label);
 }

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "edge/store/internal.h"
+#include "edge/store/rollup.h"
 
 enum statement {
     STATEMENT_BEGIN,
@@ -19,6 +20,15 @@ enum statement {
     STATEMENT_ROUTE,
     STATEMENT_LABEL,
     STATEMENT_ID_MAX,
+    STATEMENT_ROLLUP_STATE,
+    STATEMENT_ROLLUP_DONE,
+    STATEMENT_ROLLUP_CHUNK,
+    STATEMENT_ROLLUP_PENDING,
+    STATEMENT_SUBJECT,
+    STATEMENT_LABEL_FIND,
+    STATEMENT_LABELS_OF,
+    STATEMENT_WAITING_ADD,
+    STATEMENT_WAITING_TAKE,
     STATEMENT_SELECT_QUERIES,
     STATEMENT_SELECT_CALLS,
     STATEMENT_SELECT_ROUTES,
@@ -30,6 +40,10 @@ enum statement {
 struct database {
     sqlite3 *connection;
     sqlite3_stmt *prepared[STATEMENT_COUNT];
+    struct rollup_state rollups;
+    struct rollup *rollup; /* of the transaction that is open; NULL: opened for reading */
+    struct rollup_writer *writer; /* of the rollup's cells */
+    int64_t waiting_last; /* no query after this one has labels that came before it */
     int code; /* of the last failure */
     char message[200];
 };
@@ -41,7 +55,27 @@ NODISCARD enum err database_statement(struct database *db, enum statement which,
                                       sqlite3_stmt **out); /* prepared on first use */
 NODISCARD enum err database_version(struct database *db, int *out);
 
+NODISCARD enum err database_finish(struct database *db, sqlite3_stmt *statement,
+                                   int code); /* steps one without rows, unless code is a failure */
+
+/* ---- sqlite_upkeep.c: the rollups follow the rows ---- */
+NODISCARD enum err upkeep_open(struct database *db, enum database_mode mode);
+void upkeep_close(struct database *db);
+/* A query that was inserted. */
+NODISCARD enum err upkeep_query(struct database *db, const struct row_query *q);
+/* What is known of a label before it is replaced: its value; false: it is not there. */
+NODISCARD enum err upkeep_label_find(struct database *db, const struct ledger_label *label,
+                                     struct ledger_label *out_old, bool *out_found);
+/* A label that was inserted, or that took the old one's place. */
+NODISCARD enum err upkeep_label(struct database *db, const struct ledger_label *old,
+                                const struct ledger_label *label);
+/* A query with its labels, as a walk shows it. */
+NODISCARD enum err upkeep_add(struct rollup *rollup, const struct row_query *q);
+/* The rollups' tables, again, in the connection's temporary database. */
+NODISCARD enum err upkeep_temporary(struct database *db);
+
 /* ---- sqlite_schema.c ---- */
+extern const char sqlite_rollup_temporary[];
 NODISCARD enum err database_migrate(struct database *db);
 /* A ledger of a later weir must not be written by this one. */
 NODISCARD enum err database_check_version(struct database *db);

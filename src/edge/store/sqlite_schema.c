@@ -9,6 +9,78 @@
 
 #include <stdio.h>
 
+/* The sums of rollup.h: in its order of numbers, names, sums and reals (sqlite_rollup.c). */
+#define CREATE_ROLLUPS(create)                                                                     \
+    create " rollup_queries ("                                                                     \
+           " slot INTEGER NOT NULL," /* quarter hours since 1970, UTC, in which queries started */ \
+           " is_simulated INTEGER NOT NULL,"                                                       \
+           " tenant TEXT NOT NULL,"                                                                \
+           " domain TEXT NOT NULL,"                                                                \
+           " strategy TEXT NOT NULL,"                                                              \
+           " arm TEXT NOT NULL,"                                                                   \
+           " fault TEXT NOT NULL," /* empty: success */                                            \
+           " model TEXT NOT NULL,"                                                                 \
+           " queries INTEGER NOT NULL,"                                                            \
+           " queries_only INTEGER NOT NULL," /* without calls of the other kind */                 \
+           " unpriced_calls INTEGER NOT NULL,"                                                     \
+           " cost_nano_usd INTEGER NOT NULL,"                                                      \
+           " priced INTEGER NOT NULL,"                                                             \
+           " priced_cost_nano_usd INTEGER NOT NULL,"                                               \
+           " hrm INTEGER NOT NULL,"                                                                \
+           " trm INTEGER NOT NULL,"                                                                \
+           " confident INTEGER NOT NULL,"                                                          \
+           " calibrated INTEGER NOT NULL,"                                                         \
+           " routed INTEGER NOT NULL,"                                                             \
+           " explored INTEGER NOT NULL,"                                                           \
+           " usd_squared REAL NOT NULL," /* of each priced query's cost */                         \
+           " hrm_sum REAL NOT NULL,"                                                               \
+           " hrm_squared REAL NOT NULL,"                                                           \
+           " trm_sum REAL NOT NULL,"                                                               \
+           " trm_squared REAL NOT NULL,"                                                           \
+           " latency BLOB NOT NULL," /* latency.c */                                               \
+           " PRIMARY KEY (slot, is_simulated, tenant, domain, strategy, arm, fault, model)"        \
+           ") WITHOUT ROWID;" create " rollup_calls ("                                             \
+           " slot INTEGER NOT NULL,"                                                               \
+           " is_simulated INTEGER NOT NULL,"                                                       \
+           " model TEXT NOT NULL,"                                                                 \
+           " provider TEXT NOT NULL,"                                                              \
+           " domain TEXT NOT NULL,"                                                                \
+           " calls INTEGER NOT NULL,"                                                              \
+           " unpriced INTEGER NOT NULL,"                                                           \
+           " cost_nano_usd INTEGER NOT NULL,"                                                      \
+           " interrupted INTEGER NOT NULL,"                                                        \
+           " interrupted_cost_nano_usd INTEGER NOT NULL,"                                          \
+           " failed INTEGER NOT NULL,"                                                             \
+           " failed_cost_nano_usd INTEGER NOT NULL,"                                               \
+           " retried INTEGER NOT NULL,"                                                            \
+           " retried_cost_nano_usd INTEGER NOT NULL,"                                              \
+           " extra_attempts INTEGER NOT NULL,"                                                     \
+           " estimated INTEGER NOT NULL,"                                                          \
+           " comparable INTEGER NOT NULL,"                                                         \
+           " comparable_cost_nano_usd INTEGER NOT NULL,"                                           \
+           " input_tokens INTEGER NOT NULL,"                                                       \
+           " output_tokens INTEGER NOT NULL,"                                                      \
+           " cached_tokens INTEGER NOT NULL,"                                                      \
+           " cache_write_tokens INTEGER NOT NULL,"                                                 \
+           " cached_cost_nano_usd INTEGER NOT NULL,"                                               \
+           " cached_saved_nano_usd INTEGER NOT NULL,"                                              \
+           " PRIMARY KEY (slot, is_simulated, model, provider, domain)"                            \
+           ") WITHOUT ROWID;" create " rollup_labels ("                                            \
+           " slot INTEGER NOT NULL,"                                                               \
+           " is_simulated INTEGER NOT NULL,"                                                       \
+           " is_calibrated INTEGER NOT NULL,"                                                      \
+           " bin INTEGER NOT NULL," /* of confidence, .05 wide; -1: the query has none */          \
+           " source TEXT NOT NULL,"                                                                \
+           " domain TEXT NOT NULL,"                                                                \
+           " labels INTEGER NOT NULL,"                                                             \
+           " are_right INTEGER NOT NULL,"                                                          \
+           " value_sum INTEGER NOT NULL," /* in thousand-millionths, as the next */                \
+           " confidence_sum INTEGER NOT NULL,"                                                     \
+           " PRIMARY KEY (slot, is_simulated, is_calibrated, bin, source, domain)"                 \
+           ") WITHOUT ROWID;"
+
+const char sqlite_rollup_temporary[] = CREATE_ROLLUPS("CREATE TEMP TABLE");
+
 /* migrations[n] takes a database from user_version n to n + 1. Never change one that was released. */
 static const char *const migrations[] = {
     "CREATE TABLE queries ("
@@ -95,6 +167,18 @@ static const char *const migrations[] = {
     " text TEXT NOT NULL,"
     " PRIMARY KEY (query_id, source)"
     ") WITHOUT ROWID;",
+
+    /* Queries that are there already are rolled up later (sqlite_upkeep.c). */
+    CREATE_ROLLUPS(
+        "CREATE TABLE") "CREATE TABLE rollup_state (done INTEGER NOT NULL, last INTEGER NOT NULL);"
+                        "INSERT INTO rollup_state SELECT coalesce(min(id) - 1, 0), "
+                        "coalesce(max(id), 0) FROM queries;"
+                        /* Whose labels came before them. */
+                        "CREATE TABLE rollup_waiting (query_id INTEGER PRIMARY KEY);"
+                        "INSERT INTO rollup_waiting SELECT DISTINCT query_id FROM labels"
+                        " WHERE query_id > (SELECT last FROM rollup_state) OR query_id <= (SELECT "
+                        "done FROM "
+                        "rollup_state);",
 
     "ALTER TABLE queries ADD COLUMN key_id TEXT NOT NULL DEFAULT '';" /* of the key that asked */
 };

@@ -188,23 +188,39 @@ static enum err walk_all(struct walk *w, usec_utc since)
     return e == OK ? walk_strays(w, 0, true) : e;
 }
 
-enum err database_walk(struct database *db, usec_utc since, const struct database_visitor *visitor)
+/* A table's rows in the visitor's range of ids. */
+static enum err walk_open(struct walk *w, enum statement which, sqlite3_stmt **out)
 {
-    struct walk w = { .db = db, .visitor = visitor };
-    bool is_all = visitor->scope == SCOPE_ALL;
-    enum err e = database_exec(db, "BEGIN");
+    bool is_whole = w->visitor->id_after == 0 && w->visitor->id_last == 0;
+    sqlite3_stmt *statement = NULL;
+    enum err e = database_statement(w->db, which, &statement);
 
     if (e != OK)
         return e;
+    int code = sqlite3_bind_int64(statement, 1, is_whole ? INT64_MIN : w->visitor->id_after);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(statement, 2, is_whole ? INT64_MAX : w->visitor->id_last);
+    if (code != SQLITE_OK)
+        return database_failed(w->db, code);
+    *out = statement;
+    return OK;
+}
+
+enum err database_walk_rows(struct database *db, usec_utc since,
+                            const struct database_visitor *visitor)
+{
+    struct walk w = { .db = db, .visitor = visitor };
+    bool is_all = visitor->scope == SCOPE_ALL;
+
     arena_init(&w.arena, WALK_ARENA_BYTES_MAX);
-    e = database_statement(db, is_all ? STATEMENT_SELECT_QUERIES : STATEMENT_SELECT_SAMPLES,
-                           &w.queries);
+    enum err e =
+        walk_open(&w, is_all ? STATEMENT_SELECT_QUERIES : STATEMENT_SELECT_SAMPLES, &w.queries);
     if (e == OK && is_all)
-        e = database_statement(db, STATEMENT_SELECT_CALLS, &w.calls.statement);
+        e = walk_open(&w, STATEMENT_SELECT_CALLS, &w.calls.statement);
     if (e == OK)
-        e = database_statement(db, STATEMENT_SELECT_ROUTES, &w.routes.statement);
+        e = walk_open(&w, STATEMENT_SELECT_ROUTES, &w.routes.statement);
     if (e == OK)
-        e = database_statement(db, STATEMENT_SELECT_LABELS, &w.labels.statement);
+        e = walk_open(&w, STATEMENT_SELECT_LABELS, &w.labels.statement);
     if (e == OK)
         e = walk_all(&w, since);
     sqlite3_reset(w.queries); /* NULL is a no-op */
@@ -213,6 +229,16 @@ enum err database_walk(struct database *db, usec_utc since, const struct databas
     sqlite3_reset(w.labels.statement);
     arena_fini(&w.arena);
     free(w.list);
+    return e;
+}
+
+enum err database_walk(struct database *db, usec_utc since, const struct database_visitor *visitor)
+{
+    enum err e = database_exec(db, "BEGIN");
+
+    if (e != OK)
+        return e;
+    e = database_walk_rows(db, since, visitor);
     database_rollback(db);
     return e;
 }

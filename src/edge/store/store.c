@@ -23,6 +23,7 @@
 #define JOURNAL_BYTES_DEFAULT (UINT64_C(4) << 30)
 #define IMPORT_INTERVAL_DEFAULT (100 * NSEC_PER_MS)
 #define BACKOFF_MAX (2 * NSEC_PER_SEC)
+#define ROLL_UP_ROWS 10000 /* some 50 ms */
 #define CLOSE_ATTEMPTS                                                                             \
     10 /* with 200 ms of waiting for a lock each; then the journals are left for the next start */
 
@@ -95,6 +96,13 @@ void store_wake_urgently(struct store *s)
     pthread_mutex_unlock(&s->mutex);
 }
 
+void store_wrote(struct store *s, bool is_done)
+{
+    /* Looked at first, so that workers do not take the line from each other with every commit. */
+    if (atomic_load_explicit(&s->is_refusing, memory_order_relaxed) == is_done)
+        atomic_store(&s->is_refusing, !is_done);
+}
+
 static bool segments_have_news(const struct store *s)
 {
     for (const struct link *l = s->segments.next; l != &s->segments; l = l->next) {
@@ -133,7 +141,7 @@ static bool store_wait(struct store *s, nsec backoff)
         store_pause(s, backoff, false);
     } else {
         atomic_store(&s->is_idle, true);
-        if (segments_have_news(s))
+        if (s->has_backlog || segments_have_news(s))
             atomic_store(&s->is_idle, false);
         while (atomic_load(&s->is_idle) && !s->is_stopping && !s->is_urgent)
             pthread_cond_wait(&s->wake, &s->mutex);
@@ -146,15 +154,66 @@ static bool store_wait(struct store *s, nsec backoff)
     return !is_stopping;
 }
 
+/* A chunk at most between two imports: what is new goes before what is old. */
+static void backlog_shrink(struct store *s)
+{
+    char why[256];
+    int64_t rows;
+    bool is_done;
+
+    if (importer_roll_up(s->importer, ROLL_UP_ROWS, &rows, &is_done, why) == OK)
+        s->has_backlog = !is_done;
+}
+
+/* ---- probes ---- */
+
+void store_probe(struct store *s)
+{
+    if (atomic_load(&s->probes_asked) != atomic_load(&s->probes_done))
+        return;
+    atomic_fetch_add(&s->probes_asked, UINT64_C(1));
+    store_wake_urgently(s);
+}
+
+/* By its path, as the next segment will be: a directory that was moved away is not there, whatever is still open in it. */
+static bool probe_write(const struct store *s)
+{
+    static const char bytes[4096] = "written by weir to see whether it can write; may be deleted\n";
+    char path[STORE_PATH_MAX + 8];
+
+    snprintf(path, sizeof(path), "%s/probe", s->directory);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    bool is_done = write(fd, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes);
+    close(fd);
+    return unlink(path) == 0 && is_done;
+}
+
+static void probe_answer(struct store *s)
+{
+    uint64_t asked = atomic_load(&s->probes_asked);
+
+    if (asked == atomic_load(&s->probes_done))
+        return;
+    store_wrote(s, probe_write(s));
+    atomic_store(&s->probes_done, asked);
+}
+
 static void *store_thread(void *arg)
 {
     struct store *s = arg;
     nsec backoff = 0;
 
+    s->has_backlog = true;
+    backlog_shrink(s);
     while (store_wait(s, backoff)) {
         char why[256];
+        probe_answer(s);
         if (importer_run(s->importer, why) == OK) {
             backoff = 0;
+            if (s->has_backlog)
+                backlog_shrink(s);
             continue;
         }
         atomic_fetch_add(&s->import_failures, UINT64_C(1));
@@ -428,6 +487,10 @@ void store_health_read(const struct store *s, struct store_health *out)
 {
     *out = (struct store_health){
         .journal_bytes = atomic_load(&s->journal_bytes),
+        .journal_bytes_max = s->options.journal_bytes_max,
         .import_failures = atomic_load(&s->import_failures),
+        .is_writable = !atomic_load(&s->is_refusing),
+        .probes_asked = atomic_load(&s->probes_asked),
+        .probes_done = atomic_load(&s->probes_done),
     };
 }

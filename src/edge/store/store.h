@@ -14,7 +14,7 @@
  *   - a label may come long after its query, in another journal, or for a query that is not there: it is kept. Of one
  *     source the newest label holds, in whatever order they are imported.
  *
- * May include: base, core/json, core/money, core/route.
+ * May include: base, core/json, core/money, core/route, core/stats.
  */
 #ifndef WEIR_EDGE_STORE_STORE_H
 #define WEIR_EDGE_STORE_STORE_H
@@ -44,12 +44,18 @@ NODISCARD enum err store_open(struct store **out, const struct store_options *op
 void store_close(
     struct store *s); /* every ledger must be closed; imports everything first; NULL is a no-op */
 
-/* For metrics and alerts; from any thread. */
+/* For metrics, alerts and readiness; from any thread. */
 struct store_health {
     uint64_t journal_bytes; /* not yet imported, or not yet deleted */
+    uint64_t journal_bytes_max; /* past it commits are refused */
     uint64_t import_failures; /* attempts that the database refused, since the start */
+    bool is_writable; /* the newest commit or probe could write; true before the first */
+    uint64_t probes_asked, probes_done; /* see store_probe() */
 };
 void store_health_read(const struct store *s, struct store_health *out);
+/* Asks the store thread to write a small file into the directory and to remove it. Returns at once: probes_done follows when the
+ * thread lives and the disk answers. A request made while another waits is the same one. From any thread. */
+void store_probe(struct store *s);
 
 NODISCARD enum err ledger_open(struct ledger **out, struct store *s,
                                unsigned worker); /* worker < 256 */
@@ -185,10 +191,12 @@ struct ledger_check {
     int64_t
         labels_unknown; /* of them: of queries that are not there, because they were deleted, or never were */
     int64_t mismatches;
+    int64_t rollup_mismatches; /* of them: tables of rollups that are not the sums of the rows */
     bool is_live; /* a server holds the directory: journals were left alone */
 };
 /* Imports left journals when no server runs; then checks the ledger against itself: each query's cost is the sum of its calls, its call count
- * right, each call's cost = usage × its price, routes belong to queries and make sense. on_mismatch gets a sentence each. */
+ * right, each call's cost = usage × its price, routes belong to queries and make sense, the rollups are the sums of the rows, from the quarter hour of the
+ * earliest query on: older rows were deleted, and their sums are kept. on_mismatch gets a sentence each. */
 NODISCARD enum err store_verify(str directory, struct ledger_check *out,
                                 void (*on_mismatch)(void *ctx, str sentence), void *ctx,
                                 char out_why[256]);

@@ -444,24 +444,25 @@ static void tampering_is_found(void)
     static const struct {
         const char *sql;
         int64_t mismatches;
+        int64_t rollups; /* whose sums are not the rows' any more */
     } cases[] = {
-        { "UPDATE routes SET scorer = 'x', propensity = NULL, score = NULL", 0 },
-        { "UPDATE routes SET propensity = 0", 1 },
-        { "UPDATE routes SET propensity = 1.5", 1 },
-        { "UPDATE routes SET propensity = 1, epsilon = 1", 0 },
-        { "UPDATE routes SET epsilon = -0.5", 1 },
-        { "UPDATE routes SET epsilon = 1.5", 1 },
-        { "UPDATE routes SET features = x'07'", 1 },
-        { "UPDATE routes SET query_id = 7", 1 },
-        { "UPDATE routes SET query_id = query_id + 1", 1 },
-        { "UPDATE labels SET value = 1.5", 1 },
-        { "UPDATE labels SET value = -0.5", 1 },
-        { "UPDATE labels SET value = 1.5, query_id = 7", 1 },
-        { "UPDATE labels SET source = 'rumour'", 0 },
-        { "UPDATE queries SET is_calibrated = 1", 0 },
-        { "UPDATE queries SET is_calibrated = 1, raw_confidence = NULL", 1 },
-        { "UPDATE queries SET is_calibrated = 1, confidence = NULL", 1 },
-        { "UPDATE queries SET raw_confidence = NULL", 0 },
+        { "UPDATE routes SET scorer = 'x', propensity = NULL, score = NULL", 0, 0 },
+        { "UPDATE routes SET propensity = 0", 1, 0 },
+        { "UPDATE routes SET propensity = 1.5", 1, 0 },
+        { "UPDATE routes SET propensity = 1, epsilon = 1", 0, 0 },
+        { "UPDATE routes SET epsilon = -0.5", 1, 0 },
+        { "UPDATE routes SET epsilon = 1.5", 1, 0 },
+        { "UPDATE routes SET features = x'07'", 1, 0 },
+        { "UPDATE routes SET query_id = 7", 1, 1 },
+        { "UPDATE routes SET query_id = query_id + 1", 1, 1 },
+        { "UPDATE labels SET value = 1.5", 1, 0 },
+        { "UPDATE labels SET value = -0.5", 1, 1 },
+        { "UPDATE labels SET value = 1.5, query_id = 7", 1, 1 },
+        { "UPDATE labels SET source = 'rumour'", 0, 1 },
+        { "UPDATE queries SET is_calibrated = 1", 0, 2 },
+        { "UPDATE queries SET is_calibrated = 1, raw_confidence = NULL", 1, 2 },
+        { "UPDATE queries SET is_calibrated = 1, confidence = NULL", 1, 2 },
+        { "UPDATE queries SET raw_confidence = NULL", 0, 0 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -476,9 +477,10 @@ static void tampering_is_found(void)
         CHECK_INT(world_verify(&w).mismatches, 0);
         CHECK_INT(world_sql(&w, cases[i].sql), 0);
         CHECK_ERR(store_verify(w.options.directory, &check, quiet, NULL, w.why), OK);
-        if (check.mismatches != cases[i].mismatches)
+        if (check.mismatches != cases[i].mismatches + cases[i].rollups)
             fprintf(stderr, "%s\n", cases[i].sql);
-        CHECK_INT(check.mismatches, cases[i].mismatches);
+        CHECK_INT(check.mismatches - check.rollup_mismatches, cases[i].mismatches);
+        CHECK_INT(check.rollup_mismatches, cases[i].rollups);
         CHECK_INT(check.routes, 1);
         world_fini(&w);
     }
@@ -545,7 +547,7 @@ static void ledgers_of_version_1_are_migrated(void)
             world_close(&w);
         }
         struct ledger_check check = world_verify(&w);
-        CHECK_INT(world_sql(&w, "PRAGMA user_version"), 3);
+        CHECK_INT(world_sql(&w, "PRAGMA user_version"), 4);
         CHECK(check.rows == 2 + opened && check.calls == 1 + opened && check.mismatches == 0);
         CHECK_INT(check.sum_nano_usd, 1600 * (1 + opened));
         CHECK_INT(check.labels, 2 * opened);

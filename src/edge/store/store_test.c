@@ -478,30 +478,32 @@ static void tampering_is_found(void)
     static const struct {
         const char *sql;
         int64_t mismatches;
+        int64_t rollups; /* whose sums are not the rows' any more */
     } cases[] = {
-        { "UPDATE queries SET arm = 'b'", 0 },
+        { "UPDATE queries SET arm = 'b'", 0, 1 },
         { "UPDATE queries SET cost_nano_usd = cost_nano_usd + 1 WHERE rowid = (SELECT min(id) FROM "
           "queries)",
-          1 },
-        { "UPDATE queries SET calls = 2", 3 },
-        { "UPDATE queries SET input_tokens = 0", 3 },
-        { "UPDATE queries SET output_tokens = 0", 3 },
-        { "DELETE FROM calls WHERE query_id = (SELECT max(id) FROM queries)", 3 },
-        { "DELETE FROM queries WHERE id = (SELECT min(id) FROM queries)", 1 },
-        { "DELETE FROM queries WHERE id = (SELECT max(id) FROM queries)", 1 },
-        { "UPDATE calls SET cost_nano_usd = 0", 6 }, /* the call's own cost, and the query's sum */
-        { "UPDATE calls SET cached_tokens = 39", 3 },
-        { "UPDATE calls SET cached_tokens = 101", 3 },
+          1, 0 },
+        { "UPDATE queries SET calls = 2", 3, 0 },
+        { "UPDATE queries SET input_tokens = 0", 3, 0 },
+        { "UPDATE queries SET output_tokens = 0", 3, 0 },
+        { "DELETE FROM calls WHERE query_id = (SELECT max(id) FROM queries)", 3, 2 },
+        { "DELETE FROM queries WHERE id = (SELECT min(id) FROM queries)", 1, 2 },
+        { "DELETE FROM queries WHERE id = (SELECT max(id) FROM queries)", 1, 2 },
+        { "UPDATE calls SET cost_nano_usd = 0", 6,
+          2 }, /* the call's own cost, and the query's sum */
+        { "UPDATE calls SET cached_tokens = 39", 3, 1 },
+        { "UPDATE calls SET cached_tokens = 101", 3, 1 },
         /* What it would cost, could more be cached than there is. */
-        { "UPDATE calls SET cached_tokens = 110, cost_nano_usd = 1250", 6 },
-        { "UPDATE calls SET price_output_nano_usd = 41", 3 },
-        { "UPDATE calls SET price_input_nano_usd = NULL", 3 }, /* a cost without a price */
-        { "UPDATE calls SET price_cached_nano_usd = NULL", 3 }, /* then input's price holds */
-        { "UPDATE calls SET is_interrupted = 1", 3 }, /* not the reserve */
-        { "UPDATE calls SET cost_nano_usd = NULL", 6 }, /* a price without a cost, the sum */
-        { "UPDATE calls SET cache_write_tokens = 7", 0 }, /* costs 70 less, 7 at 10 */
-        { "UPDATE calls SET cache_write_tokens = 7, price_input_nano_usd = 11", 3 },
-        { "UPDATE calls SET is_usage_known = 0, input_tokens = 0, output_tokens = 0", 6 },
+        { "UPDATE calls SET cached_tokens = 110, cost_nano_usd = 1250", 6, 2 },
+        { "UPDATE calls SET price_output_nano_usd = 41", 3, 0 },
+        { "UPDATE calls SET price_input_nano_usd = NULL", 3, 1 }, /* a cost without a price */
+        { "UPDATE calls SET price_cached_nano_usd = NULL", 3, 1 }, /* then input's price holds */
+        { "UPDATE calls SET is_interrupted = 1", 3, 1 }, /* not the reserve */
+        { "UPDATE calls SET cost_nano_usd = NULL", 6, 2 }, /* a price without a cost, the sum */
+        { "UPDATE calls SET cache_write_tokens = 7", 0, 1 }, /* costs 70 less, 7 at 10 */
+        { "UPDATE calls SET cache_write_tokens = 7, price_input_nano_usd = 11", 3, 1 },
+        { "UPDATE calls SET is_usage_known = 0, input_tokens = 0, output_tokens = 0", 6, 1 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -515,9 +517,10 @@ static void tampering_is_found(void)
         CHECK_INT(world_verify(&w).mismatches, 0);
         CHECK_INT(world_sql(&w, cases[i].sql), 0);
         CHECK_ERR(store_verify(w.options.directory, &check, quiet, NULL, w.why), OK);
-        if (check.mismatches != cases[i].mismatches)
+        if (check.mismatches != cases[i].mismatches + cases[i].rollups)
             fprintf(stderr, "%s\n", cases[i].sql);
-        CHECK_INT(check.mismatches, cases[i].mismatches);
+        CHECK_INT(check.mismatches - check.rollup_mismatches, cases[i].mismatches);
+        CHECK_INT(check.rollup_mismatches, cases[i].rollups);
         world_fini(&w);
     }
     struct ledger_check check = { .rows = 42 };

@@ -7,10 +7,16 @@
 #include <dirent.h>
 #include <stdio.h>
 
+#include "base/utc.h"
 #include "edge/store/features.h"
+#include "edge/store/sqlite_internal.h"
 
 struct verification {
     struct ledger_check *check;
+    struct rollup *rollup; /* what the rows add up to */
+    struct rollup_state pending;
+    int64_t first_slot; /* of the earliest query */
+    enum err fault; /* the first of the rollup */
     void (*on_mismatch)(void *ctx, str sentence);
     void *ctx;
 };
@@ -134,6 +140,16 @@ static void check_confidence(struct verification *v, const struct row_query *q, 
         mismatch(v, "The confidence of query %s is calibrated, but from nothing.", id);
 }
 
+static void check_rollup(struct verification *v, const struct row_query *q)
+{
+    int64_t slot = rollup_slot(q->begin.started);
+
+    if (slot < v->first_slot)
+        v->first_slot = slot;
+    if (v->fault == OK && !rollup_is_pending(&v->pending, q->begin.id))
+        v->fault = upkeep_add(v->rollup, q);
+}
+
 static void check_query(void *ctx, const struct row_query *q)
 {
     struct verification *v = ctx;
@@ -144,6 +160,7 @@ static void check_query(void *ctx, const struct row_query *q)
 
     ledger_id_format(q->begin.id, id);
     v->check->rows++;
+    check_rollup(v, q);
     check_confidence(v, q, id);
     check_route(v, q, id);
     for (size_t i = 0; i < q->labels_len; i++)
@@ -216,23 +233,72 @@ static enum err check_files(struct verification *v, str name, char out_why[256])
     return OK;
 }
 
-enum err store_verify(str directory, struct ledger_check *out,
-                      void (*on_mismatch)(void *ctx, str sentence), void *ctx, char out_why[256])
+/* ---- the rollups against the rows ---- */
+
+static void rollup_mismatch(void *ctx, const char *table, int64_t cells, int64_t slot)
 {
-    struct ledger_check check = { 0 };
-    struct verification v = { &check, on_mismatch, ctx };
+    struct verification *v = ctx;
+    char text[UTC_TEXT_MAX];
+    str when = utc_format(slot * ROLLUP_SLOT_USEC, text);
+
+    v->check->rollup_mismatches++;
+    mismatch(v,
+             "%" PRId64 " sums of %s are not those of their rows, the first in the quarter hour "
+             "of %.16s.",
+             cells, table, when.ptr);
+}
+
+/* Adds the rows up once more, in a temporary database, and compares. */
+static enum err check_all(struct verification *v, struct database *db)
+{
     const struct database_visitor visitor = { .on_query = check_query,
                                               .on_stray_call = check_stray_call,
                                               .on_stray_route = check_stray_route,
                                               .on_stray_label = check_stray_label,
-                                              .ctx = &v };
+                                              .ctx = v };
+    struct rollup_writer *writer = NULL;
+    enum err e = database_exec(db, "PRAGMA query_only = 0; PRAGMA temp_store = FILE; BEGIN");
+
+    if (e == OK)
+        e = upkeep_temporary(db);
+    if (e == OK)
+        e = database_rollup_read(db, &v->pending);
+    if (e == OK)
+        e = rollup_writer_open(&writer, db, "temp");
+    if (e == OK)
+        e = rollup_open(&v->rollup, rollup_write, writer);
+    if (e == OK)
+        e = database_walk_rows(db, INT64_MIN, &visitor);
+    if (e == OK)
+        e = v->fault;
+    if (e == OK)
+        e = rollup_flush(v->rollup);
+    if (e == OK)
+        e = rollup_compare(writer, v->first_slot, rollup_mismatch, v);
+    rollup_close(v->rollup);
+    rollup_writer_close(writer);
+    database_rollback(db);
+    return e;
+}
+
+enum err store_verify(str directory, struct ledger_check *out,
+                      void (*on_mismatch)(void *ctx, str sentence), void *ctx, char out_why[256])
+{
+    struct ledger_check check = { 0 };
+    struct verification v = {
+        .check = &check, .on_mismatch = on_mismatch, .ctx = ctx, .first_slot = INT64_MAX
+    };
     struct database *db = NULL;
     enum err e = directory_read(directory, &db, &check.is_live, out_why);
 
     if (e == OK)
         e = check_files(&v, directory, out_why);
-    if (e == OK)
-        e = database_visit(db, INT64_MIN, &visitor, out_why);
+    if (e == OK) {
+        e = check_all(&v, db);
+        if (e != OK)
+            snprintf(out_why, 256, "ledger.db: %s",
+                     e == WEIR_NO_MEMORY ? "out of memory" : database_message(db));
+    }
     database_close(db);
     if (e == OK)
         *out = check;
