@@ -147,6 +147,27 @@ def at_once_and_not_more(checks, world):
     checks.equal("counter = ledger", used, tokens)
 
 
+def what_fails_gives_back(checks, world):
+    """Time that runs out, providers that fail or are not there, and what is cut at the end: nothing stays reserved."""
+    upstream = world.script([{"body": completion(), "delay_ms": 600000}, {"status": 500, "body": {}}, {"body": {"no": "answer"}},
+                             {"events": stream(["a", "b"]), "cut_after_events": 2}])
+    gateway = world.gateway(upstream, {"timeout_seconds": 0.5})
+    key, _ = create(gateway, "--tenant", "acme", "--tokens-per-minute", "1000000", "--budget-usd", "9", "--per", "day", "--concurrent", "5")
+    statuses = [gateway.chat(MODEL, "Hi", bearer(key["key"]), stream=n == 3, max_tokens=9).status for n in range(4)]
+    checks.equal("each fails in its way", statuses, [504, 502, 502, 200])
+    limits = usage_of(gateway, key)
+    checks.equal("nothing is reserved", [limit["reserved"] for limit in limits.values()], [0, 0, 0])
+    upstream.process.stop()
+    checks.equal("nobody is there", gateway.chat(MODEL, "Hi", bearer(key["key"])).status, 502)
+    checks.equal("and that costs nothing", usage_of(gateway, key), limits)
+    checks.equal("verify: counters", gateway.verify()[1]["counters"], 1)
+    checks.equal("stops", gateway.stop(), 0)
+    rows = gateway.rows()
+    for of, ledger in [("tokens", "input_tokens"), ("nano_usd", "cost_nano_usd")]:
+        [used] = [limit["used"] for (kind, _), limit in limits.items() if kind == of]
+        checks.equal(f"{of}: counter = ledger", used, sum(row[ledger] + (row["output_tokens"] if of == "tokens" else 0) for row in rows))
+
+
 def tenants(checks, world):
     """Two keys of a tenant share its limits, each within its own; another tenant's are another's."""
     upstream = world.script([{"body": completion(prompt_tokens=10, completion_tokens=20)}])
@@ -230,6 +251,7 @@ def main(world, checks):
     parallel_at_the_limit(checks, world)
     each_limit(checks, world)
     at_once_and_not_more(checks, world)
+    what_fails_gives_back(checks, world)
     tenants(checks, world)
     unpriced_models(checks, world)
     killed(checks, world)

@@ -325,7 +325,9 @@ static str provider_message(const struct query_call *c, enum err fault)
     str message = chat_error_message(c->query->arena, buf_str(&c->upstream.body));
     bool repeats_key = key.len > 0 && str_find(message, key) != STR_NPOS;
 
-    return fault == PROVIDER_AUTH || repeats_key ? (str){ 0 } : message;
+    if (fault == PROVIDER_AUTH || repeats_key)
+        return STR("");
+    return message;
 }
 
 void query_call_told(struct query *q, struct query_call *c, enum err fault)
