@@ -54,6 +54,12 @@ static void fields_are_split(void)
 
 static void distance_counts_edits(void)
 {
+    CHECK(str_eq_secret(STR("key"), STR("key")));
+    CHECK(str_eq_secret(STR(""), STR("")));
+    CHECK(!str_eq_secret(STR("key"), STR("kez")));
+    CHECK(!str_eq_secret(STR("key"), STR("jey")));
+    CHECK(!str_eq_secret(STR("key"), STR("key2")));
+    CHECK(!str_eq_secret(STR("key2"), STR("key")));
     CHECK_INT(str_distance(STR("kitten"), STR("sitting")), 3);
     CHECK_INT(str_distance(STR(""), STR("abc")), 3);
     CHECK_INT(str_distance(STR("same"), STR("same")), 0);

@@ -39,6 +39,15 @@ bool str_eq_nocase(str a, str b)
     return true;
 }
 
+bool str_eq_secret(str a, str b)
+{
+    unsigned char difference = a.len == b.len ? 0 : 1;
+
+    for (size_t i = 0; i < a.len && i < b.len; i++)
+        difference |= (unsigned char)(a.ptr[i] ^ b.ptr[i]);
+    return difference == 0;
+}
+
 int str_cmp(str a, str b)
 {
     size_t common = a.len < b.len ? a.len : b.len;

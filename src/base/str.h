@@ -25,6 +25,8 @@ typedef struct {
 str str_from(const char *nul_terminated); /* NULL gives the empty str */
 bool str_eq(str a, str b);
 bool str_eq_nocase(str a, str b); /* ASCII letters only */
+/* In a time that depends on the lengths only, not on where they differ: for keys. */
+bool str_eq_secret(str a, str b);
 int str_cmp(str a, str b); /* bytewise, shorter first */
 bool str_starts(str s, str prefix);
 bool str_ends(str s, str suffix);

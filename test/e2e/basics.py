@@ -74,7 +74,7 @@ def faces(checks, world):
     gateway.chat(MODEL, "Hi")
     gateway.chat("no-such-model", "Hi")
     metrics = metrics_of(gateway)
-    checks.equal("metrics: a query", metrics.get('weir_queries_total{strategy="plain",result="OK"}'), 1)
+    checks.equal("metrics: a query", metrics.get(f'weir_queries_total{{strategy="plain",model="{MODEL}",arm="none",outcome="answered"}}'), 1)
     checks.true("metrics: all finite", metrics and all(value == value for value in metrics.values()))
     connection = gateway.connect()
     for number in range(3):  # one connection, several requests

@@ -26,7 +26,7 @@ def usage_of(gateway, key):
 
 def calls_made(gateway):
     with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin_port}/metrics", timeout=30) as answer:
-        return int(re.search(r"^weir_model_calls_total (\d+)$", answer.read().decode(), re.M)[1])
+        return sum(int(count) for count in re.findall(r"^weir_model_calls_total\S* (\d+)$", answer.read().decode(), re.M))
 
 
 def at_once(count, ask):

@@ -43,10 +43,14 @@ int admin_client_open(struct admin_client *c, const char *command, const struct 
     c->base = cli_value(args, "target");
     if (!c->base.ptr) {
         status = cli_config_load(args, false, &config);
-        if (status == EXIT_DONE)
+        if (status == EXIT_DONE) {
             c->base = reachable(&c->arena, config->server.admin);
+            c->key = arena_str(&c->arena, config->server.admin_key);
+        }
         config_close(config);
     }
+    if (c->key.len == 0)
+        c->key = str_from(getenv("WEIR_ADMIN_KEY"));
     while (str_ends(c->base, STR("/")))
         c->base.len--;
     if (status == EXIT_DONE && post_init() != OK)
@@ -144,6 +148,10 @@ int admin_call(struct admin_client *c, const struct admin_call *call, struct jso
         request.headers[request.header_count++] =
             (struct post_header){ STR("If-Match"),
                                   arena_printf(&c->arena, "\"%" PRId64 "\"", call->generation) };
+    if (c->key.len > 0)
+        request.headers[request.header_count++] =
+            (struct post_header){ STR("Authorization"),
+                                  arena_printf(&c->arena, "Bearer %.*s", STR_ARG(c->key)) };
     enum err e = post_send(&request, &answer);
     str text = arena_str(&c->arena, buf_str(&answer.body));
     buf_fini(&answer.body);

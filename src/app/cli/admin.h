@@ -21,6 +21,7 @@ struct admin_client {
     const char *command;
     struct arena arena; /* of answers and their texts */
     str base; /* "http://127.0.0.1:8081" */
+    str key; /* server.admin_key, else $WEIR_ADMIN_KEY; empty: none is sent */
 };
 /* EXIT_DONE, or what to exit with, having said why. */
 int admin_client_open(struct admin_client *c, const char *command, const struct cli_args *args);

@@ -7,9 +7,8 @@
  *
  * May include: base, core/stats, core/json, core/money, core/dialect, core/calibration, core/reason,
  * core/route, core/change, core/alert, edge/world, edge/config, edge/store, edge/upstream, edge/http,
- * edge/notify, edge/telemetry, app/access, app/engine, app/gateway, app/health, app/provider, app/eval, app/control,
- * app/sim,
- * app/report, core/tokens, edge/ranks.
+ * edge/notify, edge/telemetry, app/access, app/engine, app/gateway, app/health, app/provider, app/eval, app/control, app/sim,
+ * app/report, app/admin, core/tokens, edge/ranks.
  */
 #ifndef WEIR_APP_CLI_CLI_H
 #define WEIR_APP_CLI_CLI_H

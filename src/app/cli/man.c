@@ -44,6 +44,9 @@ static const struct entry environment[] = {
     { "NO_COLOR", "When it is set, nothing is coloured." },
     { "no_proxy, NO_PROXY", "Hosts that are reached without a proxy." },
     { "TZ", "Of no effect: days are UTC's, or those of weir report --tz." },
+    { "WEIR_ADMIN_KEY",
+      "The key of a gateway's admin listener (server.admin_key), for commands that "
+      "talk to one whose configuration they are not given." },
     { "USER", "Who operates a rollout, an experiment or a silence, unless --actor says it." },
 };
 

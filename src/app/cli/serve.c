@@ -14,23 +14,27 @@
 #include <unistd.h>
 
 #include "app/access/access.h"
+#include "app/admin/dashboard.h"
 #include "app/control/controller.h"
 #include "app/engine/arms.h"
 #include "app/engine/engine.h"
 #include "app/engine/reach.h"
 #include "app/engine/stack.h"
 #include "app/gateway/gateway.h"
+#include "base/rng.h"
 #include "app/health/health.h"
 #include "edge/config/config.h"
 #include "edge/http/server.h"
 #include "edge/ranks/ranks.h"
 #include "edge/store/store.h"
+#include "edge/telemetry/telemetry.h"
 #include "edge/upstream/post.h"
 #include "edge/world/log.h"
 #include "edge/world/world.h"
 
 #define WORKERS_MAX 64
 #define EXCHANGE_ARENA_BYTES ((size_t)64 << 20)
+#define PACE_EVERY (200 * NSEC_PER_MS)
 #define DRAIN_POLL (10 * NSEC_PER_MS)
 
 struct worker {
@@ -55,15 +59,18 @@ struct serve {
     struct world *world; /* the main thread's */
     struct http_server *admin_server;
     struct admin admin;
-    struct metrics *shards[WORKERS_MAX];
+    const struct metrics *shards[WORKERS_MAX];
     struct feed *feeds[WORKERS_MAX];
     struct arms_slot arms;
     struct access *access;
     struct ranks *ranks[TOKEN_ENCODING_COUNT]; /* NULL: nobody set it up */
     const struct token_table *tokens[TOKEN_ENCODING_COUNT];
     struct controller *controller;
+    struct telemetry *telemetry;
+    struct timer measure, pace;
     struct reach *reach;
     struct health *health;
+    struct dashboard *dashboard;
     bool can_post;
     atomic_int drained; /* workers that have ended */
     struct timer drained_poll;
@@ -168,7 +175,7 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
     w->serve = s;
     turn_init(&w->drain, on_drain);
     enum err e = feed_open(&w->feed);
-    const struct stack_seams seams = { &s->arms, w->feed, s->reach, s->tokens };
+    const struct stack_seams seams = { &s->arms, w->feed, s->reach, s->telemetry, s->tokens };
     s->feeds[index] = w->feed;
     if (e == OK)
         e = stack_open(&w->stack, s->store, s->config, &s->log, (unsigned)index, &seams);
@@ -194,6 +201,11 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
     return e;
 }
 
+static void walk_all(void *ctx, const struct metric_sink *sink)
+{
+    measure_walk(ctx, sink);
+}
+
 static enum err admin_open(struct serve *s, str listen, char why[256])
 {
     char server_why[160] = "";
@@ -203,8 +215,15 @@ static enum err admin_open(struct serve *s, str listen, char why[256])
                                       .on_request = admin_on_request,
                                       .ctx = &s->admin };
 
-    s->admin.shards = s->shards;
-    s->admin.shard_count = s->worker_count;
+    s->admin.measure = (struct measure){ .shards = s->shards,
+                                         .shard_count = s->worker_count,
+                                         .store = s->store,
+                                         .telemetry = s->telemetry,
+                                         .health = s->health,
+                                         .on_control = controller_measure,
+                                         .control = s->controller,
+                                         .version = STR(WEIR_VERSION),
+                                         .started = world_wall() };
     enum err e = server_open(&s->admin_server, s->world, &options, server_why);
     if (e != OK)
         snprintf(why, 256, "%s", server_why);
@@ -224,14 +243,69 @@ static enum err control_plane_open(struct serve *s, const struct cli_args *args,
         .arms = &s->arms,
         .access = s->access,
     };
+
+    return controller_open(&s->controller, &options, why);
+}
+
+/* Without a key the admin listener is this machine's alone. */
+static enum err dashboard_start(struct serve *s, const struct cli_args *args, str listen,
+                                char why[256])
+{
+    str directory = cli_value(args, "ledger");
+    const struct dashboard_options options = {
+        .world = s->world,
+        .config = s->config,
+        .log = &s->log,
+        .directory = directory.len > 0 ? directory : s->config->ledger.directory,
+        .controller = s->controller,
+    };
+
+    if (s->config->server.admin_key.len == 0 && !dashboard_is_loopback(listen)) {
+        snprintf(
+            why, 256,
+            "the admin listener %.*s can be reached from other machines: set server.admin_key, "
+            "or listen on 127.0.0.1",
+            STR_ARG(str_slice(listen, 0, 100)));
+        return WEIR_CONFIG;
+    }
+    s->admin.on_rest = dashboard_on_request;
+    enum err e = dashboard_open(&s->dashboard, &options);
+    s->admin.rest = s->dashboard;
+    return e;
+}
+
+static enum err exporters_open(struct serve *s)
+{
+    const struct telemetry_options options = { .config = s->config,
+                                               .log = &s->log,
+                                               .version = STR(WEIR_VERSION),
+                                               .seed = rng_mix((uint64_t)world_wall()) ^
+                                                       (uint64_t)getpid() };
     enum err e = post_init();
 
     s->can_post = e == OK;
-    if (e == OK)
-        e = controller_open(&s->controller, &options, why);
-    s->admin.on_api = controller_on_request;
-    s->admin.api = s->controller;
-    return e;
+    return e == OK ? telemetry_open(&s->telemetry, &options) : e;
+}
+
+/* What exporters are told of now and then; /metrics is always as of now. */
+static void on_measure(struct timer *t)
+{
+    struct serve *s = CONTAINER_OF(t, struct serve, measure);
+    const struct metrics_shards shards = { s->shards, s->worker_count };
+    const struct measurement m = { &shards, walk_all, &s->admin.measure, world_wall() };
+
+    telemetry_measure(s->telemetry, &m);
+    if (telemetry_interval(s->telemetry) > 0)
+        timer_start(s->world, t, telemetry_interval(s->telemetry), on_measure);
+}
+
+static void on_pace(struct timer *t)
+{
+    struct serve *s = CONTAINER_OF(t, struct serve, pace);
+    const struct metrics_shards shards = { s->shards, s->worker_count };
+
+    telemetry_pace(s->telemetry, metrics_queries(&shards), world_now(s->world));
+    timer_start(s->world, t, PACE_EVERY, on_pace);
 }
 
 /* Without them tokens are estimated from bytes. */
@@ -282,6 +356,8 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     if (e == OK)
         e = stack_store_open(&s->store, config, cli_value(args, "ledger"), why);
     if (e == OK)
+        e = exporters_open(s);
+    if (e == OK)
         e = reach_open(&s->reach, config);
     for (size_t i = 0; e == OK && i < s->worker_count; i++)
         e = worker_open(s, i, listen, why);
@@ -292,7 +368,13 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     if (e == OK)
         e = health_start(s);
     if (e == OK)
+        e = dashboard_start(s, args, admin, why);
+    if (e == OK)
         e = admin_open(s, admin, why);
+    if (e == OK)
+        on_measure(&s->measure);
+    if (e == OK && s->telemetry)
+        on_pace(&s->pace);
     if (e == OK)
         e = world_on_signal(s->world, SIGTERM, on_stop_signal, s);
     if (e == OK)
@@ -302,12 +384,19 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     return e;
 }
 
-/* The admin's exchanges end before the controller that answers them, and it before the workers' feeds. */
+/* The dashboard ends what waits and who watches; the admin's exchanges end before the controller that answers them, and it
+ * before the workers' feeds. */
 static void serve_close(struct serve *s)
 {
+    bool was_open = s->admin_server != NULL;
+
+    dashboard_close(s->dashboard);
     server_close(s->admin_server);
+    if (was_open)
+        on_measure(&s->measure); /* the last minute's, while the workers' counters are there */
     health_close(s->health);
     controller_close(s->controller);
+    telemetry_close(s->telemetry);
     if (s->can_post)
         post_fini();
     for (size_t i = 0; s->workers && i < s->worker_count; i++) {
@@ -315,6 +404,10 @@ static void serve_close(struct serve *s)
         server_close(s->workers[i].server);
         stack_close(&s->workers[i].stack);
         feed_close(s->workers[i].feed);
+    }
+    if (s->world) {
+        timer_cancel(s->world, &s->measure);
+        timer_cancel(s->world, &s->pace);
     }
     arms_slot_fini(&s->arms);
     reach_close(s->reach);

@@ -180,6 +180,22 @@ enum err api_events(struct controller *c, str kind, str subject, int64_t after, 
     return e;
 }
 
+void api_history(struct controller *c, struct exchange *x, str kind, str name)
+{
+    struct buf body = { 0 };
+    str query = exchange_query(x);
+    int64_t after = 0;
+
+    if (str_starts(query, STR("after=")) &&
+        !str_to_i64(str_slice(query, STR("after=").len, query.len), &after))
+        after = 0;
+    if (api_events(c, kind, name, after, &body) == OK)
+        api_answer(x, 200, &body);
+    else
+        api_refuse(x, api_store_error(c));
+    buf_fini(&body);
+}
+
 /* ---- the paths ---- */
 
 static const struct {
@@ -188,7 +204,8 @@ static const struct {
 } paths[] = {
     { "/admin/v1/rollouts", api_rollouts }, { "/admin/v1/experiments", api_experiments },
     { "/admin/v1/alerts", api_alerts },     { "/admin/v1/silences", api_silences },
-    { "/admin/v1/outbox", api_outbox },     { "/admin/v1/keys", api_keys },
+    { "/admin/v1/outbox", api_outbox },     { "/admin/v1/overview", api_overview },
+    { "/admin/v1/keys", api_keys },
 };
 
 void controller_on_request(void *ctx, struct exchange *x)

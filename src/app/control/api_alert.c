@@ -111,20 +111,14 @@ static void alerts_list(struct controller *c, struct exchange *x)
 
 void api_alerts(struct controller *c, struct exchange *x, str rest)
 {
-    struct buf body = { 0 };
-
-    if (!str_eq(exchange_method(x), STR("GET"))) {
+    if (!str_eq(exchange_method(x), STR("GET")))
         api_refuse(x, &api_bad_method);
-    } else if (rest.len == 0) {
+    else if (rest.len == 0)
         alerts_list(c, x);
-    } else if (!str_eq(rest, STR("history"))) {
+    else if (str_eq(rest, STR("history")))
+        api_history(c, x, STR("alert"), STR(""));
+    else
         api_refuse(x, &api_unknown_path);
-    } else if (api_events(c, STR("alert"), STR(""), 0, &body) != OK) {
-        api_refuse(x, api_store_error(c));
-    } else {
-        api_answer(x, 200, &body);
-    }
-    buf_fini(&body);
 }
 
 /* ---- silences ---- */

@@ -100,22 +100,6 @@ static void rollouts_list(struct controller *c, struct exchange *x)
     buf_fini(&body);
 }
 
-static void history_answer(struct controller *c, struct exchange *x, str kind, str name)
-{
-    struct buf body = { 0 };
-    str query = exchange_query(x);
-    int64_t after = 0;
-
-    if (str_starts(query, STR("after=")) &&
-        !str_to_i64(str_slice(query, STR("after=").len, query.len), &after))
-        after = 0;
-    if (api_events(c, kind, name, after, &body) == OK)
-        api_answer(x, 200, &body);
-    else
-        api_refuse(x, api_store_error(c));
-    buf_fini(&body);
-}
-
 static const struct {
     const char *path;
     enum rollout_operation operation;
@@ -245,7 +229,7 @@ static void rollout_path(struct controller *c, struct exchange *x, str name, str
     struct live_rollout *l = rollout_by_name(c, name);
 
     if (is_get(x) && str_eq(verb, STR("history"))) {
-        history_answer(c, x, STR("rollout"), name); /* also of those from before a restart */
+        api_history(c, x, STR("rollout"), name); /* also of those from before a restart */
         return;
     }
     if (!l) {
@@ -339,7 +323,7 @@ static void experiment_path(struct controller *c, struct exchange *x, str name, 
                                        STR("no experiment has this name") };
 
     if (is_get(x) && str_eq(verb, STR("history")))
-        history_answer(c, x, STR("experiment"), name);
+        api_history(c, x, STR("experiment"), name);
     else if (!e)
         api_refuse(x, &unknown);
     else if (is_get(x) && verb.len == 0)

@@ -282,8 +282,11 @@ void api_alerts(struct controller *c, struct exchange *x, str rest);
 void api_silences(struct controller *c, struct exchange *x, str rest);
 void api_outbox(struct controller *c, struct exchange *x, str rest);
 void api_keys(struct controller *c, struct exchange *x, str rest);
+void api_overview(struct controller *c, struct exchange *x, str rest);
 /* Writes {"object":"list","data":[…]} of the events of a kind and subject after a sequence. */
 NODISCARD enum err api_events(struct controller *c, str kind, str subject, int64_t after,
                               struct buf *out);
+/* Answers with the events of a kind and, unless it is empty, a subject behind the one that ?after= names, oldest first, at most 1000. */
+void api_history(struct controller *c, struct exchange *x, str kind, str name);
 
 #endif

@@ -13,7 +13,7 @@
  *   - what cannot be written changes nothing and is tried again;
  *   - what is published points to what lives until controller_close(), which comes after the workers' end.
  *
- * May include: base, core/json, core/stats, core/change, core/alert, edge/world, edge/config, edge/store, edge/http, edge/notify,
+ * May include: base, core/json, core/stats, core/change, core/alert, core/telemetry, edge/world, edge/config, edge/store, edge/http, edge/notify,
  * app/access, app/engine.
  */
 #ifndef WEIR_APP_CONTROL_CONTROLLER_H
@@ -28,6 +28,7 @@ struct controller;
 struct exchange;
 struct feed;
 struct log;
+struct metric_sink;
 struct world;
 
 struct controller_options {
@@ -47,10 +48,15 @@ NODISCARD enum err controller_open(struct controller **out,
 /* Reads what is left in the feeds and writes checkpoints; NULL is a no-op. */
 void controller_close(struct controller *c);
 
+/* Families about the rollout, alerts, channels and what the feeds lost; ctx is a struct controller. */
+void controller_measure(void *ctx, const struct metric_sink *sink);
 /* Can control.db be used? Never waits. ctx is a struct controller. */
 NODISCARD enum err controller_probe(void *ctx);
 
-/* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox,keys}; ctx is a struct controller. */
+/* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox,keys,overview}; ctx is a struct controller. */
 void controller_on_request(void *ctx, struct exchange *x);
+
+/* What happens now, as one JSON object: the sums of the last while, and what is under way. */
+void controller_snapshot_write(struct controller *c, struct buf *out);
 
 #endif

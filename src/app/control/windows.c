@@ -19,6 +19,7 @@ const struct windows_ring windows_rings[WINDOWS_RINGS] = {
     { 6 * 3600 * NSEC_PER_SEC, 24, 168 },
 };
 /* clang-format on */
+_Static_assert(WINDOWS_RECENT_MAX == 60, "the first two rings have as many slots");
 
 enum err windows_open(struct windows **out)
 {
@@ -360,4 +361,51 @@ bool windows_read(const struct windows *w, nsec now, enum alert_metric metric,
 
     windows_sum(w, metric, labels, &span, &sum);
     return reading_of(&sum, metric, out);
+}
+
+/* ---- for people ---- */
+
+const double windows_quantiles[WINDOWS_QUANTILES] = { 0.5, 0.9, 0.95, 0.99 };
+
+static void summary_of(const struct windows_slot *sum, struct windows_summary *out)
+{
+    *out = (struct windows_summary){
+        .n = sum->n,
+        .failed = sum->failed,
+        .wrong = sum->wrong,
+        .priced = sum->priced,
+        .unpriced = sum->unpriced,
+        .hrm_n = sum->hrm_n,
+        .trm_n = sum->trm_n,
+        .cost_usd = sum->cost / (double)NANO_PER_USD,
+        .hrm = mean_read(sum->hrm, sum->hrm_n).value,
+        .trm = mean_read(sum->trm, sum->trm_n).value,
+    };
+    for (size_t i = 0; i < WINDOWS_QUANTILES && sum->n > 0; i++)
+        out->latency_ms[i] = latency_quantile(sum, windows_quantiles[i]);
+}
+
+void windows_summarise(const struct windows *w, nsec now, const struct alert_labels *labels,
+                       nsec window, struct windows_summary *out)
+{
+    struct span span = span_of(now, window);
+    struct windows_slot sum = { .epoch = 0 };
+
+    windows_sum(w, ALERT_LATENCY_P95, labels, &span, &sum);
+    summary_of(&sum, out);
+}
+
+void windows_recent(const struct windows *w, nsec now, enum windows_step step, size_t count,
+                    struct windows_summary out[])
+{
+    const struct alert_labels all = { .arm = { 0 } };
+    int64_t last = now / windows_rings[step].width;
+
+    assert(count <= WINDOWS_RECENT_MAX);
+    for (size_t i = 0; i < count; i++) {
+        int64_t epoch = last - (int64_t)(count - 1 - i);
+        struct windows_slot sum = { .epoch = 0 };
+        windows_sum(w, ALERT_LATENCY_P95, &all, &(struct span){ step, epoch, epoch }, &sum);
+        summary_of(&sum, &out[i]);
+    }
 }

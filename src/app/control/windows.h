@@ -41,6 +41,27 @@ size_t windows_series(const struct windows *w, nsec now, unsigned by, struct ale
 /* False for a metric that is not kept here. */
 bool windows_read(const struct windows *w, nsec now, enum alert_metric metric,
                   const struct alert_labels *labels, nsec window, struct alert_reading *out);
+
+/* What a window holds, for people to look at. A mean or a quantile of nothing is 0; n says so. */
+#define WINDOWS_QUANTILES 4
+extern const double windows_quantiles[WINDOWS_QUANTILES]; /* .5, .9, .95, .99 */
+struct windows_summary {
+    int64_t n; /* queries that were answered or failed */
+    int64_t failed; /* of them: the provider's fault, ours, a budget's */
+    int64_t wrong; /* of them: answered, and a verifier says no */
+    int64_t priced, unpriced;
+    int64_t hrm_n, trm_n;
+    double cost_usd; /* of the priced */
+    double hrm, trm; /* means */
+    double latency_ms[WINDOWS_QUANTILES];
+};
+void windows_summarise(const struct windows *w, nsec now, const struct alert_labels *labels,
+                       nsec window, struct windows_summary *out);
+/* The last count slots of a second or a minute each, of all arms and domains, oldest first, the current one last: out[count]. */
+enum windows_step { WINDOWS_SECONDS, WINDOWS_MINUTES };
+#define WINDOWS_RECENT_MAX 60
+void windows_recent(const struct windows *w, nsec now, enum windows_step step, size_t count,
+                    struct windows_summary out[]);
 /* Queries that could not be kept for want of memory. */
 uint64_t windows_lost(const struct windows *w);
 

@@ -224,6 +224,56 @@ static void calibration_is_the_distance_by_tenths(void)
     windows_close(w);
 }
 
+static void a_summary_is_of_the_window(void)
+{
+    struct windows *w = opened();
+    struct feed_fact bad = good;
+    struct windows_summary s;
+
+    bad.flags = FEED_FAILED;
+    bad.cost = COST_UNPRICED;
+    bad.trm_confidence = -1;
+    bad.hrm_confidence = 0.125f;
+    windows_add(w, START, STR("a"), &good);
+    windows_add(w, START + 2 * MINUTE, STR("a"), &good);
+    windows_add(w, START + 2 * MINUTE, STR("b"), &bad);
+    bad = good;
+    bad.verdict = 0;
+    windows_add(w, START + 2 * MINUTE, STR("b"), &bad);
+
+    windows_summarise(w, START + 2 * MINUTE, &(struct alert_labels){ .arm = { 0 } }, MINUTE, &s);
+    CHECK(s.n == 3 && s.failed == 1 && s.wrong == 1 && s.priced == 2 && s.unpriced == 1);
+    CHECK(s.hrm_n == 3 && s.trm_n == 2);
+    CHECK_NEAR(s.hrm, (2 * 0.875 + 0.125) / 3, 1e-9);
+    CHECK_NEAR(s.trm, 0.75, 1e-9);
+    CHECK_NEAR(s.cost_usd, 0.004, 1e-12);
+    for (size_t i = 0; i < WINDOWS_QUANTILES; i++)
+        CHECK_NEAR(s.latency_ms[i], 900, 40);
+    windows_summarise(w, START + 2 * MINUTE, &(struct alert_labels){ .arm = STR("a") }, HOUR, &s);
+    CHECK(s.n == 2 && s.failed == 0);
+    windows_summarise(w, START + 200 * HOUR, &(struct alert_labels){ .arm = { 0 } }, MINUTE, &s);
+    CHECK(s.n == 0 && s.latency_ms[0] <= 0);
+    windows_close(w);
+}
+
+static void recent_slots_come_oldest_first(void)
+{
+    struct windows *w = opened();
+    struct windows_summary s[WINDOWS_RECENT_MAX];
+
+    windows_add(w, START, STR("a"), &good);
+    windows_add(w, START + 58 * MINUTE, STR("a"), &good);
+    windows_add(w, START + 59 * MINUTE, STR("b"), &good);
+    windows_add(w, START + 59 * MINUTE + SECOND, STR("a"), &good);
+    windows_recent(w, START + 59 * MINUTE + SECOND, WINDOWS_MINUTES, 60, s);
+    CHECK(s[0].n == 1 && s[1].n == 0 && s[58].n == 1 && s[59].n == 2);
+    windows_recent(w, START + 60 * MINUTE, WINDOWS_MINUTES, 60, s);
+    CHECK(s[0].n == 0 && s[58].n == 2 && s[59].n == 0);
+    windows_recent(w, START + 59 * MINUTE + SECOND, WINDOWS_SECONDS, 2, s);
+    CHECK(s[0].n == 1 && s[1].n == 1);
+    windows_close(w);
+}
+
 /* ---- saved and restored ---- */
 
 static const enum alert_metric metrics[] = { ALERT_SUCCESS_RATE,   ALERT_ERROR_RATE,
@@ -456,9 +506,11 @@ static void damaged_documents_are_refused(void)
     buf_fini(&bytes);
 }
 
-TESTS(TEST(every_metric_is_read), TEST(windows_equal_a_naive_sum), TEST(slots_have_sharp_edges),
-      TEST(quantiles_are_near), TEST(series_are_what_was_seen), TEST(arms_are_bounded),
-      TEST(what_a_client_left_is_not_judged), TEST(calibration_is_the_distance_by_tenths),
-      TEST(a_restart_forgets_nothing), TEST(what_is_older_than_its_window_is_gone),
-      TEST(what_lies_ahead_is_left_out), TEST(an_arm_ages_while_nobody_runs),
-      TEST(the_oldest_slot_is_kept), TEST(nonsense_is_refused), TEST(damaged_documents_are_refused))
+TESTS(TEST(every_metric_is_read), TEST(a_summary_is_of_the_window),
+      TEST(recent_slots_come_oldest_first), TEST(windows_equal_a_naive_sum),
+      TEST(slots_have_sharp_edges), TEST(quantiles_are_near), TEST(series_are_what_was_seen),
+      TEST(arms_are_bounded), TEST(what_a_client_left_is_not_judged),
+      TEST(calibration_is_the_distance_by_tenths), TEST(a_restart_forgets_nothing),
+      TEST(what_is_older_than_its_window_is_gone), TEST(what_lies_ahead_is_left_out),
+      TEST(an_arm_ages_while_nobody_runs), TEST(the_oldest_slot_is_kept), TEST(nonsense_is_refused),
+      TEST(damaged_documents_are_refused))

@@ -95,6 +95,20 @@ void query_assign(struct query *q)
     arms_exit(&e->arms_reader);
 }
 
+enum metrics_arm query_arm_kind(const struct query *q)
+{
+    static const enum metrics_arm of_rollout[ROLLOUT_ARM_COUNT] = {
+        [ARM_BASELINE] = METRICS_ARM_BASELINE,
+        [ARM_CONTROL] = METRICS_ARM_CONTROL,
+        [ARM_CANARY] = METRICS_ARM_CANARY,
+        [ARM_HOLDBACK] = METRICS_ARM_HOLDBACK,
+    };
+
+    if (q->assignment.experiment != 0)
+        return q->assignment.experiment_arm == 0 ? METRICS_ARM_CONTROL : METRICS_ARM_TREATMENT;
+    return q->assignment.rollout != 0 ? of_rollout[q->assignment.rollout_arm] : METRICS_ARM_NONE;
+}
+
 /* ---- how it ended ---- */
 
 /* Of a strategy weir writes the requests: what a provider refuses there is the configuration's fault. */

@@ -8,10 +8,12 @@
 
 #include <stdlib.h>
 
+#include "edge/telemetry/telemetry.h"
+
 /* Ended calls that the engine keeps for reuse, and the largest buffer that a kept one may hold. */
 #define IDLE_CALLS_MAX 256
 #define KEPT_BUFFER_BYTES ((size_t)16 << 10)
-/* Of a streamed answer, to count its tokens if it has to be; what is beyond counts by its length. */
+/* Of a streamed answer; the tokens of what is beyond are taken from its length, and telemetry cuts further. */
 #define RELAYED_KEPT_MAX ((size_t)1 << 20)
 #define EVENT_BYTES_MAX ((size_t)4 << 20)
 
@@ -134,7 +136,9 @@ void call_stage(struct query_call *c, bool wants_stream)
                                .role = c->role,
                                .model = c->model->name,
                                .provider = c->endpoint->provider->name,
-                               .reserved = c->price ? c->reserved : COST_UNPRICED };
+                               .reserved = c->price ? c->reserved : COST_UNPRICED,
+                               .started_us =
+                                   (world_now(q->engine->world) - q->started) / NSEC_PER_USEC };
 
     ledger_call_begin(q->engine->ledger, &row);
     c->upstream.request = (struct upstream_request){ .url = c->endpoint->url,
@@ -149,12 +153,16 @@ void call_stage(struct query_call *c, bool wants_stream)
 void call_start(struct query_call *c)
 {
     struct upstream_request request = c->upstream.request;
+    struct query *q = c->query;
 
+    c->started = world_now(q->engine->world);
+    if (q->calls_away++ == 0)
+        q->away_since = world_now_exact();
     c->upstream.ctx = c;
     c->upstream.on_head = on_upstream_head;
     c->upstream.on_data = on_upstream_data;
     c->upstream.on_done = on_upstream_done;
-    upstream_start(c->query->engine->upstream, &c->upstream, &request);
+    upstream_start(q->engine->upstream, &c->upstream, &request);
 }
 
 /* ---- what the provider sends ---- */
@@ -171,10 +179,10 @@ static void on_upstream_head(struct upstream_call *u, int http_status, str conte
     q->on_head(q, http_status);
 }
 
-/* Kept until the provider says how many tokens it was: most never do before the end. */
+/* Kept until the provider says how many tokens it was, which most do at the end, and beyond where traces carry it. */
 static void relayed_keep(struct query_call *c, str content)
 {
-    if (c->usage.is_known)
+    if (c->usage.is_known && !telemetry_captures(c->query->engine->telemetry))
         buf_reset(&c->relayed);
     else if (c->relayed.len + content.len <= RELAYED_KEPT_MAX)
         buf_add(&c->relayed, content);
@@ -296,6 +304,22 @@ static void call_record(struct query_call *c, enum err fault)
     ledger_call_done(q->engine->ledger, &row);
 }
 
+static void call_count(const struct query_call *c, enum err fault)
+{
+    struct query *q = c->query;
+    const struct metrics_call row = { .model = c->model->name,
+                                      .fault = fault,
+                                      .attempts = c->upstream.attempts,
+                                      .usage = c->usage,
+                                      .cost = c->trace->cost,
+                                      .took = c->upstream.took,
+                                      .first_byte = c->upstream.first_byte };
+
+    metrics_call_add(q->engine->metrics, &row);
+    if (c->started != 0 && --q->calls_away == 0)
+        q->away += world_now_exact() - q->away_since;
+}
+
 void call_end(struct query_call *c, enum err fault)
 {
     struct query *q = c->query;
@@ -311,6 +335,8 @@ void call_end(struct query_call *c, enum err fault)
         fault = answer_read(c);
     if (!c->usage.is_known)
         c->usage = usage_estimate(c, fault);
+    if (c->relayed.len > 0)
+        c->trace->text = buf_str(&c->relayed);
     c->trace->fault = fault;
     c->trace->attempts = c->upstream.attempts;
     c->trace->usage = c->usage;
@@ -322,6 +348,7 @@ void call_end(struct query_call *c, enum err fault)
     q->tokens_reserved -= c->reserved_tokens;
     q->calls_running--;
     limits_call_end(c);
+    call_count(c, fault);
     call_record(c, fault);
     query_call_told(q, c, fault);
 }

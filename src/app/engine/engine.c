@@ -85,6 +85,7 @@ enum err engine_open(struct engine **out, const struct engine_options *options)
     e->feed = options->feed;
     e->tokens = options->tokens;
     e->reach = options->reach;
+    e->telemetry = options->telemetry;
     link_init(&e->queries);
     link_init(&e->staged);
     link_init(&e->ending);

@@ -14,7 +14,7 @@
  *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
  * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, core/tokens, edge/world,
- * edge/config, edge/store, edge/upstream, edge/telemetry, app/access.
+ * edge/config, edge/store, edge/upstream, edge/telemetry, core/telemetry, app/access.
  */
 #ifndef WEIR_APP_ENGINE_ENGINE_H
 #define WEIR_APP_ENGINE_ENGINE_H
@@ -40,6 +40,7 @@ struct metrics;
 struct query_call;
 struct token_table;
 struct reach;
+struct telemetry;
 struct upstream;
 struct world;
 
@@ -56,6 +57,7 @@ struct engine_options {
     const struct token_table *const
         *tokens; /* by encoding, NULL where there is none; NULL: none at all */
     struct reach *reach; /* told which providers answer; NULL: nobody is */
+    struct telemetry *telemetry; /* takes traces; NULL: nobody does */
 };
 
 NODISCARD enum err engine_open(struct engine **out, const struct engine_options *options);
@@ -197,6 +199,10 @@ struct query {
     nano_usd cost_reserved; /* of calls that run */
     int64_t tokens_reserved;
     uint32_t calls_running;
+    uint32_t calls_away; /* of them, those that have left */
+    nsec away_since; /* when the first of these left */
+    nsec away; /* how long at least one was */
+    nsec started_exact; /* of the clock itself, where `started` is of the loop's turn */
     struct call_trace **trace_end;
     bool is_cancelled;
     enum err cut; /* why it was cancelled */

@@ -47,6 +47,7 @@ struct engine {
     struct feed *feed;
     const struct token_table *const *tokens;
     struct reach *reach;
+    struct telemetry *telemetry;
     struct turn_end hook;
     struct timer retry; /* of a commit that failed */
     struct link staged; /* query_calls whose start waits for a commit */
@@ -75,12 +76,13 @@ struct query_call {
     nano_usd reserved; /* worst case; 0 when unpriced */
     int64_t reserved_tokens;
     int64_t relayed_bytes; /* of content, while streaming */
+    struct buf
+        relayed; /* that content, while nobody has said how many tokens it is, and where traces carry it */
     struct usage usage; /* from the stream's usage chunk */
+    nsec started; /* 0: it never left */
     bool saw_done; /* [DONE] */
     bool saw_error; /* an error event in the stream */
     bool has_ended;
-    struct buf
-        relayed; /* content that went to the client, while nobody has said how many tokens it is */
     struct access_hold hold; /* of tokens and dollars */
 };
 
@@ -113,6 +115,7 @@ int64_t tokens_sent(const struct query_call *c);
 int64_t tokens_relayed(const struct query_call *c);
 
 /* ---- query.c ---- */
+const char *query_strategy_name(const struct query *q); /* "plain", "audit", or the strategy's */
 void query_step(struct query *q);
 void query_call_told(struct query *q, struct query_call *c,
                      enum err fault); /* a call ended: tell the strategy, or keep the answer */
@@ -127,11 +130,15 @@ enum reason_strategy strategy_configured(const struct config *profile); /* that 
 void query_assign(struct query *q);
 /* Its outcome, to the feed. */
 void query_report_end(const struct query *q);
+enum metrics_arm query_arm_kind(const struct query *q);
 
 /* ---- decide.c ---- */
 /* Strategy, model and domain of a query that is not plain. */
 NODISCARD enum err query_decide(struct query *q);
 void query_record_route(const struct query *q);
+
+/* ---- trace.c ---- */
+void query_trace(const struct query *q); /* what became of it, to the exporters */
 
 /* ---- label.c ---- */
 /* What its verifier says of its answer: 1 right, 0 wrong; -1: nothing. */

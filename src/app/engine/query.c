@@ -48,7 +48,7 @@ void query_step(struct query *q)
     }
 }
 
-static const char *strategy_name(const struct query *q)
+const char *query_strategy_name(const struct query *q)
 {
     if (q->is_audit)
         return "audit";
@@ -162,7 +162,7 @@ static void record_begin(struct query *q)
                                 .tenant = q->tenant,
                                 .domain = q->domain,
                                 .requested_model = q->requested_model,
-                                .strategy = str_from(strategy_name(q)),
+                                .strategy = str_from(query_strategy_name(q)),
                                 .arm = q->arm,
                                 .is_stream = q->chat->stream,
                                 .reserved = q->cost_reserved,
@@ -431,22 +431,33 @@ static enum query_state step_settle(struct query *q)
     return QUERY_SETTLE;
 }
 
+static void query_count(const struct query *q)
+{
+    const struct metrics_query row = { .strategy = str_from(query_strategy_name(q)),
+                                       .model = q->model,
+                                       .arm = query_arm_kind(q),
+                                       .fault = q->fault,
+                                       .cost = q->cost,
+                                       .took = q->took,
+                                       .overhead = world_now_exact() - q->started_exact - q->away,
+                                       .confidence = q->best.confidence,
+                                       .hrm_confidence = q->best.hrm_confidence,
+                                       .trm_confidence = q->best.trm_confidence };
+
+    metrics_query_end(q->engine->metrics, &row);
+}
+
 void query_finished(struct query *q)
 {
     struct engine *e = q->engine;
-    struct metrics_query row = { .strategy = str_from(strategy_name(q)),
-                                 .fault = q->fault,
-                                 .usage = q->usage,
-                                 .cost = q->cost,
-                                 .calls = q->calls,
-                                 .took = q->took };
 
     assert(q->state == QUERY_SETTLE);
     q->state = QUERY_DONE;
     list_remove(&q->all);
-    metrics_query_add(e->metrics, &row);
     if (q->fault != OK)
         q->best = no_answer(q->fault);
+    query_count(q);
+    query_trace(q);
     query_report_end(q);
     audit_draw(q);
     struct link calls;
@@ -469,6 +480,8 @@ void query_start(struct engine *e, struct query *q)
     q->id = ledger_query_id(e->ledger);
     q->started = world_now(e->world);
     q->started_wall = world_wall();
+    q->started_exact = world_now_exact();
+    metrics_query_begin(e->metrics);
     query_assign(q);
     q->deadline = q->started + q->profile->config->timeout;
     q->model = q->model_override.len > 0 ? q->model_override : q->route.model;

@@ -31,6 +31,16 @@ static struct upstream_options upstream_options_of(const struct config *config, 
     };
 }
 
+static enum err shard_open(struct metrics **out, const struct config *config)
+{
+    str models[METRICS_MODELS_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < config->model_count && n < ARRAY_LEN(models); i++)
+        models[n++] = config->models[i].name;
+    return metrics_open(out, models, n);
+}
+
 enum err stack_open(struct stack *out, struct store *store, const struct config *config,
                     const struct log *log, unsigned worker, const struct stack_seams *seams)
 {
@@ -43,7 +53,7 @@ enum err stack_open(struct stack *out, struct store *store, const struct config 
     if (e == OK)
         e = upstream_open(&s.upstream, s.world, &options);
     if (e == OK)
-        e = metrics_open(&s.metrics);
+        e = shard_open(&s.metrics, config);
     if (e == OK)
         e = engine_open(&s.engine,
                         &(struct engine_options){ .world = s.world,
@@ -55,6 +65,7 @@ enum err stack_open(struct stack *out, struct store *store, const struct config 
                                                   .arms = seams ? seams->arms : NULL,
                                                   .feed = seams ? seams->feed : NULL,
                                                   .reach = seams ? seams->reach : NULL,
+                                                  .telemetry = seams ? seams->telemetry : NULL,
                                                   .tokens = seams ? seams->tokens : NULL });
     if (e != OK) {
         stack_close(&s);

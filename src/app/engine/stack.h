@@ -19,6 +19,7 @@ struct log;
 struct metrics;
 struct reach;
 struct store;
+struct telemetry;
 struct token_table;
 struct upstream;
 struct world;
@@ -28,6 +29,7 @@ struct stack_seams {
     struct arms_slot *arms;
     struct feed *feed;
     struct reach *reach;
+    struct telemetry *telemetry;
     const struct token_table *const *tokens; /* see engine_options */
 };
 

@@ -3,7 +3,21 @@
 #include "app/gateway/gateway_internal.h"
 #include "app/health/health.h"
 #include "edge/http/server.h"
-#include "edge/telemetry/metrics.h"
+
+/* In the form that whoever scrapes it asks for. */
+static void respond_metrics(const struct admin *admin, struct exchange *x)
+{
+    struct buf body = { 0 };
+    struct metric_text text = { .format = metric_text_wanted(exchange_header(x, STR("accept"))),
+                                .out = &body };
+    struct metric_sink sink = metric_text_sink(&text);
+
+    measure_walk(&admin->measure, &sink);
+    metric_text_end(&text);
+    exchange_respond(x, body.failed ? 503 : 200, metric_text_type(text.format), NULL, 0,
+                     body.failed ? STR("") : buf_str(&body));
+    buf_fini(&body);
+}
 
 void admin_on_request(void *ctx, struct exchange *x)
 {
@@ -20,21 +34,11 @@ void admin_on_request(void *ctx, struct exchange *x)
         exchange_respond(x, status, json, NULL, 0, buf_str(&body));
         buf_fini(&body);
     } else if (str_eq(path, STR("/metrics"))) {
-        struct buf body = { 0 };
-        struct health_report report;
-        health_read(admin->health, &report);
-        metrics_write(&body, admin->shards, admin->shard_count);
-        health_metrics_write(&report, &body);
-        exchange_respond(x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), NULL, 0,
-                         buf_str(&body));
-        buf_fini(&body);
+        respond_metrics(admin, x);
     } else if (str_eq(path, STR("/openapi.yaml"))) {
         exchange_respond(x, 200, STR("application/yaml"), NULL, 0, gateway_openapi[0]);
-    } else if (admin->on_api && str_starts(path, STR("/admin/v1/"))) {
-        admin->on_api(admin->api, x);
-    } else if (str_eq(path, STR("/")) || str_starts(path, STR("/admin/v1/"))) {
-        exchange_respond(x, 501, json, NULL, 0,
-                         STR("{\"error\":{\"message\":\"not supported yet\"}}"));
+    } else if (admin->on_rest) {
+        admin->on_rest(admin->rest, x);
     } else {
         exchange_respond(x, 404, json, NULL, 0,
                          STR("{\"error\":{\"message\":\"there is nothing at this path\"}}"));

@@ -6,12 +6,13 @@
  * A caller may rely on: every request is answered in OpenAI's shapes, errors too; a client that goes away
  * cancels its query.
  *
- * May include: base, core/json, core/money, core/dialect, core/reason, core/http, edge/world, edge/config, edge/store, edge/http,
+ * May include: base, core/json, core/money, core/dialect, core/reason, core/http, core/telemetry, edge/world, edge/config, edge/store, edge/http,
  * edge/telemetry, app/access, app/engine, app/health.
  */
 #ifndef WEIR_APP_GATEWAY_GATEWAY_H
 #define WEIR_APP_GATEWAY_GATEWAY_H
 
+#include "app/gateway/measure.h"
 #include "base/base.h"
 
 struct access;
@@ -43,13 +44,12 @@ void gateway_on_request(void *ctx, struct exchange *x);
 void gateway_on_refused(void *ctx, enum err fault, str path);
 
 struct admin {
-    struct metrics *const *shards;
-    size_t shard_count;
+    struct measure measure;
     struct health *health;
     bool is_draining;
-    /* Answers what is below /admin/v1/; NULL: nobody does. */
-    void (*on_api)(void *api, struct exchange *x);
-    void *api;
+    /* Answers every other path: the dashboard and the admin API. NULL: there is nothing. */
+    void (*on_rest)(void *rest, struct exchange *x);
+    void *rest;
 };
 /* The server's on_request of the admin listener; ctx is a struct admin. */
 void admin_on_request(void *ctx, struct exchange *x);

@@ -12,7 +12,7 @@
  * A caller may rely on: reading costs a copy and never waits for a disk, a database or a provider; probing never delays a query;
  * health says nothing about liveness, which is the loop's answer alone.
  *
- * May include: base, core/json, edge/world, edge/config, edge/store, edge/upstream, app/engine.
+ * May include: base, core/json, core/telemetry, edge/world, edge/config, edge/store, edge/upstream, app/engine.
  */
 #ifndef WEIR_APP_HEALTH_HEALTH_H
 #define WEIR_APP_HEALTH_HEALTH_H
@@ -22,6 +22,7 @@
 struct config;
 struct health;
 struct log;
+struct metric_sink;
 struct reach;
 struct store;
 struct world;
@@ -69,8 +70,8 @@ enum health_show { HEALTH_SHOW_FAULTS, HEALTH_SHOW_ALL };
 void health_write(const struct health_report *report, enum health_show show, bool has_details,
                   struct buf *out);
 
-/* Prometheus's text: weir_ready{part="…"} 1 or 0. */
-void health_metrics_write(const struct health_report *report, struct buf *out);
+/* A family: weir_ready{part="…"} 1 or 0. */
+void health_walk(const struct health_report *report, const struct metric_sink *sink);
 
 /* ---- the judgements, pure ---- */
 /* waited: since the store was asked to probe, 0 when it has answered. */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/telemetry/metric.h"
 #include "test/check.h"
 
 static void a_ledger_takes_rows_or_says_why_not(void)
@@ -103,7 +104,9 @@ static void parts_are_gauges(void)
                                           { OK_PART, BROKEN_PART, OPTIONAL_PART } };
     struct buf out = { 0 };
 
-    health_metrics_write(&report, &out);
+    struct metric_text text = { .out = &out };
+    struct metric_sink sink = metric_text_sink(&text);
+    health_walk(&report, &sink);
     CHECK(str_find(buf_str(&out), STR("\nweir_ready{part=\"a\"} 1\nweir_ready{part=\"b\"} 0\n")) !=
           STR_NPOS);
     buf_fini(&out);

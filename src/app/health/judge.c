@@ -5,6 +5,7 @@
 #include "app/health/health.h"
 #include "base/utc.h"
 #include "core/json/json.h"
+#include "core/telemetry/metric.h"
 
 /* A store thread that does not answer for so long is stuck, or gone. */
 #define STORE_PATIENCE (5 * NSEC_PER_SEC)
@@ -97,11 +98,18 @@ void health_write(const struct health_report *report, enum health_show show, boo
     buf_add_char(out, '}');
 }
 
-void health_metrics_write(const struct health_report *report, struct buf *out)
+void health_walk(const struct health_report *report, const struct metric_sink *sink)
 {
-    buf_add(out, STR("# HELP weir_ready Whether a part that readiness looks at can be used.\n"
-                     "# TYPE weir_ready gauge\n"));
-    for (size_t i = 0; i < HEALTH_PART_COUNT; i++)
-        buf_printf(out, "weir_ready{part=\"%s\"} %d\n", report->parts[i].name,
-                   report->parts[i].is_ok);
+    static const struct metric_family ready = {
+        "weir_ready", METRIC_GAUGE, "", "Whether a part that readiness looks at can be used."
+    };
+
+    metric_family_put(sink, &ready);
+    for (size_t i = 0; i < HEALTH_PART_COUNT; i++) {
+        struct metric_point p = { .labels = { { "part", str_from(report->parts[i].name) } },
+                                  .label_count = 1,
+                                  .value = report->parts[i].is_ok,
+                                  .is_integer = true };
+        metric_point_put(sink, &p);
+    }
 }

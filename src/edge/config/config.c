@@ -142,6 +142,7 @@ static void snapshot_fill(struct config_build *build, str text)
     record_load(build, &root, build->root);
     c->server.keys = snapshot->keys.values;
     c->server.key_count = snapshot->keys.count;
+    telemetry_load(build);
     parts_load(build);
     profile_load(build);
     struct config_place whole = { .file = build->file };

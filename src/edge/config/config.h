@@ -6,7 +6,7 @@
  * A caller may rely on: a snapshot never changes after config_load(); every key has its default when a file does not set it;
  * errors say file, line, column and the nearest known key; secrets come only as env:NAME or file:PATH and are never printed.
  *
- * May include: base, core/money, core/reason, core/route, core/change, core/alert.
+ * May include: base, core/json, core/money, core/reason, core/route, core/change, core/alert.
  */
 #ifndef WEIR_EDGE_CONFIG_CONFIG_H
 #define WEIR_EDGE_CONFIG_CONFIG_H
@@ -98,11 +98,36 @@ struct config {
         bool langsmith_enabled, wandb_enabled, track_cost, track_latency, track_confidence;
         str log_level; /* "DEBUG", "INFO", "WARNING", "ERROR" */
     } monitoring;
+    struct {
+        uint32_t sample; /* parts per million */
+        bool capture_content;
+        int64_t traces_per_second_max; /* but for those that failed */
+        int64_t content_bytes_max, queue_max, queue_bytes_max;
+        nsec interval, metrics_interval, timeout;
+        str service;
+    } telemetry;
+    struct {
+        str endpoint; /* empty: nothing is sent */
+        const str *headers; /* "Name: value", secrets */
+        size_t header_count;
+        const str *resource; /* "name=value" */
+        size_t resource_count;
+        bool traces, metrics;
+    } otlp;
+    struct {
+        str endpoint, api_key, api_key_source, workspace,
+            project; /* without a key nothing is sent */
+    } langsmith;
+    struct {
+        str endpoint, api_key, api_key_source, entity, project, run;
+    } wandb;
 
     /* weir's own */
     struct {
         str listen; /* 127.0.0.1:8080 */
         str admin; /* 127.0.0.1:8081 */
+        str admin_key; /* resolved secret; empty: the admin API needs none, on this machine */
+        str admin_key_source; /* "env:WEIR_ADMIN_KEY" */
         int64_t workers; /* 0: one per core */
         int64_t body_bytes_max, head_bytes_max, connections_max;
         nsec head_timeout, idle_timeout, drain_timeout;
@@ -184,6 +209,10 @@ const struct config_model *config_model_find(const struct config *c, str name);
 const struct config_model *config_model_offered(const struct config *c, str name);
 const struct config_provider *config_provider_find(const struct config *c, str name);
 struct reason_config config_reason(const struct config *c);
+
+/* What holds, as a JSON object: keys [{key, value, default, unit, needs_restart, text}], prices, channels, hash. Times are in seconds,
+ * money in dollars; of a secret only where it comes from. */
+void config_effective_write(const struct config *c, struct buf *out);
 
 /* The key table as Markdown: docs/configuration.md. */
 void config_document(struct buf *out);

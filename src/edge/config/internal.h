@@ -18,6 +18,8 @@
 #define CONFIG_ARENA_BYTES_MAX ((size_t)64 << 20)
 #define CONFIG_SCRATCH_BYTES_MAX ((size_t)256 << 20)
 #define CONFIG_ISSUES_MAX ((size_t)64)
+#define CONFIG_KEYS_MAX 512 /* rows of the key table */
+#define CONFIG_OTLP_HEADERS_MAX 6 /* beside those that every post has */
 #define CONFIG_EXTENDS_MAX 8 /* files in a chain */
 #define CONFIG_MODELS_HIDDEN_MAX 3 /* of a fallback: its model, peer_model and strong_model */
 #define YAML_DEPTH_MAX 16
@@ -227,6 +229,8 @@ struct plan_event {
 struct config_snapshot {
     struct config config;
     struct config_secrets keys;
+    struct config_secrets otlp_headers;
+    struct config_texts otlp_resource;
     bool mutes_warnings;
     str extends, prices_file, prompts_directory, fallback_file, route_model_file;
     struct config *fallback; /* of route.fallback; NULL: none */
@@ -286,6 +290,8 @@ NODISCARD enum err tree_load(struct config_build *build, str text);
 void parts_load(struct config_build *build);
 /* What `alerts` names: channels, rules, who receives what. */
 void alerts_load(struct config_build *build);
+/* Keys of services that are switched on and name none; what headers and attributes must look like. */
+void telemetry_load(struct config_build *build);
 /* What `route` names: the trained model, the fallback's snapshot, and its models among ours; models must have been read. */
 void profile_load(struct config_build *build);
 /* What must hold between `route`, `cascade`, `strategy` and the models. */

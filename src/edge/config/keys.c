@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * keys: the one table of what a configuration may say, and what is made of it without reading a
- * file: look-up, suggestions for unknown keys, docs/configuration.md.
- */
+/* keys: the one table of what a configuration may say; key.c looks things up in it, document.c prints it. */
 #include "edge/config/internal.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 #define ROOT(member) offsetof(struct config_snapshot, config.member)
 #define BUILD(member) offsetof(struct config_snapshot, member)
@@ -24,7 +18,6 @@
 #define SCENARIO(member) offsetof(struct plan_scenario, member)
 #define SIM_MODEL(member) offsetof(struct plan_model, member)
 #define SIM_EVENT(member) offsetof(struct plan_event, member)
-#define SUGGESTIONS_MAX 64
 
 /* clang-format off */
 static const struct config_key keys[] = {
@@ -103,9 +96,9 @@ static const struct config_key keys[] = {
     { "enable_caching", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(enable_caching), 0, false,
       "answers equal requests from memory" },
 
-    { "monitoring.langsmith_enabled", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(monitoring.langsmith_enabled), 0, false,
+    { "monitoring.langsmith_enabled", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RESTART, EFFECT, ROOT(monitoring.langsmith_enabled), 0, false,
       "sends traces to LangSmith" },
-    { "monitoring.wandb_enabled", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, NONE_YET_WHEN_TRUE, ROOT(monitoring.wandb_enabled), 0, false,
+    { "monitoring.wandb_enabled", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RESTART, EFFECT, ROOT(monitoring.wandb_enabled), 0, false,
       "sends metrics to Weights & Biases" },
     { "monitoring.track_cost", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RELOAD, EFFECT, ROOT(monitoring.track_cost), 0, false,
       "records what queries cost" },
@@ -116,10 +109,64 @@ static const struct config_key keys[] = {
     { "monitoring.log_level", RECORD_ROOT, KEY_CHOICE, NULL, NULL, "INFO", "DEBUG INFO WARNING ERROR", RELOAD, EFFECT, ROOT(monitoring.log_level), 0, false,
       "the least serious messages that are logged" },
 
+    { "telemetry.sample", RECORD_ROOT, KEY_SHARE, NULL, NULL, "100%", NULL, RESTART, EFFECT, ROOT(telemetry.sample), 0, false,
+      "of the queries whose traces are exported, by their trace id; those that failed, or whose verifier refused the answer, always are" },
+    { "telemetry.traces_per_second_max", RECORD_ROOT, KEY_INTEGER, "traces", "[1, 1000000]", "100", NULL, RESTART, EFFECT, ROOT(telemetry.traces_per_second_max), 0, false,
+      "where more queries than that are sampled, the share shrinks until they are about so many; those that failed always are exported" },
+    { "telemetry.capture_content", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RESTART, EFFECT, ROOT(telemetry.capture_content), 0, false,
+      "traces carry prompts and answers, without what is or looks like a secret" },
+    { "telemetry.content_max_bytes", RECORD_ROOT, KEY_BYTES, "bytes", "[64, 1048576]", "16384", NULL, RESTART, EFFECT, ROOT(telemetry.content_bytes_max), 0, false,
+      "of each prompt and each answer in a trace; the rest is cut" },
+    { "telemetry.queue_max", RECORD_ROOT, KEY_INTEGER, "traces", "[16, 1000000]", "2048", NULL, RESTART, EFFECT, ROOT(telemetry.queue_max), 0, false,
+      "traces that wait for one exporter; beyond it the oldest is dropped and counted" },
+    { "telemetry.queue_max_bytes", RECORD_ROOT, KEY_BYTES, "bytes", "[65536, 1073741824]", "33554432", NULL, RESTART, EFFECT, ROOT(telemetry.queue_bytes_max), 0, false,
+      "memory of the traces that wait for one exporter, likewise" },
+    { "telemetry.interval_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "[0.05, 3600]", "5", NULL, RESTART, EFFECT, ROOT(telemetry.interval), 0, false,
+      "between two batches of traces" },
+    { "telemetry.metrics_interval_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "[0.1, 86400]", "60", NULL, RESTART, EFFECT, ROOT(telemetry.metrics_interval), 0, false,
+      "between two readings of the metrics that are sent to OTLP and Weights & Biases" },
+    { "telemetry.timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 300]", "10", NULL, RESTART, EFFECT, ROOT(telemetry.timeout), 0, false,
+      "time for an endpoint to take a batch" },
+    { "telemetry.service", RECORD_ROOT, KEY_TEXT, NULL, NULL, "weir", NULL, RESTART, EFFECT, ROOT(telemetry.service), 0, false,
+      "what this gateway is called where its telemetry arrives" },
+
+    { "otlp.endpoint", RECORD_ROOT, KEY_URL, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(otlp.endpoint), 0, false,
+      "an OpenTelemetry collector, Phoenix, Langfuse, …, before /v1/traces: http://127.0.0.1:4318; none: nothing is sent" },
+    { "otlp.headers", RECORD_ROOT, KEY_SECRETS, NULL, NULL, NULL, NULL, RESTART, EFFECT, BUILD(otlp_headers), 0, false,
+      "headers for it, each env:NAME or file:PATH of a line `Name: value`" },
+    { "otlp.resource", RECORD_ROOT, KEY_TEXTS, NULL, NULL, NULL, NULL, RESTART, EFFECT, BUILD(otlp_resource), 0, false,
+      "further attributes of the resource, each `name=value`" },
+    { "otlp.traces", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RESTART, EFFECT, ROOT(otlp.traces), 0, false,
+      "sends traces" },
+    { "otlp.metrics", RECORD_ROOT, KEY_BOOL, NULL, NULL, "false", NULL, RESTART, EFFECT, ROOT(otlp.metrics), 0, false,
+      "sends metrics: what /metrics says" },
+
+    { "langsmith.endpoint", RECORD_ROOT, KEY_URL, NULL, NULL, "https://api.smith.langchain.com", NULL, RESTART, EFFECT, ROOT(langsmith.endpoint), 0, false,
+      "where LangSmith's API begins" },
+    { "langsmith.api_key", RECORD_ROOT, KEY_SECRET, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(langsmith.api_key_source), ROOT(langsmith.api_key), false,
+      "env:NAME or file:PATH; none: env:LANGSMITH_API_KEY" },
+    { "langsmith.workspace", RECORD_ROOT, KEY_TEXT, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(langsmith.workspace), 0, false,
+      "the workspace's id, for keys that have several" },
+    { "langsmith.project", RECORD_ROOT, KEY_TEXT, NULL, NULL, "weir", NULL, RESTART, EFFECT, ROOT(langsmith.project), 0, false,
+      "the project that runs are put in" },
+
+    { "wandb.endpoint", RECORD_ROOT, KEY_URL, NULL, NULL, "https://api.wandb.ai", NULL, RESTART, EFFECT, ROOT(wandb.endpoint), 0, false,
+      "where the API of Weights & Biases begins" },
+    { "wandb.api_key", RECORD_ROOT, KEY_SECRET, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(wandb.api_key_source), ROOT(wandb.api_key), false,
+      "env:NAME or file:PATH; none: env:WANDB_API_KEY" },
+    { "wandb.entity", RECORD_ROOT, KEY_TEXT, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(wandb.entity), 0, false,
+      "the user or team; none: the key's own" },
+    { "wandb.project", RECORD_ROOT, KEY_TEXT, NULL, NULL, "weir", NULL, RESTART, EFFECT, ROOT(wandb.project), 0, false,
+      "the project" },
+    { "wandb.run", RECORD_ROOT, KEY_TEXT, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(wandb.run), 0, false,
+      "the run's id, which goes on where it was left; none: a new run with each start" },
+
     { "server.listen", RECORD_ROOT, KEY_ADDRESS, NULL, NULL, "127.0.0.1:8080", NULL, RESTART, EFFECT, ROOT(server.listen), 0, false,
       "where clients connect, HOST:PORT" },
     { "server.admin", RECORD_ROOT, KEY_ADDRESS, NULL, NULL, "127.0.0.1:8081", NULL, RESTART, EFFECT, ROOT(server.admin), 0, false,
       "where operators connect, HOST:PORT" },
+    { "server.admin_key", RECORD_ROOT, KEY_SECRET, NULL, NULL, NULL, NULL, RESTART, EFFECT, ROOT(server.admin_key_source), ROOT(server.admin_key), false,
+      "what the admin API and the dashboard ask for, env:NAME or file:PATH; none: server.admin must be an address of this machine alone" },
     { "server.workers", RECORD_ROOT, KEY_INTEGER, NULL, "[0, 1024]", "0", NULL, RESTART, EFFECT, ROOT(server.workers), 0, false,
       "threads that serve; 0: one for each core" },
     { "server.body_max_bytes", RECORD_ROOT, KEY_BYTES, "bytes", "[1024, 1073741824]", "8388608", NULL, RELOAD, EFFECT, ROOT(server.body_bytes_max), 0, false,
@@ -480,129 +527,10 @@ static const struct config_key keys[] = {
 };
 /* clang-format on */
 
+_Static_assert(ARRAY_LEN(keys) <= CONFIG_KEYS_MAX, "their names fit where they are gathered");
+
 const struct config_key *config_keys(size_t *out_count)
 {
     *out_count = ARRAY_LEN(keys);
     return keys;
-}
-
-str record_pattern(enum key_record record)
-{
-    static const char *const patterns[RECORD_COUNT] = {
-        [RECORD_ROOT] = "",
-        [RECORD_PROVIDER] = "providers.*",
-        [RECORD_MODEL] = "models.*",
-        [RECORD_PRICE] = "prices[]",
-        [RECORD_TENANT] = "tenants.*",
-        [RECORD_CHANNEL] = "alerts.channels.*",
-        [RECORD_RULE] = "alerts.rules.*",
-        [RECORD_ROLLOUT] = "rollout-file",
-        [RECORD_STEP] = "rollout-file.steps[]",
-        [RECORD_GUARD] = "rollout-file.guards.*",
-        [RECORD_EXPERIMENT] = "experiment-file",
-        [RECORD_ARM] = "experiment-file.arms.*",
-        [RECORD_SCENARIO] = "scenario-file",
-        [RECORD_SCENARIO_MODEL] = "scenario-file.models.*",
-        [RECORD_SCENARIO_EVENT] = "scenario-file.events[]",
-    };
-
-    return str_from(patterns[record]);
-}
-
-const struct config_key *key_find(str pattern)
-{
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (str_eq(str_from(keys[i].path), pattern))
-            return &keys[i];
-    return NULL;
-}
-
-/* What follows "section." in a path; false when the path is not in that section. */
-static bool path_under(str path, str section, str *out_rest)
-{
-    if (section.len == 0) {
-        *out_rest = path;
-        return true;
-    }
-    if (path.len <= section.len + 1 || !str_starts(path, section) || path.ptr[section.len] != '.')
-        return false;
-    *out_rest = str_slice(path, section.len + 1, path.len);
-    return true;
-}
-
-bool key_is_section(str pattern)
-{
-    str rest;
-
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (path_under(str_from(keys[i].path), pattern, &rest))
-            return true;
-    return false;
-}
-
-str name_nearest(const str *names, size_t n, str name)
-{
-    str best = { 0 };
-    /* A third of the letters may be wrong; more is another word. */
-    size_t limit = (name.len + 2) / 3;
-
-    for (size_t i = 0; i < n; i++) {
-        size_t distance = str_distance(names[i], name);
-        if (distance <= limit && (best.len == 0 || distance < str_distance(best, name)))
-            best = names[i];
-    }
-    return best;
-}
-
-static str last_part(str path)
-{
-    size_t from = path.len;
-
-    while (from > 0 && path.ptr[from - 1] != '.')
-        from--;
-    return str_slice(path, from, path.len);
-}
-
-str key_unknown(struct arena *arena, str pattern, str shown, str name)
-{
-    str names[ARRAY_LEN(keys)], rest;
-    size_t n = 0;
-    str prefix = shown.len > 0 ? arena_printf(arena, "%.*s.", STR_ARG(shown)) : shown;
-    str key = issue_text(arena, name);
-
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (path_under(str_from(keys[i].path), pattern, &rest) &&
-            str_find(rest, STR("[]")) == STR_NPOS)
-            names[n++] = str_slice(rest, 0, str_find_char(rest, '.'));
-    str nearest = name_nearest(names, n, name);
-    if (nearest.len > 0)
-        return arena_printf(arena, "unknown key '%.*s%.*s'; did you mean '%.*s%.*s'?",
-                            STR_ARG(prefix), STR_ARG(key), STR_ARG(prefix), STR_ARG(nearest));
-    bool is_configuration = !str_starts(pattern, record_pattern(RECORD_ROLLOUT)) &&
-                            !str_starts(pattern, record_pattern(RECORD_EXPERIMENT));
-    for (size_t i = 0; i < ARRAY_LEN(keys) && is_configuration; i++) {
-        str path = str_from(keys[i].path);
-        if (keys[i].record == RECORD_ROOT && str_eq(last_part(path), name))
-            return arena_printf(arena, "unknown key '%.*s%.*s'; did you mean '%s'?",
-                                STR_ARG(prefix), STR_ARG(key), keys[i].path);
-    }
-    return arena_printf(arena, "unknown key '%.*s%.*s'", STR_ARG(prefix), STR_ARG(key));
-}
-
-bool key_range_parse(const char *range, struct key_range *out)
-{
-    str text = str_from(range);
-    struct key_range parsed = { .is_low_open = str_starts(text, STR("(")),
-                                .is_high_open = str_ends(text, STR(")")) };
-    size_t comma = str_find(text, STR(", "));
-
-    if (!parsed.is_low_open && !str_starts(text, STR("[")))
-        return false;
-    if (comma == STR_NPOS || (!parsed.is_high_open && !str_ends(text, STR("]"))))
-        return false;
-    if (!str_to_double(str_slice(text, 1, comma), &parsed.low) ||
-        !str_to_double(str_slice(text, comma + 2, text.len - 1), &parsed.high))
-        return false;
-    *out = parsed;
-    return true;
 }

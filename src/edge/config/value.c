@@ -392,8 +392,10 @@ static const char *secret_set(const struct setting *s, void *field)
         place.is_warning = true;
         str owner = issue_text(&s->build->scratch, s->owner);
         issue_add(s->build->issues, &place,
-                  "%.*s is not set: calls to provider %.*s will be refused",
-                  STR_ARG(str_slice(s->text, 4, s->text.len)), STR_ARG(owner));
+                  s->owner.len > 0 ? "%.*s is not set: calls to provider %.*s will be refused"
+                                   : "%.*s is not set: %.*s has no value",
+                  STR_ARG(str_slice(s->text, 4, s->text.len)),
+                  STR_ARG(s->owner.len > 0 ? owner : s->shown));
     } else if (result != SECRET_FOUND) {
         return secret_why(s, result, s->text);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * export: the ledger as JSON Lines; for the command line.
+ * export: queries as JSON; the ledger as JSON Lines, for the command line.
  */
 #include "edge/store/internal.h"
 
@@ -102,6 +102,7 @@ static void write_call(struct buf *out, const struct row_call *c)
     json_member_i64(out, "reasoning_tokens", done->usage.reasoning);
     json_member_bool(out, "usage_known", done->usage.is_known);
     json_member_bool(out, "estimated", done->usage.is_estimated);
+    member_natural(out, "started_us", c->begin.started_us);
     member_cost(out, "reserved_nano_usd", c->begin.reserved);
     member_cost(out, "cost_nano_usd", done->cost);
     member_natural(out, "price_input_nano_usd", done->price_input);
@@ -174,14 +175,10 @@ static void write_answer(struct buf *out, const struct ledger_end *e)
     member_text_or_null(out, "answer_hash", (str){ hash, e->answer_hash == 0 ? 0 : (size_t)len });
 }
 
-static void export_query(void *ctx, const struct row_query *q)
+void export_query_members(struct buf *out, const struct row_query *q)
 {
-    struct export *x = ctx;
-    struct buf *out = &x->line;
     char id[20];
 
-    buf_reset(out);
-    buf_add_char(out, '{');
     json_member_str(out, "id", ledger_id_format(q->begin.id, id));
     member_time(out, "started", q->begin.started);
     json_member_str(out, "tenant", q->begin.tenant);
@@ -205,6 +202,12 @@ static void export_query(void *ctx, const struct row_query *q)
     json_member_i64(out, "output_tokens", q->output_tokens);
     member_cost(out, "reserved_nano_usd", q->begin.reserved);
     member_cost(out, "cost_nano_usd", q->cost);
+}
+
+void export_query_write(struct buf *out, const struct row_query *q)
+{
+    buf_add_char(out, '{');
+    export_query_members(out, q);
     write_route(out, q);
     write_labels(out, q);
     json_key(out, "calls");
@@ -215,10 +218,18 @@ static void export_query(void *ctx, const struct row_query *q)
         write_call(out, &q->calls[i]);
     }
     buf_add(out, STR("]}"));
-    if (out->failed)
+}
+
+static void export_query(void *ctx, const struct row_query *q)
+{
+    struct export *x = ctx;
+
+    buf_reset(&x->line);
+    export_query_write(&x->line, q);
+    if (x->line.failed)
         x->failed = true;
     else
-        x->on_line(x->ctx, buf_str(out));
+        x->on_line(x->ctx, buf_str(&x->line));
 }
 
 enum err store_export(str directory, usec_utc since, void (*on_line)(void *ctx, str line),

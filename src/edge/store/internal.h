@@ -165,6 +165,12 @@ NODISCARD enum err directory_read(str directory, struct database **out, bool *ou
 NODISCARD enum err database_visit(struct database *db, usec_utc since,
                                   const struct database_visitor *visitor, char out_why[256]);
 
+/* ---- export.c: a query as JSON ---- */
+void export_query_members(
+    struct buf *out, const struct row_query *q); /* without braces, and without what is elsewhere */
+void export_query_write(struct buf *out,
+                        const struct row_query *q); /* whole, with route, labels and calls */
+
 /* ---- store.c ---- */
 
 struct store {

@@ -147,6 +147,7 @@ size_t record_put_call_begin(uint8_t *out, const struct ledger_call *c)
     put_text(&p, c->model);
     put_text(&p, c->provider);
     put_i64(&p, c->reserved);
+    put_i64(&p, c->started_us);
     return put_finish(&p);
 }
 
@@ -384,11 +385,14 @@ static void get_begin(struct get *g, struct ledger_query *q)
     q->arm = get_text(g);
     q->is_stream = get_bool(g);
     q->reserved = get_i64(g);
-    if (g->at != g->end)
-        q->key = get_text(g);
+    if (g->at == g->end)
+        return;
+    q->key = get_text(g);
+    if (q->key.len == 0)
+        g->failed = true; /* who has none says nothing */
 }
 
-static void get_call_begin(struct get *g, struct ledger_call *c)
+static void get_call_begin(struct get *g, struct ledger_call *c, unsigned version)
 {
     c->query = get_i64(g);
     c->number = get_number(g);
@@ -396,6 +400,7 @@ static void get_call_begin(struct get *g, struct ledger_call *c)
     c->model = get_text(g);
     c->provider = get_text(g);
     c->reserved = get_i64(g);
+    c->started_us = version >= 3 ? get_i64(g) : -1;
 }
 
 static void get_call_done(struct get *g, struct ledger_call_end *c)
@@ -514,7 +519,7 @@ bool record_decode(const uint8_t *bytes, struct record *out)
         get_begin(&g, &r.begin);
         break;
     case RECORD_CALL_BEGIN:
-        get_call_begin(&g, &r.call_begin);
+        get_call_begin(&g, &r.call_begin, bytes[3]);
         break;
     case RECORD_CALL_DONE:
         get_call_done(&g, &r.call_done);

@@ -8,12 +8,10 @@
  *     group   = GROUP record, whose payload is the length:u32 of the records that follow it, then those records
  *     payload = zigzag LEB128 integers, texts as length:u8 and bytes, doubles as their eight bytes, in a fixed order
  *
- * A BEGIN ends with the id of its key where there is one.
- *
  * A BEGIN ends with the id of its query's key where it has one.
  *
- * Version 2 added the records of routes and labels, and what stands behind the latency in an END. A record of version 1 is read as
- * what it was; ours are written as version 2.
+ * Version 2 added the records of routes and labels, and what stands behind the latency in an END; version 3 the moment when a call
+ * began. A record of an older version is read as what it was; ours are written as version 3.
  *
  * A group that the file ends within was never acknowledged and counts for nothing: group_bytes lets a reader see that. A fault
  * is kept by its name (empty: OK), so a journal survives a change of the faults table.
@@ -33,7 +31,7 @@ enum record_type {
     RECORD_LABEL,
 };
 
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
 #define RECORD_HEADER_BYTES ((size_t)8)
 #define RECORD_GROUP_BYTES (RECORD_HEADER_BYTES + 4)
 #define RECORD_BYTES_MAX ((size_t)2048) /* header and payload of any record */

@@ -71,7 +71,7 @@ static void begins_round_trip(void)
 
 static void calls_round_trip(void)
 {
-    struct ledger_call c = { 7, 3, STR("solve"), STR("gpt-4o"), STR("openai"), 42 };
+    struct ledger_call c = { 7, 3, STR("solve"), STR("gpt-4o"), STR("openai"), 42, 77 };
     struct ledger_call_end d = a_done();
     uint8_t bytes[RECORD_BYTES_MAX];
     struct record r;
@@ -82,7 +82,13 @@ static void calls_round_trip(void)
     CHECK_STR(r.call_begin.role, c.role);
     CHECK_STR(r.call_begin.model, c.model);
     CHECK_STR(r.call_begin.provider, c.provider);
-    CHECK_INT(r.call_begin.reserved, 42);
+    CHECK(r.call_begin.reserved == 42 && r.call_begin.started_us == 77);
+
+    /* Before version 3 nobody said when it began: the last byte, which says 77, was not there. */
+    bytes[0] = (uint8_t)(bytes[0] - 2);
+    bytes[3] = 2;
+    REQUIRE(record_decode(bytes, &r));
+    CHECK(r.call_begin.reserved == 42 && r.call_begin.started_us == -1);
 
     record_put_call_done(bytes, &d);
     REQUIRE(record_decode(bytes, &r));
@@ -336,7 +342,7 @@ static void other_versions_are_not_read(void)
         bool is_known;
     } cases[] = {
         { RECORD_END, 0, false },          { RECORD_END, 1, true },
-        { RECORD_END, 2, true },           { RECORD_END, 3, false },
+        { RECORD_END, 3, true },           { RECORD_END, 4, false },
         { RECORD_LABEL, 1, false },        { RECORD_LABEL, 2, true },
         { RECORD_ROUTE, 1, false },        { RECORD_ROUTE, 2, true },
         { (enum record_type)8, 2, false }, { (enum record_type)0, 2, false },

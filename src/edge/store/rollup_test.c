@@ -23,7 +23,8 @@ static void drawn_call(struct ledger *l, struct rng *r, int64_t id, uint32_t num
     bool is_priced = rng_below(r, 8) > 0, has_cache = cached <= input;
     int64_t price_cached = rng_below(r, 2) ? 4 : -1; /* none: as input */
 
-    ledger_call_begin(l, &(struct ledger_call){ id, number, STR("plan"), model, STR("p"), 7000 });
+    ledger_call_begin(l,
+                      &(struct ledger_call){ id, number, STR("plan"), model, STR("p"), 7000, 10 });
     if (rng_below(r, 10) == 0)
         return; /* interrupted */
     ledger_call_done(
@@ -188,9 +189,13 @@ static void check_alike(const struct figures *a, const struct figures *b)
 static void make_version_2(struct world *w)
 {
     static const char *const steps[] = {
-        "DROP TABLE rollup_queries", "DROP TABLE rollup_calls",
-        "DROP TABLE rollup_labels",  "DROP TABLE rollup_waiting",
-        "DROP TABLE rollup_state",   "ALTER TABLE queries DROP COLUMN key_id",
+        "DROP TABLE rollup_queries",
+        "DROP TABLE rollup_calls",
+        "DROP TABLE rollup_labels",
+        "DROP TABLE rollup_waiting",
+        "DROP TABLE rollup_state",
+        "ALTER TABLE calls DROP COLUMN started_us",
+        "ALTER TABLE queries DROP COLUMN key_id",
         "PRAGMA user_version = 2",
     };
 

@@ -62,7 +62,8 @@ static enum err row_take(struct row_space *space, struct row_query *row, const s
             /* Its begin was lost in a broken place: what was paid counts all the same. */
             const struct ledger_call unknown = { .query = r->call_done.query,
                                                  .number = r->call_done.number,
-                                                 .reserved = COST_UNPRICED };
+                                                 .reserved = COST_UNPRICED,
+                                                 .started_us = -1 };
             call = row_call_add(space, row, &unknown);
             if (!call)
                 return WEIR_NO_MEMORY;

@@ -149,6 +149,7 @@ int rows_bind_call(sqlite3_stmt *statement, const struct row_call *c)
     bind_int(b, c->done.latency_us);
     bind_int(b, c->done.first_byte_us);
     bind_int(b, c->done.is_simulated);
+    bind_natural(b, c->begin.started_us);
     return b->code;
 }
 
@@ -330,6 +331,7 @@ void rows_read_call(sqlite3_stmt *statement, struct arena *arena, struct row_cal
     call->done.latency_us = column_int(&c);
     call->done.first_byte_us = column_int(&c);
     call->done.is_simulated = column_bool(&c);
+    call->begin.started_us = column_int_or(&c, -1);
 }
 
 void rows_read_route(sqlite3_stmt *statement, struct arena *arena, struct ledger_route *r)

@@ -180,6 +180,8 @@ static const char *const migrations[] = {
                         "done FROM "
                         "rollup_state);",
 
+    "ALTER TABLE calls ADD COLUMN started_us INTEGER;", /* since its query started; NULL: unknown */
+
     "ALTER TABLE queries ADD COLUMN key_id TEXT NOT NULL DEFAULT '';" /* of the key that asked */
 };
 

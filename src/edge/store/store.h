@@ -87,6 +87,7 @@ struct ledger_call {
     str model;
     str provider;
     nano_usd reserved;
+    int64_t started_us; /* since its query started; negative: unknown */
 };
 
 struct ledger_call_end {

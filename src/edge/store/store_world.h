@@ -108,7 +108,9 @@ __attribute__((unused)) static void query_begin(struct ledger *l, int64_t id)
 
 __attribute__((unused)) static void call_begin(struct ledger *l, int64_t id, uint32_t number)
 {
-    const struct ledger_call c = { id, number, STR("plain"), STR("gpt-4o"), STR("openai"), 5000 };
+    const struct ledger_call c = {
+        id, number, STR("plain"), STR("gpt-4o"), STR("openai"), 5000, 10
+    };
 
     ledger_call_begin(l, &c);
 }

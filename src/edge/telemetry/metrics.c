@@ -1,38 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metrics: relaxed atomics; see metrics.h. */
+/* metrics: what is counted; see metrics.h. */
 #include "edge/telemetry/metrics.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
-static const char *const strategies[] = { "plain",   "direct",  "hrm",
-                                          "trm",     "hrm_trm", "self_consistency",
-                                          "cascade", "mcts",    "full_stack",
-                                          "audit",   "other" };
-#define STRATEGY_COUNT ARRAY_LEN(strategies)
+#include "edge/telemetry/metrics_internal.h"
 
-/* Upper bounds of the duration histogram, in milliseconds; the last bucket is +Inf. */
-static const int64_t bounds_ms[] = { 1,   2,   5,    10,   20,   50,    100,
-                                     200, 500, 1000, 2000, 5000, 10000, 30000 };
-#define BUCKET_COUNT (ARRAY_LEN(bounds_ms) + 1)
+#define MS NSEC_PER_MS
+#define US NSEC_PER_USEC
 
-typedef _Atomic uint64_t counter;
+const int64_t metrics_duration_bounds[METRICS_DURATION_BOUNDS] = {
+    MS / 4,    MS / 2,    1 * MS,     2 * MS,     5 * MS,    10 * MS,
+    20 * MS,   50 * MS,   100 * MS,   200 * MS,   500 * MS,  1000 * MS,
+    2000 * MS, 5000 * MS, 10000 * MS, 30000 * MS, 60000 * MS
+};
+const int64_t metrics_overhead_bounds[OVERHEAD_BOUNDS] = {
+    5 * US,   10 * US,  15 * US,  20 * US,  30 * US,   40 * US,   50 * US,   75 * US,    100 * US,
+    150 * US, 200 * US, 300 * US, 500 * US, 1000 * US, 2000 * US, 5000 * US, 20000 * US, 100000 * US
+};
+const int64_t metrics_confidence_bounds[CONFIDENCE_BOUNDS] = { 100000, 200000, 300000, 400000,
+                                                               500000, 600000, 650000, 700000,
+                                                               750000, 800000, 850000, 900000,
+                                                               950000, 990000 };
 
-struct metrics {
-    counter queries[STRATEGY_COUNT][ERR_COUNT];
-    counter duration_buckets[BUCKET_COUNT];
-    counter duration_sum_us;
-    counter calls;
-    counter tokens_input;
-    counter tokens_output;
-    counter cost_nano_usd;
-    counter unpriced;
-    counter http[6]; /* by the status's first digit */
+static const str strategies[] = {
+#define X(name) { name, sizeof(name) - 1 },
+    STRATEGY_TABLE(X)
+#undef X
 };
 
 static void add(counter *c, uint64_t n)
 {
-    atomic_fetch_add_explicit(c, n, memory_order_relaxed);
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+                          memory_order_relaxed);
 }
 
 static uint64_t positive(int64_t n)
@@ -40,12 +40,18 @@ static uint64_t positive(int64_t n)
     return n > 0 ? (uint64_t)n : 0;
 }
 
-enum err metrics_open(struct metrics **out)
+enum err metrics_open(struct metrics **out, const str *models, size_t model_count)
 {
-    struct metrics *m = calloc(1, sizeof(*m));
+    size_t n = (model_count < METRICS_MODELS_MAX ? model_count : METRICS_MODELS_MAX) + 1;
+    struct metrics *m = calloc(1, sizeof(*m) + n * (sizeof(struct model_counters) + sizeof(str)));
 
     if (!m)
         return WEIR_NO_MEMORY;
+    m->model_count = n;
+    m->model_names = (str *)(void *)&m->models[n];
+    for (size_t i = 0; i < n - 1; i++)
+        m->model_names[i] = models[i];
+    m->model_names[n - 1] = STR("other");
     *out = m;
     return OK;
 }
@@ -55,107 +61,113 @@ void metrics_close(struct metrics *m)
     free(m);
 }
 
-void metrics_query_add(struct metrics *m, const struct metrics_query *q)
+str metrics_model_name(const struct metrics *m, size_t model)
 {
-    size_t s = 0, b = 0;
+    return m->model_names[model];
+}
 
-    while (s < STRATEGY_COUNT - 1 && !str_eq(q->strategy, str_from(strategies[s])))
-        s++;
-    while (b < BUCKET_COUNT - 1 && q->took > bounds_ms[b] * NSEC_PER_MS)
-        b++;
-    add(&m->queries[s][q->fault], 1);
-    add(&m->duration_buckets[b], 1);
-    add(&m->duration_sum_us, positive(q->took / NSEC_PER_USEC));
-    add(&m->calls, q->calls);
-    add(&m->tokens_input, positive(q->usage.input));
-    add(&m->tokens_output, positive(q->usage.output));
+static struct model_counters *model_of(struct metrics *m, str name)
+{
+    size_t i = 0;
+
+    while (i < m->model_count - 1 && !str_eq(m->model_names[i], name))
+        i++;
+    return &m->models[i];
+}
+
+static size_t strategy_of(str name)
+{
+    size_t i = 0;
+
+    while (i < STRATEGY_COUNT - 1 && !str_eq(strategies[i], name))
+        i++;
+    return i;
+}
+
+static enum metrics_outcome outcome_of(enum err fault)
+{
+    if (fault == OK)
+        return OUTCOME_ANSWERED;
+    if (fault == CALLER_GONE)
+        return OUTCOME_GONE;
+    if (fault < CALLER_GONE)
+        return OUTCOME_CALLER;
+    if (fault <= POLICY_LIMIT)
+        return OUTCOME_POLICY;
+    if (fault < DEADLINE_EXCEEDED)
+        return OUTCOME_PROVIDER;
+    return fault == DEADLINE_EXCEEDED ? OUTCOME_DEADLINE : OUTCOME_WEIR;
+}
+
+static size_t bucket_of(const int64_t *bounds, size_t n, int64_t value)
+{
+    size_t i = 0;
+
+    while (i < n && value > bounds[i])
+        i++;
+    return i;
+}
+
+static void duration_add(struct duration_histogram *h, nsec took)
+{
+    add(&h->counts[bucket_of(metrics_duration_bounds, METRICS_DURATION_BOUNDS, took)], 1);
+    add(&h->sum, positive(took));
+}
+
+static void confidence_add(struct confidence_histogram *h, double confidence)
+{
+    if (!(confidence >= 0))
+        return;
+    int64_t millionths = (int64_t)(confidence * 1e6 + 0.5);
+    add(&h->counts[bucket_of(metrics_confidence_bounds, CONFIDENCE_BOUNDS, millionths)], 1);
+    add(&h->sum, positive(millionths));
+}
+
+void metrics_query_begin(struct metrics *m)
+{
+    add(&m->begun, 1);
+}
+
+void metrics_query_end(struct metrics *m, const struct metrics_query *q)
+{
+    struct model_counters *model = model_of(m, q->model);
+    size_t strategy = strategy_of(q->strategy);
+    size_t b = bucket_of(metrics_overhead_bounds, OVERHEAD_BOUNDS, q->overhead);
+
+    add(&m->ended, 1);
+    add(&model->queries[strategy][q->arm][outcome_of(q->fault)], 1);
+    if (q->fault != OK)
+        add(&m->faults[q->fault], 1);
     if (q->cost == COST_UNPRICED)
         add(&m->unpriced, 1);
+    duration_add(&m->duration[strategy], q->took);
+    add(&m->overhead.counts[b], 1);
+    add(&m->overhead.sum, positive(q->overhead));
+#define X(name, text, field) confidence_add(&m->confidence[CONFIDENCE_##name], q->field);
+    CONFIDENCE_TABLE(X)
+#undef X
+}
+
+void metrics_call_add(struct metrics *m, const struct metrics_call *c)
+{
+    struct model_counters *model = model_of(m, c->model);
+
+    add(&model->calls[c->fault], 1);
+    add(&model->retries, positive(c->attempts - 1));
+#define X(name, text, field) add(&model->tokens[TOKEN_##name], positive(c->usage.field));
+    TOKEN_TABLE(X)
+#undef X
+    if (c->cost == COST_UNPRICED)
+        add(&model->unpriced_calls, 1);
     else
-        add(&m->cost_nano_usd, positive(q->cost));
+        add(&model->cost_nano_usd, positive(c->cost));
+    if (c->took > 0)
+        duration_add(&model->duration, c->took);
+    if (c->first_byte > 0)
+        duration_add(&model->first_byte, c->first_byte);
 }
 
 void metrics_http_add(struct metrics *m, int http_status)
 {
     add(&m->http[http_status >= 100 && http_status < 600 ? http_status / 100 : 0], 1);
-}
-
-/* The sum of the counter at this offset over all shards. */
-static uint64_t sum(struct metrics *const *shards, size_t count, size_t offset)
-{
-    uint64_t total = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        counter *c = (counter *)(void *)((char *)shards[i] + offset);
-        total += atomic_load_explicit(c, memory_order_relaxed);
-    }
-    return total;
-}
-
-static void write_head(struct buf *out, const char *name, const char *type, const char *help)
-{
-    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void write_plain(struct buf *out, const char *name, const char *help, uint64_t value)
-{
-    write_head(out, name, "counter", help);
-    buf_printf(out, "%s %" PRIu64 "\n", name, value);
-}
-
-static void write_queries(struct buf *out, struct metrics *const *shards, size_t count)
-{
-    write_head(out, "weir_queries_total", "counter", "Queries that ended, by strategy and result.");
-    for (size_t s = 0; s < STRATEGY_COUNT; s++) {
-        for (size_t e = 0; e < ERR_COUNT; e++) {
-            uint64_t n =
-                sum(shards, count,
-                    offsetof(struct metrics, queries) + (s * ERR_COUNT + e) * sizeof(counter));
-            if (n > 0)
-                buf_printf(out, "weir_queries_total{strategy=\"%s\",result=\"%s\"} %" PRIu64 "\n",
-                           strategies[s], err_info((enum err)e)->name, n);
-        }
-    }
-}
-
-static void write_duration(struct buf *out, struct metrics *const *shards, size_t count)
-{
-    uint64_t cumulative = 0;
-
-    write_head(out, "weir_query_duration_seconds", "histogram",
-               "From a query's first byte to its answer.");
-    for (size_t b = 0; b < BUCKET_COUNT; b++) {
-        cumulative +=
-            sum(shards, count, offsetof(struct metrics, duration_buckets) + b * sizeof(counter));
-        if (b < BUCKET_COUNT - 1)
-            buf_printf(out, "weir_query_duration_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
-                       (double)bounds_ms[b] / 1e3, cumulative);
-        else
-            buf_printf(out, "weir_query_duration_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n",
-                       cumulative);
-    }
-    buf_printf(out, "weir_query_duration_seconds_sum %.6f\n",
-               (double)sum(shards, count, offsetof(struct metrics, duration_sum_us)) / 1e6);
-    buf_printf(out, "weir_query_duration_seconds_count %" PRIu64 "\n", cumulative);
-}
-
-void metrics_write(struct buf *out, struct metrics *const *shards, size_t count)
-{
-    write_queries(out, shards, count);
-    write_duration(out, shards, count);
-    write_plain(out, "weir_model_calls_total", "Calls to providers.",
-                sum(shards, count, offsetof(struct metrics, calls)));
-    write_plain(out, "weir_input_tokens_total", "Input tokens of all calls.",
-                sum(shards, count, offsetof(struct metrics, tokens_input)));
-    write_plain(out, "weir_output_tokens_total", "Output tokens of all calls.",
-                sum(shards, count, offsetof(struct metrics, tokens_output)));
-    write_plain(out, "weir_unpriced_queries_total", "Queries whose cost is not known.",
-                sum(shards, count, offsetof(struct metrics, unpriced)));
-    write_head(out, "weir_cost_usd_total", "counter", "Cost of all priced queries.");
-    buf_printf(out, "weir_cost_usd_total %.9f\n",
-               (double)sum(shards, count, offsetof(struct metrics, cost_nano_usd)) / 1e9);
-    write_head(out, "weir_http_responses_total", "counter", "HTTP answers by class.");
-    for (size_t i = 1; i < 6; i++)
-        buf_printf(out, "weir_http_responses_total{class=\"%zuxx\"} %" PRIu64 "\n", i,
-                   sum(shards, count, offsetof(struct metrics, http) + i * sizeof(counter)));
 }

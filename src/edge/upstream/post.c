@@ -15,6 +15,7 @@ struct post {
     struct curl_slist *headers;
     struct curl_slist *recipients;
     struct post_answer *answer;
+    const struct post_request *request;
     str rest; /* of an e-mail that is not sent yet */
     size_t answer_bytes_max;
     bool failed;
@@ -68,6 +69,18 @@ static size_t on_upload(char *out, size_t size, size_t count, void *ctx)
     return n;
 }
 
+static int on_progress(void *ctx, curl_off_t to_come, curl_off_t came, curl_off_t to_go,
+                       curl_off_t went)
+{
+    const struct post *p = ctx;
+
+    (void)to_come;
+    (void)came;
+    (void)to_go;
+    (void)went;
+    return p->request->is_cancelled(p->request->ctx);
+}
+
 /* ---- options ---- */
 
 /* Appends a line to a list; a line break in it is refused, for it would begin another header. */
@@ -106,7 +119,8 @@ static void set_text(struct post *p, CURLoption option, str text)
 
 static void configure_http(struct post *p, const struct post_request *request)
 {
-    list_add(p, &p->headers, STR("Content-Type"), ": ", STR("application/json"));
+    list_add(p, &p->headers, STR("Content-Type"), ": ",
+             request->content_type.len > 0 ? request->content_type : STR("application/json"));
     list_add(p, &p->headers, STR("Expect"), ":", STR(""));
     for (size_t i = 0; i < request->header_count; i++)
         list_add(p, &p->headers, request->headers[i].name, ": ", request->headers[i].value);
@@ -145,6 +159,11 @@ static void configure(struct post *p, const struct post_request *request)
     SET(CURLOPT_WRITEDATA, p);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, p);
+    if (request->is_cancelled) {
+        SET(CURLOPT_NOPROGRESS, 0L);
+        SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+        SET(CURLOPT_XFERINFODATA, p);
+    }
     set_text(p, CURLOPT_URL, request->url);
     if (str_starts(request->url, STR("smtp")))
         configure_mail(p, request);
@@ -192,6 +211,7 @@ enum err post_send(const struct post_request *request, struct post_answer *out)
 {
     struct post p = { .easy = curl_easy_init(),
                       .answer = out,
+                      .request = request,
                       .answer_bytes_max = request->answer_bytes_max > 0 ? request->answer_bytes_max
                                                                         : POST_ANSWER_BYTES_MAX };
     enum err e = WEIR_NO_MEMORY;

@@ -24,8 +24,8 @@ struct post_header {
 
 struct post_request {
     str url; /* http, https, smtp, smtps */
-    struct post_header
-        headers[POST_HEADERS_MAX]; /* of a POST; Content-Type: application/json is added */
+    str content_type; /* of a POST; empty: application/json */
+    struct post_header headers[POST_HEADERS_MAX]; /* of a POST; Content-Type is added */
     size_t header_count;
     str method; /* empty: POST */
     size_t answer_bytes_max; /* 0: POST_ANSWER_BYTES_MAX; what is beyond is dropped */
@@ -37,6 +37,9 @@ struct post_request {
     str user, password; /* empty: no log-in */
     bool requires_tls; /* smtp://: STARTTLS or nothing */
     nsec timeout; /* of everything */
+    /* Optional, asked about once a second: true ends it before its time. */
+    bool (*is_cancelled)(void *ctx);
+    void *ctx;
 };
 
 struct post_answer {

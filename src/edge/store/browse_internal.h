@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files that browse share; nobody else includes it. */
+#ifndef WEIR_EDGE_STORE_BROWSE_INTERNAL_H
+#define WEIR_EDGE_STORE_BROWSE_INTERNAL_H
+
+#include "edge/store/browse.h"
+#include "edge/store/sqlite_internal.h"
+
+struct browser {
+    struct database *db;
+};
+
+/* No query that started at `since` or later has an id below. */
+int64_t browse_id_floor(usec_utc since);
+/* A statement with its parameters, to be finalised by the caller. */
+NODISCARD enum err browse_prepare(struct browser *b, const char *sql, const int64_t *values,
+                                  int count, sqlite3_stmt **out);
+
+#endif
