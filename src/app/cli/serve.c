@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/access/access.h"
 #include "app/admin/dashboard.h"
 #include "app/control/controller.h"
 #include "app/engine/arms.h"
@@ -24,6 +25,7 @@
 #include "app/health/health.h"
 #include "edge/config/config.h"
 #include "edge/http/server.h"
+#include "edge/ranks/ranks.h"
 #include "edge/store/store.h"
 #include "edge/telemetry/telemetry.h"
 #include "edge/upstream/post.h"
@@ -60,6 +62,9 @@ struct serve {
     const struct metrics *shards[WORKERS_MAX];
     struct feed *feeds[WORKERS_MAX];
     struct arms_slot arms;
+    struct access *access;
+    struct ranks *ranks[TOKEN_ENCODING_COUNT]; /* NULL: nobody set it up */
+    const struct token_table *tokens[TOKEN_ENCODING_COUNT];
     struct controller *controller;
     struct telemetry *telemetry;
     struct timer measure, pace;
@@ -170,7 +175,7 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
     w->serve = s;
     turn_init(&w->drain, on_drain);
     enum err e = feed_open(&w->feed);
-    const struct stack_seams seams = { &s->arms, w->feed, s->reach, s->telemetry };
+    const struct stack_seams seams = { &s->arms, w->feed, s->reach, s->telemetry, s->tokens };
     s->feeds[index] = w->feed;
     if (e == OK)
         e = stack_open(&w->stack, s->store, s->config, &s->log, (unsigned)index, &seams);
@@ -180,7 +185,8 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
                                    .engine = w->stack.engine,
                                    .metrics = w->stack.metrics,
                                    .config = s->config,
-                                   .log = &s->log };
+                                   .log = &s->log,
+                                   .access = s->access };
     s->shards[index] = w->stack.metrics;
     struct server_options options = { .listen = listen,
                                       .reuse_port = true,
@@ -235,6 +241,7 @@ static enum err control_plane_open(struct serve *s, const struct cli_args *args,
         .feeds = s->feeds,
         .feed_count = s->worker_count,
         .arms = &s->arms,
+        .access = s->access,
     };
 
     return controller_open(&s->controller, &options, why);
@@ -301,6 +308,15 @@ static void on_pace(struct timer *t)
     timer_start(s->world, t, PACE_EVERY, on_pace);
 }
 
+/* Without them tokens are estimated from bytes. */
+static void tokens_open(struct serve *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->ranks); i++) {
+        if (ranks_open(&s->ranks[i], (str){ 0 }, (enum token_encoding)i) == OK)
+            s->tokens[i] = ranks_table(s->ranks[i]);
+    }
+}
+
 static enum err health_start(struct serve *s)
 {
     const struct health_options options = {
@@ -335,7 +351,10 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     s->workers = calloc(s->worker_count, sizeof(*s->workers));
     if (!s->workers)
         return WEIR_NO_MEMORY;
-    enum err e = stack_store_open(&s->store, config, cli_value(args, "ledger"), why);
+    tokens_open(s);
+    enum err e = access_open_configured(&s->access, config);
+    if (e == OK)
+        e = stack_store_open(&s->store, config, cli_value(args, "ledger"), why);
     if (e == OK)
         e = exporters_open(s);
     if (e == OK)
@@ -394,6 +413,9 @@ static void serve_close(struct serve *s)
     reach_close(s->reach);
     world_close(s->world);
     store_close(s->store);
+    for (size_t i = 0; i < ARRAY_LEN(s->ranks); i++)
+        ranks_close(s->ranks[i]);
+    access_close(s->access);
     free(s->workers);
     config_close(s->config);
 }

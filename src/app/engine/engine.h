@@ -13,12 +13,13 @@
  *   - one ledger row a query, whatever happens to it; a failed query has no confidence;
  *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
- * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, edge/world,
- * edge/config, edge/store, edge/upstream, edge/telemetry, core/telemetry.
+ * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, core/tokens, edge/world,
+ * edge/config, edge/store, edge/upstream, edge/telemetry, core/telemetry, app/access.
  */
 #ifndef WEIR_APP_ENGINE_ENGINE_H
 #define WEIR_APP_ENGINE_ENGINE_H
 
+#include "app/access/access.h"
 #include "app/engine/feed.h"
 #include "base/arena.h"
 #include "base/base.h"
@@ -32,10 +33,12 @@ struct arms_slot;
 struct config;
 struct engine;
 struct engine_profile;
+struct key;
 struct ledger;
 struct log;
 struct metrics;
 struct query_call;
+struct token_table;
 struct reach;
 struct telemetry;
 struct upstream;
@@ -51,6 +54,8 @@ struct engine_options {
     struct arms_slot *
         arms; /* who runs under what, until the slot ends; NULL: the configuration is everybody's */
     struct feed *feed; /* told how queries end; NULL: nobody is */
+    const struct token_table *const
+        *tokens; /* by encoding, NULL where there is none; NULL: none at all */
     struct reach *reach; /* told which providers answer; NULL: nobody is */
     struct telemetry *telemetry; /* takes traces; NULL: nobody does */
 };
@@ -144,6 +149,7 @@ struct query {
     struct route route;
     str requested_model;
     str tenant;
+    const struct key *key; /* whose limits hold; NULL: nobody's. Must outlive the query */
     str conversation; /* what a strategy's query is known by: whoever is in an arm stays there; */
     str user; /*          either may be empty */
     str domain; /* empty: guessed from a strategy's question */
@@ -170,7 +176,7 @@ struct query {
     enum err fault;
     str fault_message; /* for people; may be empty */
     str fault_param; /* the field of the request that is at fault; may be empty */
-    nsec retry_after; /* that a rate-limiting provider asked for; negative: none */
+    nsec retry_after; /* that a provider or a limit asked for; negative: none */
     str body; /* of a plain answer, byte for byte where its provider speaks the request's API */
     str last_event; /* of a plain stream, the payload that says that it is whole; may be empty */
     struct reason_best best; /* of a strategy */
@@ -207,6 +213,8 @@ struct query {
     enum err cut; /* why it was cancelled */
     bool has_head;
     bool is_audit; /* the engine's own question to the strong model */
+    struct access_hold
+        hold; /* of its key's accounts, for the query itself; its calls have theirs */
 };
 
 void query_start(struct engine *e, struct query *q);

@@ -48,6 +48,7 @@ struct engine {
     struct arms_slot *arms;
     struct arms_reader arms_reader;
     struct feed *feed;
+    const struct token_table *const *tokens;
     struct reach *reach;
     struct telemetry *telemetry;
     struct turn_end hook;
@@ -82,12 +83,14 @@ struct query_call {
     nano_usd reserved; /* worst case; 0 when unpriced */
     int64_t reserved_tokens;
     int64_t relayed_bytes; /* of content, while streaming */
-    struct buf relayed; /* that content, where traces carry it */
+    struct buf
+        relayed; /* that content, while nobody has said how many tokens it is, and where traces carry it */
     struct usage usage; /* from the stream's usage chunk */
     nsec started; /* 0: it never left */
     bool saw_done; /* [DONE] */
     enum err stream_fault; /* what an event of the stream says, or the lack of sense in it */
     bool has_ended;
+    struct access_hold hold; /* of tokens and dollars */
 };
 
 /* ---- call.c ---- */
@@ -101,6 +104,22 @@ void call_release(struct query_call *c, struct engine *e); /* its query may be g
 void call_free(struct query_call *c);
 /* What the worst case of a call with this many output tokens costs and uses. */
 void call_reserve(struct query_call *c, int64_t output_tokens_max);
+
+/* It never left and has no row: its query forgets it. */
+void call_drop(struct query_call *c);
+
+/* ---- limits.c ---- */
+/* Takes one request from the accounts of the query's key. On a refusal the query has its fault and message. */
+NODISCARD bool limits_admit(struct query *q);
+void limits_leave(
+    struct query *q); /* gives back what it holds; it counts unless a limit refused it */
+/* Takes the call's worst case. POLICY_LIMIT or POLICY_QUOTA, with the query's message. */
+NODISCARD enum err limits_call(struct query_call *c);
+void limits_call_end(struct query_call *c); /* what it came to takes the place of the worst case */
+/* Tokens of what is sent and of what was relayed: counted where the model's encoding is known and its table is there; else
+ * negative. */
+int64_t tokens_sent(const struct query_call *c);
+int64_t tokens_relayed(const struct query_call *c);
 
 /* ---- query.c ---- */
 const char *query_strategy_name(const struct query *q); /* "plain", "audit", or the strategy's */

@@ -11,6 +11,8 @@
 
 #include "base/rng.h"
 
+/* More than any model gives; a client may ask for more, and sums must not overflow. */
+#define OUTPUT_TOKENS_MOST (INT64_C(1) << 40)
 /* A call that could not even answer with this many tokens is not worth its price. */
 #define OUTPUT_TOKENS_MIN 16
 
@@ -85,14 +87,6 @@ static void fail(struct query *q, enum err fault)
 
 /* ---- admit ---- */
 
-/* A call that is not made has no row. */
-static void plain_refuse(struct query *q, struct query_call *c, enum err fault)
-{
-    q->calls_running--;
-    c->has_ended = true;
-    fail(q, fault);
-}
-
 static enum err plain_write(struct query *q, struct query_call *c)
 {
     struct chat_error error = { 0 };
@@ -110,6 +104,20 @@ static enum err plain_write(struct query *q, struct query_call *c)
     return e == OK && (c->request.failed || arena_failed(q->arena)) ? WEIR_NO_MEMORY : e;
 }
 
+/* Of all the answers that were asked for. */
+static int64_t plain_output_max(const struct query_call *c)
+{
+    const struct chat_request *chat = c->query->chat;
+    int64_t each = chat->max_tokens > 0              ? chat->max_tokens
+                   : c->wire->output_tokens_max == 0 ? 0
+                   : c->model->output_tokens_max > 0 ? c->model->output_tokens_max
+                                                     : c->wire->output_tokens_max;
+    int64_t all = OUTPUT_TOKENS_MOST;
+
+    IGNORE(!i64_mul(each, chat->n > 0 ? chat->n : 1, &all));
+    return all < OUTPUT_TOKENS_MOST ? all : OUTPUT_TOKENS_MOST;
+}
+
 static void plain_call(struct query *q)
 {
     struct query_call *c = call_new(q, STR("plain"), STR("plain"), 0);
@@ -119,11 +127,15 @@ static void plain_call(struct query *q)
         return;
     }
     enum err e = call_aim(c, q->model, q->api) ? plain_write(q, c) : CALLER_UNKNOWN_MODEL;
-    if (e != OK) {
-        plain_refuse(q, c, e);
+    if (e == OK) {
+        call_reserve(c, plain_output_max(c));
+        e = limits_call(c);
+    }
+    if (e != OK) { /* a call that is not made has no row */
+        call_drop(c);
+        fail(q, e);
         return;
     }
-    call_reserve(c, q->chat->max_tokens > 0 ? q->chat->max_tokens : c->wire->output_tokens_max);
     call_stage(c, q->chat->stream);
 }
 
@@ -168,7 +180,8 @@ static void record_begin(struct query *q)
                                 .strategy = str_from(query_strategy_name(q)),
                                 .arm = q->arm,
                                 .is_stream = q->chat->stream,
-                                .reserved = q->cost_reserved };
+                                .reserved = q->cost_reserved,
+                                .key = q->key ? key_id(q->key) : STR("") };
 
     ledger_begin(q->engine->ledger, &row);
 }
@@ -177,7 +190,7 @@ static enum query_state step_admit(struct query *q)
 {
     bool is_decided = !q->route.is_plain && !q->is_audit;
 
-    if (is_decided)
+    if (limits_admit(q) && is_decided)
         fail(q, query_decide(q));
     record_begin(q);
     if (q->fault != OK)
@@ -294,9 +307,10 @@ static void strategy_call(struct query *q, const struct reason_call *call)
     if (max_tokens < call->max_tokens && max_tokens >= OUTPUT_TOKENS_MIN)
         written = strategy_call_write(c, call, max_tokens);
     call_reserve(c, max_tokens);
+    enum err refused = max_tokens < OUTPUT_TOKENS_MIN ? POLICY_BUDGET : limits_call(c);
     call_stage(c, false);
-    if (max_tokens < OUTPUT_TOKENS_MIN)
-        call_end(c, POLICY_BUDGET);
+    if (refused != OK)
+        call_end(c, refused);
     else if (written != OK || c->request.failed)
         call_end(c, written != OK ? written : WEIR_NO_MEMORY);
 }
@@ -319,6 +333,18 @@ static enum query_state step_run(struct query *q)
     return q->calls_running == 0 ? QUERY_SETTLE : QUERY_RUN;
 }
 
+/* What a provider says about a key may repeat the key, or a part of it. */
+static str provider_message(const struct query_call *c, enum err fault)
+{
+    str key = c->endpoint->provider->api_key;
+    str message = chat_error_message(c->query->arena, buf_str(&c->upstream.body));
+    bool repeats_key = key.len > 0 && str_find(message, key) != STR_NPOS;
+
+    if (fault == PROVIDER_AUTH || repeats_key)
+        return STR("");
+    return message;
+}
+
 void query_call_told(struct query *q, struct query_call *c, enum err fault)
 {
     if (q->route.is_plain) {
@@ -330,9 +356,8 @@ void query_call_told(struct query *q, struct query_call *c, enum err fault)
         struct reason_outcome outcome = { .fault = fault, .text = c->trace->text };
         reason_tell(q->reason, c->reason_id, &outcome);
     }
-    /* What a provider says about a key may repeat the key. */
-    if (fault != OK && fault != PROVIDER_AUTH && q->fault_message.len == 0)
-        q->fault_message = chat_error_message(q->arena, buf_str(&c->upstream.body));
+    if (fault != OK && q->fault_message.len == 0)
+        q->fault_message = provider_message(c, fault);
     if (fault == PROVIDER_RATE_LIMITED)
         q->retry_after = c->upstream.retry_after;
 }
@@ -414,6 +439,7 @@ static enum query_state step_settle(struct query *q)
     if (q->fault != OK)
         q->best = no_answer(q->fault);
     q->took = world_now(e->world) - q->started;
+    limits_leave(q);
     record_end(q);
     label_verdict(q);
     list_add_tail(&e->ending, &q->link);

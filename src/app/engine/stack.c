@@ -65,7 +65,8 @@ enum err stack_open(struct stack *out, struct store *store, const struct config 
                                                   .arms = seams ? seams->arms : NULL,
                                                   .feed = seams ? seams->feed : NULL,
                                                   .reach = seams ? seams->reach : NULL,
-                                                  .telemetry = seams ? seams->telemetry : NULL });
+                                                  .telemetry = seams ? seams->telemetry : NULL,
+                                                  .tokens = seams ? seams->tokens : NULL });
     if (e != OK) {
         stack_close(&s);
         return e;

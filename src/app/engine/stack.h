@@ -20,6 +20,7 @@ struct metrics;
 struct reach;
 struct store;
 struct telemetry;
+struct token_table;
 struct upstream;
 struct world;
 
@@ -29,6 +30,7 @@ struct stack_seams {
     struct feed *feed;
     struct reach *reach;
     struct telemetry *telemetry;
+    const struct token_table *const *tokens; /* see engine_options */
 };
 
 struct stack {

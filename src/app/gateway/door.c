@@ -13,7 +13,7 @@
 #include "edge/world/world.h"
 
 #define EVENTS_TYPE STR("text/event-stream; charset=utf-8")
-#define ANSWER_HEADERS_MAX 5
+#define ANSWER_HEADERS_MAX (5 + LIMIT_HEADERS_MAX)
 /* A strategy's whole stream, and what one event may take while it is translated. */
 #define EVENT_BYTES_MAX ((size_t)16 << 20)
 #define SCRATCH_BYTES_MAX ((size_t)64 << 20)
@@ -43,13 +43,14 @@ static size_t answer_headers(const struct query *q, struct arena *arena,
     out[n++] = (struct answer_header){ STR("x-weir-query-id"),
                                        arena_str(arena, ledger_id_format(q->id, id)) };
     out[n++] = (struct answer_header){ STR("x-weir-model"), q->model };
+    n += gateway_limit_headers(q, arena, out + n);
     if (q->state != QUERY_DONE)
         return n;
     out[n++] = (struct answer_header){ STR("x-weir-cost-usd"),
                                        arena_str(arena, cost_decimal(q->cost, cost)) };
     if (q->is_simulated)
         out[n++] = (struct answer_header){ STR("x-weir-simulated"), STR("true") };
-    if (q->fault == PROVIDER_RATE_LIMITED && q->retry_after >= 0)
+    if (err_info(q->fault)->http_status == 429 && q->retry_after >= 0)
         out[n++] = (struct answer_header){
             STR("retry-after"),
             arena_printf(arena, "%" PRId64, (q->retry_after + NSEC_PER_SEC - 1) / NSEC_PER_SEC)
@@ -345,6 +346,8 @@ void door_enter(const struct door *door, struct gateway *g, struct exchange *x)
     v->exchange = x;
     v->query.arena = exchange_arena(x);
     enum err e = door->admit(v, &error);
+    if (e == OK)
+        e = gateway_allows(g, &v->query, &error);
     if (e != OK) {
         engine_refused(g->engine, e, v->request.model);
         door_refuse(
@@ -353,6 +356,7 @@ void door_enter(const struct door *door, struct gateway *g, struct exchange *x)
         return;
     }
     v->query.chat = &v->request;
+    gateway_name_caller(g, &v->query);
     v->query.ctx = v;
     v->query.on_head = on_head;
     v->query.on_event = on_event;

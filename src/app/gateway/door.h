@@ -29,7 +29,6 @@ struct visit {
 };
 
 struct door {
-    bool takes_api_key; /* the client's key may also come as x-api-key */
     bool names_events; /* events go out as "event: TYPE" and data; and no [DONE] ends them */
     const struct face
         *face; /* how refusals and failed streams are said; NULL: as chat completions do */

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "app/access/access.h"
 #include "app/engine/engine.h"
 #include "core/json/json.h"
 #include "edge/config/config.h"
@@ -27,38 +28,12 @@ void gateway_refuse(struct gateway *g, struct exchange *x, enum err fault, str m
                 &(struct refusal){ .fault = fault, .message = message, .param = param });
 }
 
-/* ---- who asks ---- */
-
-/* The client's key; empty when it sent none. */
-static str key_of(const struct exchange *x, const struct door *door)
-{
-    str header = exchange_header(x, STR("authorization"));
-
-    if (str_eq_nocase(str_slice(header, 0, 7), STR("bearer ")))
-        return str_trim(str_slice(header, 7, header.len));
-    if (door && door->takes_api_key)
-        return str_trim(exchange_header(x, STR("x-api-key")));
-    return (str){ NULL, 0 };
-}
-
-static bool is_authorised(const struct gateway *g, const struct exchange *x,
-                          const struct door *door)
-{
-    const struct config *config = g->config;
-    bool found = config->server.key_count == 0;
-    str key = key_of(x, door);
-
-    for (size_t i = 0; i < config->server.key_count; i++) {
-        if (str_eq_secret(config->server.keys[i], key))
-            found = true;
-    }
-    return found;
-}
-
 /* ---- the rest ---- */
 
-static void add_model(struct buf *out, str id, str owner)
+static void add_model(const struct gateway *g, struct buf *out, str id, str owner)
 {
+    if (g->caller && !key_allows(g->caller, id))
+        return;
     if (out->ptr[out->len - 1] == '}')
         buf_add_char(out, ',');
     buf_add_char(out, '{');
@@ -75,14 +50,14 @@ static void get_models(struct gateway *g, struct exchange *x)
     char name[64];
 
     buf_add(&body, STR("{\"object\":\"list\",\"data\":["));
-    add_model(&body, STR("weir/auto"), STR("weir"));
+    add_model(g, &body, STR("weir/auto"), STR("weir"));
     for (int i = 0; i < REASON_STRATEGY_COUNT; i++) {
         snprintf(name, sizeof(name), "weir/%s", reason_strategy_name((enum reason_strategy)i));
-        add_model(&body, str_from(name), STR("weir"));
+        add_model(g, &body, str_from(name), STR("weir"));
     }
     for (size_t i = 0; i < g->config->model_count; i++)
         if (!g->config->models[i].is_hidden)
-            add_model(&body, g->config->models[i].name, g->config->models[i].provider);
+            add_model(g, &body, g->config->models[i].name, g->config->models[i].provider);
     buf_add(&body, STR("]}"));
     gateway_respond(g, x, 200, JSON_TYPE, NULL, 0, buf_str(&body));
     buf_fini(&body);
@@ -143,7 +118,8 @@ void gateway_on_refused(void *ctx, enum err fault, str path)
 
 static void endpoint_answer(const struct endpoint_row *row, struct gateway *g, struct exchange *x)
 {
-    bool may_enter = row->is_open || is_authorised(g, x, row->door);
+    g->caller = NULL;
+    bool may_enter = row->is_open || gateway_admits(g, x);
 
     if (may_enter && row->door) {
         door_enter(row->door, g, x);

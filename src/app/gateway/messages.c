@@ -33,6 +33,4 @@ static enum err admit(struct visit *v, struct chat_error *error)
     return visit_chat_read(v, error);
 }
 
-const struct door door_messages = {
-    .takes_api_key = true, .names_events = true, .face = &face_messages, .admit = admit
-};
+const struct door door_messages = { .names_events = true, .face = &face_messages, .admit = admit };

@@ -114,7 +114,8 @@ struct chat_reply {
 void chat_reply_write(struct buf *out, const struct chat_reply *reply);
 /* The same as SSE events: role, content in one delta, finish, usage when asked for, [DONE]. */
 void chat_reply_write_events(struct buf *out, const struct chat_reply *reply, bool include_usage);
-/* OpenAI's error body: {"error":{"message","type","param","code"}}. code is the fault's name in lower case. */
+/* OpenAI's error body: {"error":{"message","type","param","code"}}. code is the fault's name in lower case, but for
+ * rate_limit_exceeded and insufficient_quota. */
 void chat_error_write(struct buf *out, enum err fault, str message, str param);
 
 #endif

@@ -146,6 +146,14 @@ void chat_reply_write_events(struct buf *out, const struct chat_reply *reply, bo
     buf_add(out, STR("data: [DONE]\n\n"));
 }
 
+/* Clients wait and try again, or give up, by what OpenAI calls these two. */
+static const char *error_code(enum err fault)
+{
+    if (fault == POLICY_LIMIT)
+        return "rate_limit_exceeded";
+    return fault == POLICY_QUOTA ? "insufficient_quota" : err_info(fault)->name;
+}
+
 void chat_error_write(struct buf *out, enum err fault, str message, str param)
 {
     const struct err_info *info = err_info(fault);
@@ -160,7 +168,7 @@ void chat_error_write(struct buf *out, enum err fault, str message, str param)
         buf_add(out, STR("null"));
     json_key(out, "code");
     buf_add_char(out, '"');
-    for (const char *c = info->name; *c; c++)
+    for (const char *c = error_code(fault); *c; c++)
         buf_add_char(out, (char)tolower((unsigned char)*c));
     buf_add(out, STR("\"}}"));
 }

@@ -35,6 +35,17 @@ struct config_model {
     str provider; /* a key of providers */
     str upstream_name; /* what the provider calls it */
     bool is_hidden; /* the fallback's own: clients may not name it */
+    int64_t output_tokens_max; /* that it may answer with when nobody says; 0: not set */
+};
+
+/* What a tenant's keys may use together; negative: no such limit. */
+struct config_tenant {
+    str name;
+    nano_usd budget;
+    str budget_per; /* "minute", "hour", "day", "month" */
+    int64_t requests_per_minute;
+    int64_t tokens_per_minute;
+    int64_t concurrent;
 };
 
 enum config_durability { DURABILITY_ACKNOWLEDGED, DURABILITY_RELAXED };
@@ -148,6 +159,8 @@ struct config {
     size_t provider_count;
     const struct config_model *models; /* `model` itself is always among them */
     size_t model_count;
+    const struct config_tenant *tenants;
+    size_t tenant_count;
     struct {
         str link;
         struct alert_policy policy; /* the default rules as changed, and one receiver a channel */

@@ -7,6 +7,7 @@
 #define PROVIDER(member) offsetof(struct config_provider, member)
 #define MODEL(member) offsetof(struct config_model, member)
 #define PRICE(member) offsetof(struct price, member)
+#define TENANT(member) offsetof(struct config_tenant, member)
 #define CHANNEL(member) offsetof(struct config_channel, member)
 #define RULE(member) offsetof(struct config_rule, member)
 #define ROLLOUT(member) offsetof(struct plan_rollout, member)
@@ -242,6 +243,8 @@ static const struct config_key keys[] = {
       "who serves it, one of `providers`; none: `model_provider`" },
     { "models.*.upstream_name", RECORD_MODEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, MODEL(upstream_name), 0, false,
       "what its provider calls it; none: the same name" },
+    { "models.*.output_tokens_max", RECORD_MODEL, KEY_INTEGER, "tokens", "[1, 1000000000]", NULL, NULL, RELOAD, EFFECT, MODEL(output_tokens_max), 0, false,
+      "what is reserved for an answer of a relayed request that names no maximum (4096); what a model can give at most is never too little" },
 
     { "prices[].model", RECORD_PRICE, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, PRICE(model), 0, true,
       "a model's name; it serves for the name with a date behind it too" },
@@ -256,6 +259,16 @@ static const struct config_key keys[] = {
     { "prices[].cache_write", RECORD_PRICE, KEY_PRICE, "US dollars per million tokens", NULL, NULL, NULL, RELOAD, EFFECT, PRICE(cache_write), 0, false,
       "input tokens that the provider wrote to its cache; none: as input" },
 
+    { "tenants.*.budget_usd", RECORD_TENANT, KEY_DOLLARS, "US dollars", "[0, 10000000]", NULL, NULL, RESTART, EFFECT, TENANT(budget), 0, false,
+      "what the queries of all its keys may cost in any span of `budget_per`; models without a price are refused then; none: no limit" },
+    { "tenants.*.budget_per", RECORD_TENANT, KEY_CHOICE, NULL, NULL, "month", "minute hour day month", RESTART, EFFECT, TENANT(budget_per), 0, false,
+      "the span of `budget_usd`; a month is 30 days" },
+    { "tenants.*.requests_per_minute", RECORD_TENANT, KEY_INTEGER, "queries", "[0, 1000000000]", NULL, NULL, RESTART, EFFECT, TENANT(requests_per_minute), 0, false,
+      "queries of all its keys in any minute; none: no limit" },
+    { "tenants.*.tokens_per_minute", RECORD_TENANT, KEY_INTEGER, "tokens", "[0, 1000000000000]", NULL, NULL, RESTART, EFFECT, TENANT(tokens_per_minute), 0, false,
+      "tokens of input and output of all its keys in any minute; none: no limit" },
+    { "tenants.*.concurrent", RECORD_TENANT, KEY_INTEGER, "queries", "[0, 1000000]", NULL, NULL, RESTART, EFFECT, TENANT(concurrent), 0, false,
+      "queries of all its keys at once; none: no limit" },
     { "report.baseline", RECORD_ROOT, KEY_TEXT, NULL, NULL, "gpt-4o", NULL, RELOAD, EFFECT, ROOT(report.baseline), 0, false,
       "the model at whose price savings are repriced" },
     { "report.validated_domains", RECORD_ROOT, KEY_TEXTS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ROOT(report.validated_domains), 0, false,

@@ -29,8 +29,8 @@ str path_join(struct arena *arena, str path, str name)
 static bool is_free_map(str pattern)
 {
     return str_eq(pattern, STR("providers")) || str_eq(pattern, STR("models")) ||
-           str_eq(pattern, STR("alerts.channels")) || str_eq(pattern, STR("alerts.rules")) ||
-           str_eq(pattern, STR("rollout-file.guards")) ||
+           str_eq(pattern, STR("tenants")) || str_eq(pattern, STR("alerts.channels")) ||
+           str_eq(pattern, STR("alerts.rules")) || str_eq(pattern, STR("rollout-file.guards")) ||
            str_eq(pattern, STR("experiment-file.arms"));
 }
 
@@ -182,7 +182,9 @@ static void models_load(struct config_build *build)
         return;
     for (size_t i = 0; node; node = node->next, i++) {
         str name = name_take(build, node, "model");
-        models[i] = (struct config_model){ name, c->model_provider, name, false };
+        models[i] = (struct config_model){ .name = name,
+                                           .provider = c->model_provider,
+                                           .upstream_name = name };
         struct record record = { .kind = RECORD_MODEL,
                                  .base = &models[i],
                                  .shown = path_join(&build->scratch, STR("models"), node->key),
@@ -190,10 +192,38 @@ static void models_load(struct config_build *build)
         record_load(build, &record, node);
     }
     if (!yaml_get(map, c->model))
-        models[n++] = (struct config_model){ c->model, c->model_provider, c->model, false };
+        models[n++] = (struct config_model){ .name = c->model,
+                                             .provider = c->model_provider,
+                                             .upstream_name = c->model };
     build->snapshot->models = models;
     c->models = models;
     c->model_count = n;
+}
+
+static void tenants_load(struct config_build *build)
+{
+    struct config *c = &build->snapshot->config;
+    const struct yaml_node *map = yaml_get(build->root, STR("tenants"));
+    const struct yaml_node *node = map && map->kind == YAML_MAPPING ? map->first : NULL;
+    struct config_tenant *tenants =
+        node ? ARENA_ARRAY(&c->arena, map->count, struct config_tenant) : NULL;
+
+    if (!tenants)
+        return;
+    c->tenants = tenants;
+    c->tenant_count = map->count;
+    for (size_t i = 0; node; node = node->next, i++) {
+        tenants[i] = (struct config_tenant){ .name = name_take(build, node, "tenant"),
+                                             .budget = -1,
+                                             .requests_per_minute = -1,
+                                             .tokens_per_minute = -1,
+                                             .concurrent = -1 };
+        struct record record = { .kind = RECORD_TENANT,
+                                 .base = &tenants[i],
+                                 .shown = path_join(&build->scratch, STR("tenants"), node->key),
+                                 .owner = node->key };
+        record_load(build, &record, node);
+    }
 }
 
 /* ---- prices ---- */
@@ -442,6 +472,7 @@ void parts_load(struct config_build *build)
 {
     providers_load(build);
     models_load(build);
+    tenants_load(build);
     prices_load(build);
     prompts_load(build);
     alerts_load(build);
