@@ -27,9 +27,11 @@
     X(CALLER_TOO_LARGE,         413, false, false, "invalid_request_error", "the body is too large")                               \
     X(CALLER_HEADERS_TOO_LARGE, 431, false, false, "invalid_request_error", "the headers are too large")                           \
     X(CALLER_UNAUTHORIZED,      401, false, false, "authentication_error",  "the key is missing or wrong")                         \
+    X(CALLER_FORBIDDEN,         403, false, false, "permission_error",      "the key may not do this")                                     \
     X(CALLER_GONE,              499, false, false, "invalid_request_error", "the client went away")                                \
     X(POLICY_BUDGET,            429, false, false, "insufficient_quota",    "the query's budget is used up")                       \
     X(POLICY_LIMIT,             429, false, false, "rate_limit_error",      "a configured limit is reached")                       \
+    X(POLICY_QUOTA,             429, false, false, "insufficient_quota",    "the budget of the key or its tenant is used up")              \
     X(PROVIDER_UNREACHABLE,     502, true,  true,  "upstream_error",        "the provider cannot be reached")                      \
     X(PROVIDER_TLS,             502, true,  true,  "upstream_error",        "the provider's TLS handshake failed")                 \
     X(PROVIDER_CONNECT_TIMEOUT, 504, true,  true,  "upstream_error",        "the provider did not accept a connection in time")    \

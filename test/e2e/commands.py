@@ -20,7 +20,7 @@ def run(world, *words, env=None):
 def usage(checks, world):
     for words, status, part in [
         (["--help"], 0, "Commands:"), (["ask", "--help"], 0, "Example:"), (["--version"], 0, "weir "),
-        ([], 2, "Usage:"), (["srve"], 2, "did you mean 'serve'?"), (["key"], 2, "not supported yet"),
+        ([], 2, "Usage:"), (["srve"], 2, "did you mean 'serve'?"), (["key"], 2, "create, list or revoke"),
         (["ask"], 2, "give one question"), (["ask", "x", "--nonsense"], 2, "unknown option '--nonsense'"),
         (["ask", "x", "--strategy", "magic"], 2, "hrm_trm"),
         (["price"], 2, "--model is needed"), (["price", "--model", "gpt-4o", "--input", "-1"], 2, "--input must be"),

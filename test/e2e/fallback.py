@@ -68,6 +68,26 @@ def rows(checks, gateway):
     checks.equal("ledger verify", gateway.verify()[0], 0)
 
 
+CLAUDE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "c", "content": [{"type": "text", "text": "from the other"}],
+          "stop_reason": "end_turn", "usage": {"input_tokens": 12, "output_tokens": 3}}
+
+
+def dialects(checks, world):
+    """The request goes on in the other provider's own words, and the answer comes back in the client's; a strategy's call too."""
+    down, other = world.script([DOWN]), world.script([{"body": CLAUDE, "repeat": FOREVER}])
+    gateway = gateway_of(
+        world, {"down": provider(down), "other": provider(other, dialect="anthropic", api_key="env:WEIR_E2E_PROVIDER_KEY")},
+        {"a": {"provider": "down", "fallback": ["claude"]}, "claude": {"provider": "other", "upstream_name": "claude-3"}},
+        max_retries=0, breaker={"failures": 0})
+    answer = gateway.chat("a", "Hi")
+    checks.equal("another dialect answers", (answer.status, answer.text, answer.headers["x-weir-model"]), (200, "from the other", "claude"))
+    sent = other.requests()[-1]
+    checks.equal("under the name that its provider knows", sent["model"], "claude-3")
+    answer = gateway.post({"model": "weir/direct", "messages": [{"role": "user", "content": "Hi"}], "weir": {"model": "a"}})
+    checks.equal("a strategy's call too", (answer.status, answer.json["choices"][0]["message"]["content"]), (200, "from the other"))
+    checks.equal("stops", gateway.stop(), 0)
+
+
 def first_error(checks, world):
     """A wait that is longer than a backoff is left for the fallback; when that fails too, all that is said is the first one's."""
     said = {"error": {"message": "first is busy", "type": "x", "param": None, "code": None}}
@@ -175,6 +195,7 @@ def keys(checks, world):
 
 def main(world, checks):
     chains(checks, world)
+    dialects(checks, world)
     first_error(checks, world)
     tried_again(checks, world)
     one_deadline(checks, world)

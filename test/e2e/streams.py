@@ -39,11 +39,12 @@ def cut_by_provider(checks, world):
 class Leaver:
     """A client that reads so many events of a stream and hangs up."""
 
-    def __init__(self, gateway, body):
+    def __init__(self, gateway, body, headers=None):
         self.socket = socket.create_connection(("127.0.0.1", gateway.port), timeout=harness.PATIENCE)
         data = json.dumps(body).encode()
-        self.socket.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-                            % len(data) + data)
+        more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items()).encode()
+        self.socket.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%s\r\n"
+                            % (len(data), more) + data)
         self.answer = None
 
     def read_events(self, count):

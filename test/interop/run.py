@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The released OpenAI SDKs for Python and Node talk to weir: run.py WEIR
+"""The released OpenAI and Anthropic SDKs for Python and Node talk to weir: run.py WEIR
 
-They are installed once, at the versions below, into build/interop-venv and build/interop-node; where that cannot be done (no
+They are installed once, at the versions below, each into a folder of its own below build/; where that cannot be done (no
 registry within reach) they are skipped, with the reason. Last line: 'N passed, N failed', and ', N skipped' then.
 """
 import fcntl
@@ -20,11 +20,13 @@ sys.path.insert(0, str(HERE.parents[1] / "tools"))
 from processes import ROOT, Process, free_port, to_yaml
 from provider import Provider
 
-PYTHON_SDK = "openai==3.54.0"
-NODE_SDK = "openai@7.57.0"
+SDKS = {  # its package, its folder below build/, the program that uses it
+    "python": ("openai==3.54.0", "interop-venv", "sdk.py"),
+    "node": ("openai@7.57.0", "interop-node", "sdk.mjs"),
+    "anthropic python": ("anthropic==2.13.0", "interop-anthropic-venv", "claude.py"),
+    "anthropic node": ("@anthropic-ai/sdk@1.13.0", "interop-anthropic-node", "claude.mjs"),
+}
 KEY = "sk-interop"
-VENV = ROOT / "build" / "interop-venv"
-NODE = ROOT / "build" / "interop-node"
 
 
 def succeeds(command, **more):
@@ -35,30 +37,36 @@ def succeeds(command, **more):
     return done.returncode == 0, (done.stdout + done.stderr).strip()[-500:]
 
 
-def install_python():
+def install_python(package, folder):
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    return succeeds([folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", package])
+
+
+def install_node(package, folder):
+    folder.mkdir(parents=True)
+    (folder / "package.json").write_text('{"private": true}\n')
+    return succeeds(["npm", "install", "--no-audit", "--no-fund", "--silent", package], cwd=folder)
+
+
+def install(package, name, program):
     """The reason why not, or None."""
-    stamp = VENV / "installed"
-    if stamp.exists() and stamp.read_text() == PYTHON_SDK:
+    folder = ROOT / "build" / name
+    stamp = folder / "installed"
+    if stamp.exists() and stamp.read_text() == package:
         return None
-    shutil.rmtree(VENV, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-    ok, said = succeeds([VENV / "bin" / "pip", "install", "-q", "--disable-pip-version-check", PYTHON_SDK])
+    shutil.rmtree(folder, ignore_errors=True)
+    ok, said = (install_python if program.endswith(".py") else install_node)(package, folder)
     if ok:
-        stamp.write_text(PYTHON_SDK)
-    return None if ok else f"pip install {PYTHON_SDK}: {said}"
+        stamp.write_text(package)
+    return None if ok else f"{package} cannot be installed: {said}"
 
 
-def install_node():
-    stamp = NODE / "installed"
-    if stamp.exists() and stamp.read_text() == NODE_SDK:
-        return None
-    shutil.rmtree(NODE, ignore_errors=True)
-    NODE.mkdir(parents=True)
-    (NODE / "package.json").write_text('{"private": true}\n')
-    ok, said = succeeds(["npm", "install", "--no-audit", "--no-fund", "--silent", NODE_SDK], cwd=NODE)
-    if ok:
-        stamp.write_text(NODE_SDK)
-    return None if ok else f"npm install {NODE_SDK}: {said}"
+def command_of(folder, program, *arguments):
+    """The command and how to start it: the SDK is found in its folder."""
+    folder = ROOT / "build" / folder
+    if program.endswith(".py"):
+        return [folder / "bin" / "python", HERE / program, *arguments], {}
+    return ["node", HERE / program, *arguments], {"cwd": folder}
 
 
 def start_gateway(weir, directory, provider_port):
@@ -70,8 +78,11 @@ def start_gateway(weir, directory, provider_port):
     config.write_text(to_yaml({
         "model": "gpt-4o-mini", "model_provider": "python", "max_retries": 0,
         "providers": {"python": {"base_url": f"http://127.0.0.1:{provider_port}/v1"},
-                      "sim": {"base_url": f"http://127.0.0.1:{simulated_port}/v1", "simulated": True, "json_schema": True}},
-        "models": {"gpt-4o-mini": {"provider": "python"}, "simulated": {"provider": "sim"}},
+                      "sim": {"base_url": f"http://127.0.0.1:{simulated_port}/v1", "simulated": True, "json_schema": True},
+                      "anthropic": {"base_url": f"http://127.0.0.1:{provider_port}/v1", "dialect": "anthropic"},
+                      "full": {"base_url": f"http://127.0.0.1:{provider_port}/v1", "responses": True}},
+        "models": {"gpt-4o-mini": {"provider": "python"}, "simulated": {"provider": "sim"}, "claude": {"provider": "anthropic"},
+                   "full": {"provider": "full"}},
         "server": {"listen": f"127.0.0.1:{port}", "admin": f"127.0.0.1:{admin_port}", "workers": 1, "keys": ["env:WEIR_INTEROP_KEY"]},
         "ledger": {"directory": str(directory / "ledger")},
     }))
@@ -100,7 +111,7 @@ def main(weir):
     (ROOT / "build").mkdir(exist_ok=True)
     with open(ROOT / "build" / "interop.lock", "w") as lock:  # both builds' tests may run at once
         fcntl.flock(lock, fcntl.LOCK_EX)
-        reasons = {"python": install_python(), "node": install_node()}
+        reasons = {name: install(*sdk) for name, sdk in SDKS.items()}
     skipped = [reason for reason in reasons.values() if reason]
     for reason in skipped:
         print(f"skipped: {reason}", file=sys.stderr)
@@ -109,10 +120,9 @@ def main(weir):
         provider = Provider(free_port())
         gateway, upstream, port = start_gateway(weir, pathlib.Path(directory), provider.server_port)
         base_url = f"http://127.0.0.1:{port}/v1"
-        programs = {"python": ([VENV / "bin" / "python", HERE / "sdk.py", base_url, KEY], {}),
-                    "node": (["node", HERE / "sdk.mjs", base_url, KEY], {"cwd": NODE})}
-        for name, (command, more) in programs.items():
+        for name, (_, folder, program) in SDKS.items():
             if not reasons[name]:
+                command, more = command_of(folder, program, base_url, KEY)
                 counts = [a + b for a, b in zip(counts, run_sdk(command, provider, **more))]
         for process in (gateway, upstream):
             clean = process.stop() == 0

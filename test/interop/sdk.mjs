@@ -102,7 +102,34 @@ async function abort() {
   check('abort', stream.controller.signal.aborted);
 }
 
-for (const test of [chat, strategy, streams, toolCalls, errors, models, abort]) {
+async function claude() {
+  const answer = await ask('Hi', { model: 'claude' });
+  check('claude: chat', answer.choices[0].message.content === 'You said: Hi', answer);
+  const two = ['look_up', 'find'].map((name) => ({ ...tools[0], function: { ...tools[0].function, name } }));
+  for (const name of [model, 'claude']) {
+    const stream = client.chat.completions.stream({ model: name, messages: [{ role: 'user', content: 'Where?' }], tools: two });
+    const calls = (await stream.finalChatCompletion()).choices[0].message.tool_calls.map((call) => call.function);
+    check(`${name}: parallel, streamed`, calls.map((call) => call.name).join() === 'look_up,find' &&
+      calls.every((call) => call.arguments === '{"question": "Where?"}'), calls);
+  }
+}
+
+async function embeddings() {
+  const answer = await client.embeddings.create({ model, input: ['one', 'two'] });
+  check('embeddings', answer.data.length === 2 && answer.data[0].embedding.join() === '0.5,-1.25', answer);
+}
+
+async function responses() {
+  for (const name of ['full', model, 'claude']) {
+    const answer = await client.responses.create({ model: name, input: 'Hi' });
+    check(`responses of ${name}`, answer.output_text.trim() === 'You said: Hi', answer);
+    const stream = client.responses.stream({ model: name, input: 'Hi' });
+    const final = await stream.finalResponse();
+    check(`responses of ${name}: streamed`, final.output_text.trim() === 'You said: Hi', final);
+  }
+}
+
+for (const test of [chat, strategy, streams, toolCalls, claude, embeddings, responses, errors, models, abort]) {
   try {
     await test();
   } catch (error) { // counted, and the others still run

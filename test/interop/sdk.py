@@ -96,7 +96,75 @@ def abort():
     check("abort", True)
 
 
-for test in (chat, strategy, streams, tools, errors, models, abort):
+def claude():
+    """The same client, a model whose provider speaks Anthropic's Messages."""
+    answer = ask("Hi", model="claude")
+    check("claude: chat", answer.choices[0].message.content == "You said: Hi", answer)
+    check("claude: usage", (answer.usage.prompt_tokens, answer.usage.prompt_tokens_details.cached_tokens) == (9, 5), answer.usage)
+    parts = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]
+    check("claude: parts", ask(parts, model="claude").choices[0].message.content == "You said: text image_url")
+    chunks = list(ask("one two", model="claude", stream=True, stream_options={"include_usage": True}))
+    text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+    check("claude: stream", text == "You said: one two" and chunks[-1].usage.total_tokens == 12, chunks)
+    check("claude: provider limits", (refusal("status 429", model="claude") or [""])[0] == "RateLimitError")
+    check("claude: provider overloaded", (refusal("status 529", model="claude") or [""])[0] == "InternalServerError")
+
+
+def parallel_tools():
+    offered = [{**TOOLS[0], "function": {**TOOLS[0]["function"], "name": name}} for name in ("look_up", "find")]
+    for model in (MODEL, "claude"):
+        wanted = [("look_up", '{"question": "Where?"}'), ("find", '{"question": "Where?"}')]
+        message = ask("Where?", model=model, tools=offered).choices[0].message
+        check(f"{model}: parallel", [(call.function.name, call.function.arguments) for call in message.tool_calls] == wanted, message)
+        with client.chat.completions.stream(model=model, messages=[{"role": "user", "content": "Where?"}], tools=offered) as stream:
+            calls = stream.get_final_completion().choices[0].message.tool_calls
+        check(f"{model}: parallel, streamed", [(call.function.name, call.function.arguments) for call in calls] == wanted, calls)
+        results = [{"role": "tool", "tool_call_id": call.id, "content": "there"} for call in message.tool_calls]
+        answer = client.chat.completions.create(model=model, tools=offered, messages=[
+            {"role": "user", "content": "Where?"}, message.model_dump(exclude_none=True), *results, {"role": "user", "content": "And?"}])
+        check(f"{model}: results", "You said" in answer.choices[0].message.content, answer)
+
+
+def structured():
+    schema = {"type": "json_schema", "json_schema": {"name": "q", "strict": True, "schema": {
+        "type": "object", "properties": {"question": {"type": "string"}}, "required": ["question"], "additionalProperties": False}}}
+    for model in (MODEL, "claude"):
+        answer = ask("Why?", model=model, response_format=schema).choices[0].message.content
+        check(f"{model}: structured", answer == '{"question": "Why?"}', answer)
+
+
+def several():
+    answer = ask("Hi", n=2, logprobs=True)
+    check("n", [choice.index for choice in answer.choices] == [0, 1], answer)
+    check("logprobs", answer.choices[1].logprobs.content[0].logprob == -0.5, answer)
+    check("n of Anthropic", refusal("Hi", n=2, model="claude") == ("InternalServerError", "weir_not_supported"), refusal("Hi", n=2, model="claude"))
+
+
+def embeddings():
+    for given in ("one", ["one", "two"], [1, 2, 3]):
+        answer = client.embeddings.create(model=MODEL, input=given)
+        check(f"embeddings of {given}", answer.data[0].embedding == [0.5, -1.25] and answer.usage.total_tokens == 3, answer)
+
+
+def responses():
+    for model, asked in (("full", "Hi"), (MODEL, "Hi"), ("claude", "Hi")):
+        answer = client.responses.create(model=model, input=asked)
+        check(f"responses of {model}", answer.output_text.strip() == "You said: Hi" and answer.usage.total_tokens == 12, answer)
+        with client.responses.stream(model=model, input=asked) as stream:
+            kinds = [event.type for event in stream]
+            final = stream.get_final_response()
+        check(f"responses of {model}: streamed", final.output_text.strip() == "You said: Hi", final)
+        check(f"responses of {model}: events", kinds[0] == "response.created" and kinds[-1] == "response.completed", kinds)
+    answer = client.responses.create(model="weir/direct", input="What is 17 * 24?", extra_body={"weir": {"model": "simulated"}})
+    check("responses of a strategy", bool(answer.output_text), answer)
+    try:
+        client.responses.create(model=MODEL, input="Hi", tools=[{"type": "web_search"}])
+        check("responses: refusal", False)
+    except openai.APIStatusError as error:
+        check("responses: refusal", (error.status_code, error.param) == (501, "tools"), error)
+
+
+for test in (chat, strategy, streams, tools, claude, parallel_tools, structured, several, embeddings, responses, errors, models, abort):
     try:
         test()
     except Exception as error:  # counted, and the others still run

@@ -17,6 +17,7 @@ static const struct cli_command *const commands[] = {
     &command_check,
     &command_price,
     &command_tokens,
+    &command_key,
     &command_ledger,
     &command_eval,
     &command_stats,
@@ -34,11 +35,6 @@ static const struct cli_command *const commands[] = {
     &command_upstream,
     &command_man,
     &command_completion,
-};
-
-/* Commands that are planned: named so that nobody takes them for a typing error. */
-static const char *const not_yet[] = {
-    "key",
 };
 /* clang-format on */
 
@@ -214,10 +210,6 @@ int cli_main(int argc, char **argv)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (str_eq(name, str_from(commands[i]->name)))
             return command_run(commands[i], argc - 1, argv + 1);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(not_yet); i++) {
-        if (str_eq(name, str_from(not_yet[i])))
-            return cli_usage_error(not_yet[i], "not supported yet");
     }
     const char *nearest = "";
     size_t best = 4;

@@ -7,7 +7,7 @@
  *
  * May include: base, core/stats, core/json, core/money, core/dialect, core/calibration, core/reason,
  * core/route, core/change, core/alert, edge/world, edge/config, edge/store, edge/upstream, edge/http,
- * edge/notify, edge/screen, edge/telemetry, app/engine, app/gateway, app/health, app/provider, app/eval, app/control, app/sim,
+ * edge/notify, edge/screen, edge/telemetry, app/access, app/engine, app/gateway, app/health, app/provider, app/eval, app/control, app/sim,
  * app/report, app/admin, core/tokens, edge/ranks.
  */
 #ifndef WEIR_APP_CLI_CLI_H
@@ -70,7 +70,7 @@ bool cli_integer(const struct cli_args *args, const char *command, const char *o
 bool cli_since(const struct cli_args *args, const char *command, usec_utc *out);
 
 extern const struct cli_command command_alert, command_ask, command_bucket, command_check,
-    command_completion, command_eval, command_experiment, command_ledger, command_man,
+    command_completion, command_eval, command_experiment, command_key, command_ledger, command_man,
     command_price, command_replay, command_report, command_rollout, command_score, command_serve,
     command_simulate, command_smoke, command_stats, command_tokens, command_top, command_train,
     command_upstream;

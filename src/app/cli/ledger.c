@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir ledger verify|export: the ledger against itself, and as JSON Lines. */
 #include "app/cli/cli.h"
+#include "app/cli/ledger_counters.h"
 #include "core/json/json.h"
 #include "edge/config/config.h"
 #include "edge/store/store.h"
@@ -11,8 +12,10 @@ static void on_mismatch(void *ctx, str sentence)
     fprintf(stderr, "weir ledger: %.*s\n", STR_ARG(sentence));
 }
 
-static int verify(str directory, bool as_json)
+static int verify(const struct cli_args *args, str directory)
 {
+    bool as_json = cli_has(args, "json");
+    struct ledger_counters counters = { .compared = 0 };
     struct ledger_check check;
     char why[256] = "";
     char cost[32];
@@ -22,14 +25,19 @@ static int verify(str directory, bool as_json)
         fprintf(stderr, "weir ledger: %s: %s\n", err_info(e)->text, why);
         return EXIT_UNREACHABLE;
     }
+    /* Another directory's server is not the configuration's; and who holds this one may be no server. */
+    bool is_asked = cli_has(args, "target") || !cli_has(args, "ledger");
+    if (check.is_live && is_asked &&
+        ledger_counters_compare(args, directory, &counters) == EXIT_DONE)
+        check.mismatches += counters.mismatches;
     if (as_json) {
         printf("{\"rows\":%" PRId64 ",\"calls\":%" PRId64 ",\"interrupted\":%" PRId64
                ",\"unpriced\":%" PRId64 ",\"sum_nano_usd\":%" PRId64 ",\"routes\":%" PRId64
                ",\"labels\":%" PRId64 ",\"labels_unknown\":%" PRId64 ",\"mismatches\":%" PRId64
-               ",\"live\":%s}\n",
+               ",\"counters\":%" PRId64 ",\"counters_busy\":%" PRId64 ",\"live\":%s}\n",
                check.rows, check.calls, check.interrupted, check.unpriced, check.sum_nano_usd,
                check.routes, check.labels, check.labels_unknown, check.mismatches,
-               check.is_live ? "true" : "false");
+               counters.compared, counters.busy, check.is_live ? "true" : "false");
     } else {
         str total = cost_format(check.sum_nano_usd, cost);
         printf("queries      %" PRId64 "\ncalls        %" PRId64 "\ninterrupted  %" PRId64
@@ -39,8 +47,10 @@ static int verify(str directory, bool as_json)
                check.rows, check.calls, check.interrupted, check.unpriced, STR_ARG(total),
                check.routes, check.labels, check.labels_unknown, check.mismatches);
         if (check.is_live)
-            printf("a running weir holds this ledger: what it has not imported yet is not in these "
-                   "figures\n");
+            printf("counters     %" PRId64 " of keys by day and month, and %" PRId64
+                   " that were moving\na running weir holds this ledger: what it has not imported "
+                   "yet is not in these figures\n",
+                   counters.compared, counters.busy);
     }
     return check.mismatches == 0 ? EXIT_DONE : EXIT_CHECK_FAILED;
 }
@@ -75,7 +85,7 @@ static int run(const struct cli_args *args)
     if (status != EXIT_DONE)
         return status;
     str directory = cli_has(args, "ledger") ? cli_value(args, "ledger") : config->ledger.directory;
-    status = is_verify ? verify(directory, cli_has(args, "json")) : export(directory);
+    status = is_verify ? verify(args, directory) : export(directory);
     config_close(config);
     return status;
 }
@@ -83,6 +93,7 @@ static int run(const struct cli_args *args)
 static const struct cli_option options[] = {
     { "config", "FILE", "configuration that names the ledger" },
     { "ledger", "DIR", "the ledger's directory instead" },
+    { "target", "URL", "verify: the running gateway's admin address (http:// and server.admin)" },
     { "json", NULL, "verify: one JSON value on stdout (export is always JSON Lines)" },
     { NULL, NULL, NULL },
 };

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/access/access.h"
 #include "app/admin/dashboard.h"
 #include "app/control/controller.h"
 #include "app/engine/arms.h"
@@ -25,6 +26,7 @@
 #include "app/health/health.h"
 #include "edge/config/config.h"
 #include "edge/http/server.h"
+#include "edge/ranks/ranks.h"
 #include "edge/store/store.h"
 #include "edge/upstream/lanes.h"
 #include "edge/telemetry/telemetry.h"
@@ -63,6 +65,9 @@ struct serve {
     const struct metrics *shards[WORKERS_MAX];
     struct feed *feeds[WORKERS_MAX];
     struct arms_slot arms;
+    struct access *access;
+    struct ranks *ranks[TOKEN_ENCODING_COUNT]; /* NULL: nobody set it up */
+    const struct token_table *tokens[TOKEN_ENCODING_COUNT];
     struct controller *controller;
     struct telemetry *telemetry;
     struct timer measure, pace;
@@ -176,7 +181,8 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
     w->serve = s;
     turn_init(&w->drain, on_drain);
     enum err e = feed_open(&w->feed);
-    const struct stack_seams seams = { &s->arms, w->feed, s->reach, s->lanes, s->telemetry };
+    const struct stack_seams seams = { &s->arms, w->feed,      s->reach,
+                                       s->lanes, s->telemetry, s->tokens };
     s->feeds[index] = w->feed;
     if (e == OK)
         e = stack_open(&w->stack, s->store, s->config, &s->log, (unsigned)index, &seams);
@@ -186,7 +192,8 @@ static enum err worker_open(struct serve *s, size_t index, str listen, char why[
                                    .engine = w->stack.engine,
                                    .metrics = w->stack.metrics,
                                    .config = s->config,
-                                   .log = &s->log };
+                                   .log = &s->log,
+                                   .access = s->access };
     s->shards[index] = w->stack.metrics;
     struct server_options options = { .listen = listen,
                                       .reuse_port = true,
@@ -243,6 +250,7 @@ static enum err control_plane_open(struct serve *s, const struct cli_args *args,
         .feed_count = s->worker_count,
         .arms = &s->arms,
         .lanes = s->lanes,
+        .access = s->access,
     };
 
     return controller_open(&s->controller, &options, why);
@@ -309,6 +317,15 @@ static void on_pace(struct timer *t)
 
     telemetry_pace(s->telemetry, metrics_queries(&shards), world_now(s->world));
     timer_start(s->world, t, PACE_EVERY, on_pace);
+}
+
+/* Without them tokens are estimated from bytes. */
+static void tokens_open(struct serve *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->ranks); i++) {
+        if (ranks_open(&s->ranks[i], (str){ 0 }, (enum token_encoding)i) == OK)
+            s->tokens[i] = ranks_table(s->ranks[i]);
+    }
 }
 
 static enum err health_start(struct serve *s)
@@ -382,7 +399,10 @@ static enum err serve_open(struct serve *s, const struct cli_args *args, char wh
     s->workers = calloc(s->worker_count, sizeof(*s->workers));
     if (!s->workers)
         return WEIR_NO_MEMORY;
-    enum err e = stack_store_open(&s->store, config, cli_value(args, "ledger"), why);
+    tokens_open(s);
+    enum err e = access_open_configured(&s->access, config);
+    if (e == OK)
+        e = stack_store_open(&s->store, config, cli_value(args, "ledger"), why);
     if (e == OK)
         e = exporters_open(s);
     if (e == OK)
@@ -448,6 +468,9 @@ static void serve_close(struct serve *s)
     lanes_close(s->lanes);
     world_close(s->world);
     store_close(s->store);
+    for (size_t i = 0; i < ARRAY_LEN(s->ranks); i++)
+        ranks_close(s->ranks[i]);
+    access_close(s->access);
     free(s->workers);
     config_close(s->config);
 }

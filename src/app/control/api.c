@@ -205,6 +205,7 @@ static const struct {
     { "/admin/v1/rollouts", api_rollouts }, { "/admin/v1/experiments", api_experiments },
     { "/admin/v1/alerts", api_alerts },     { "/admin/v1/silences", api_silences },
     { "/admin/v1/outbox", api_outbox },     { "/admin/v1/overview", api_overview },
+    { "/admin/v1/keys", api_keys },
 };
 
 void controller_on_request(void *ctx, struct exchange *x)

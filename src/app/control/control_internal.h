@@ -252,6 +252,9 @@ enum start_result experiment_begin(struct controller *c, const struct rollout_st
 NODISCARD enum err experiment_end(struct controller *c, struct live_experiment *x,
                                   const struct rollout_start *who);
 
+/* ---- keys.c ---- */
+NODISCARD enum err keys_restore(struct controller *c, char out_why[256]);
+
 /* ---- api.c ---- */
 void api_answer(struct exchange *x, int status, const struct buf *body);
 struct api_error {
@@ -278,6 +281,7 @@ void api_experiments(struct controller *c, struct exchange *x, str rest);
 void api_alerts(struct controller *c, struct exchange *x, str rest);
 void api_silences(struct controller *c, struct exchange *x, str rest);
 void api_outbox(struct controller *c, struct exchange *x, str rest);
+void api_keys(struct controller *c, struct exchange *x, str rest);
 void api_overview(struct controller *c, struct exchange *x, str rest);
 /* Writes {"object":"list","data":[…]} of the events of a kind and subject after a sequence. */
 NODISCARD enum err api_events(struct controller *c, str kind, str subject, int64_t after,

@@ -180,6 +180,8 @@ static enum err parts_open(struct controller *c, char out_why[256])
     if (e == OK)
         e = term_take(c, out_why);
     if (e == OK)
+        e = keys_restore(c, out_why);
+    if (e == OK)
         e = windows_live_open(c);
     if (e == OK)
         e = alerting_open(c);

@@ -14,13 +14,14 @@
  *   - what is published points to what lives until controller_close(), which comes after the workers' end.
  *
  * May include: base, core/json, core/stats, core/change, core/alert, core/telemetry, edge/world, edge/config, edge/store, edge/http, edge/notify,
- * app/engine.
+ * app/access, app/engine.
  */
 #ifndef WEIR_APP_CONTROL_CONTROLLER_H
 #define WEIR_APP_CONTROL_CONTROLLER_H
 
 #include "base/base.h"
 
+struct access;
 struct arms_slot;
 struct lanes;
 struct config;
@@ -40,6 +41,7 @@ struct controller_options {
     size_t feed_count;
     struct arms_slot *arms; /* where it publishes */
     struct lanes *lanes; /* of the calls of arms that have a configuration of their own */
+    struct access *access; /* whose keys it restores, creates and revokes; NULL: there are none */
 };
 
 /* Restores what was under way and starts. post_init() must have been called. WEIR_STORE with a sentence in out_why. */
@@ -53,7 +55,7 @@ void controller_measure(void *ctx, const struct metric_sink *sink);
 /* Can control.db be used? Never waits. ctx is a struct controller. */
 NODISCARD enum err controller_probe(void *ctx);
 
-/* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox,overview}; ctx is a struct controller. */
+/* Requests to /admin/v1/{rollouts,experiments,alerts,silences,outbox,keys,overview}; ctx is a struct controller. */
 void controller_on_request(void *ctx, struct exchange *x);
 
 /* What happens now, as one JSON object: the sums of the last while, and what is under way. */

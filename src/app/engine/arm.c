@@ -2,6 +2,7 @@
 /* arm: a query's assignment to the arms of rollouts and experiments, and what the feed is told of both. */
 #include "app/engine/engine_internal.h"
 
+#include "app/access/access.h"
 #include "base/rng.h"
 
 /* ---- assignment ---- */
@@ -63,9 +64,12 @@ static void expose(const struct query *q, const struct unit *unit)
 static void arms_take(struct query *q, const struct arms *arms)
 {
     char id[20];
+    /* The name of a key in the configuration is no tenant: who shares it would share an arm. */
+    str tenant = q->key && key_is_configured(q->key) ? STR("") : q->tenant;
+
     const struct unit_ids ids = { .conversation = q->conversation,
                                   .user = q->user,
-                                  .tenant = q->tenant,
+                                  .tenant = tenant,
                                   .request = ledger_id_format(q->id, id) };
     struct unit unit = unit_pick(&ids);
 
@@ -110,8 +114,8 @@ enum metrics_arm query_arm_kind(const struct query *q)
 /* Of a strategy weir writes the requests: what a provider refuses there is the configuration's fault. */
 static bool is_the_clients_fault(const struct query *q)
 {
-    return (q->fault != OK && q->fault <= CALLER_GONE) ||
-           (q->fault == PROVIDER_REJECTED && q->route.is_plain);
+    return (q->fault != OK && q->fault <= CALLER_GONE) || q->fault == POLICY_LIMIT ||
+           q->fault == POLICY_QUOTA || (q->fault == PROVIDER_REJECTED && q->route.is_plain);
 }
 
 static uint8_t flags_of(const struct query *q)

@@ -13,7 +13,8 @@
 /* Ended calls that the engine keeps for reuse, and the largest buffer that a kept one may hold. */
 #define IDLE_CALLS_MAX 256
 #define KEPT_BUFFER_BYTES ((size_t)16 << 10)
-#define CAPTURE_BYTES_MAX ((size_t)1 << 20) /* of a stream, about; telemetry cuts further */
+/* Of a streamed answer; the tokens of what is beyond are taken from its length, and telemetry cuts further. */
+#define RELAYED_KEPT_MAX ((size_t)1 << 20)
 #define EVENT_BYTES_MAX ((size_t)4 << 20)
 
 /* About four bytes make a token of English; counted by us only where the provider did not say. */
@@ -40,12 +41,15 @@ struct query_call *call_new(struct query *q, str role, str label, uint32_t paren
         return NULL;
     }
     struct upstream_call upstream = c->upstream;
-    struct buf request = c->request;
+    struct buf request = c->request, relayed = c->relayed;
     upstream.attempts = upstream.http_status = 0; /* what an earlier call met is not this one's */
     upstream.took = upstream.first_byte = 0;
-    *c = (struct query_call){
-        .query = q, .upstream = upstream, .request = request, .trace = trace, .role = role
-    };
+    *c = (struct query_call){ .query = q,
+                              .upstream = upstream,
+                              .request = request,
+                              .relayed = relayed,
+                              .trace = trace,
+                              .role = role };
     sse_decoder_init(&c->events, EVENT_BYTES_MAX);
     link_init(&c->link);
     link_init(&c->staged);
@@ -61,10 +65,10 @@ struct query_call *call_new(struct query *q, str role, str label, uint32_t paren
 
 void call_free(struct query_call *c)
 {
-    buf_fini(&c->relayed);
     upstream_call_fini(&c->upstream);
     sse_decoder_fini(&c->events);
     buf_fini(&c->request);
+    buf_fini(&c->relayed);
     free(c);
 }
 
@@ -73,14 +77,15 @@ void call_release(struct query_call *c, struct engine *e)
     assert(c->has_ended);
     list_remove(&c->link);
     sse_decoder_fini(&c->events);
-    buf_fini(&c->relayed);
-    bool is_small =
-        c->request.cap <= KEPT_BUFFER_BYTES && c->upstream.body.cap <= KEPT_BUFFER_BYTES;
+    bool is_small = c->request.cap <= KEPT_BUFFER_BYTES &&
+                    c->upstream.body.cap <= KEPT_BUFFER_BYTES &&
+                    c->relayed.cap <= KEPT_BUFFER_BYTES;
     if (!is_small || e->idle_call_count >= IDLE_CALLS_MAX) {
         call_free(c);
         return;
     }
     buf_reset(&c->request);
+    buf_reset(&c->relayed);
     list_add_tail(&e->idle_calls, &c->link);
     e->idle_call_count++;
 }
@@ -90,9 +95,32 @@ static int64_t tokens_of_bytes(size_t bytes)
     return (int64_t)((bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN);
 }
 
+/* Counted only where a limit hangs on it: it takes time. */
+static int64_t input_worst(const struct query_call *c)
+{
+    const struct key *key = c->query->key;
+    bool is_limited = key_limits(key, LIMIT_TOKENS) || key_limits(key, LIMIT_COST);
+    int64_t counted = is_limited ? tokens_sent(c) : -1;
+
+    if (counted >= 0)
+        return counted;
+    return is_limited ? (int64_t)c->request.len / 3 + 1 : tokens_of_bytes(c->request.len);
+}
+
+void call_drop(struct query_call *c)
+{
+    struct query *q = c->query;
+
+    c->has_ended = true;
+    q->calls--;
+    q->calls_running--;
+    q->cost_reserved -= c->reserved;
+    q->tokens_reserved -= c->reserved_tokens;
+}
+
 void call_reserve(struct query_call *c, int64_t output_tokens_max)
 {
-    struct usage worst = { .input = tokens_of_bytes(c->request.len), .output = output_tokens_max };
+    struct usage worst = { .input = input_worst(c), .output = output_tokens_max };
     nano_usd cost = price_cost(c->price, &worst);
 
     c->output_tokens_max = output_tokens_max;
@@ -128,11 +156,15 @@ void call_stage(struct query_call *c, bool wants_stream)
                                .started_us =
                                    (world_now(q->engine->world) - q->started) / NSEC_PER_USEC };
 
+    str headers = c->endpoint->headers;
+    if (q->headers.len > 0)
+        headers = arena_printf(q->arena, "%.*s%.*s", STR_ARG(headers), STR_ARG(q->headers));
     ledger_call_begin(q->engine->ledger, &row);
-    c->upstream.request = (struct upstream_request){ .url = c->endpoint->url,
+    c->upstream.request = (struct upstream_request){ .url = c->endpoint->urls[c->api],
                                                      .keys = c->target->keys,
                                                      .key_count = c->target->key_count,
                                                      .has_alternative = fallback_has_more(c),
+                                                     .headers = headers,
                                                      .body = buf_str(&c->request),
                                                      .wants_stream = wants_stream,
                                                      .deadline = q->deadline,
@@ -172,6 +204,8 @@ static void on_upstream_head(struct upstream_call *u, int http_status, str conte
     sse_decoder_init(&c->events, EVENT_BYTES_MAX);
     c->saw_done = false;
     c->usage = (struct usage){ 0 };
+    if (c->wire->has_state)
+        c->stream = wire_stream_new(c->query->arena, c->query->started_wall / 1000000);
     c->stream_fault = content_type.len == 0 || is_events ? OK : PROVIDER_GARBAGE;
 }
 
@@ -188,8 +222,53 @@ static void relay(struct query_call *c, str payload)
     q->on_event(q, payload);
 }
 
-/* Relays one event of a plain stream. [DONE] waits for the ledger; usage that the client did not
- * ask for stays here. */
+/* Kept until the provider says how many tokens it was, which most do at the end, and beyond where traces carry it. */
+static void relayed_keep(struct query_call *c, str content)
+{
+    if (c->usage.is_known && !telemetry_captures(c->query->engine->telemetry))
+        buf_reset(&c->relayed);
+    else if (c->relayed.len + content.len <= RELAYED_KEPT_MAX)
+        buf_add(&c->relayed, content);
+}
+
+/* What an event tells of tokens; and its way to the client, unless it is usage that was not asked for. The last one waits for the ledger. */
+static void event_take(struct query_call *c, struct arena *scratch, const struct chat_chunk *chunk)
+{
+    struct query *q = c->query;
+    bool is_unasked = chunk->has_usage && !q->chat->include_usage;
+    str payload = chunk->payload;
+
+    c->relayed_bytes += (int64_t)chunk->content.len;
+    if (chunk->has_usage || chunk->usage.input > 0)
+        c->usage = chunk->usage;
+    relayed_keep(c, chunk->content);
+    if (chunk->is_error)
+        c->stream_fault = chunk->fault != OK ? chunk->fault : PROVIDER_FAILED;
+    c->saw_done = chunk->is_done;
+    if (chunk->is_error || payload.len == 0 || (is_unasked && !chunk->has_choices))
+        return;
+    if (is_unasked)
+        payload = chat_chunk_without_usage(scratch, payload);
+    if (chunk->is_done)
+        q->last_event = arena_str(q->arena, payload);
+    else
+        relay(c, payload);
+}
+
+/* Data that came in several lines is in the decoder's own memory, joined by line feeds: white space of JSON, which would break the line
+ * that the client gets. */
+static void lines_join(struct query_call *c, str payload)
+{
+    char *at = c->events.data.ptr;
+
+    if (payload.ptr != at)
+        return;
+    for (size_t i = 0; i < payload.len; i++) {
+        if (at[i] == '\n')
+            at[i] = ' ';
+    }
+}
+
 static void on_event(void *ctx, str payload)
 {
     struct query_call *c = ctx;
@@ -199,22 +278,12 @@ static void on_event(void *ctx, str payload)
     if (c->has_ended || c->saw_done || c->stream_fault != OK)
         return;
     arena_init(&scratch, EVENT_BYTES_MAX * 8);
-    enum err e = chat_chunk_parse(&scratch, payload, &chunk);
-    if (e != OK) {
-        c->stream_fault = PROVIDER_GARBAGE;
-    } else if (chunk.is_done) {
-        c->saw_done = true;
-    } else if (chunk.is_error) {
-        c->stream_fault = PROVIDER_FAILED;
+    enum err e = c->wire->event(c->stream, &scratch, payload, &chunk);
+    if (e == OK) {
+        lines_join(c, payload); /* once it was read: within a text it is an error */
+        event_take(c, &scratch, &chunk);
     } else {
-        c->relayed_bytes += (int64_t)chunk.content.len;
-        if (telemetry_captures(c->query->engine->telemetry) && c->relayed.len < CAPTURE_BYTES_MAX)
-            buf_add(&c->relayed, chunk.content);
-        if (chunk.has_usage)
-            c->usage = chunk.usage;
-        bool is_only_usage = chunk.has_usage && !chunk.has_choices;
-        if (!is_only_usage || c->query->chat->include_usage)
-            relay(c, payload);
+        c->stream_fault = e;
     }
     arena_fini(&scratch);
 }
@@ -269,20 +338,25 @@ static struct usage usage_estimate(const struct query_call *c, enum err fault)
     size_t output = c->relayed_bytes > 0 ? (size_t)c->relayed_bytes
                     : fault == OK        ? c->trace->text.len
                                          : 0;
-    return (struct usage){ .input = tokens_of_bytes(c->request.len),
-                           .output = tokens_of_bytes(output),
-                           .is_estimated = true };
+    int64_t sent = tokens_sent(c), relayed = tokens_relayed(c);
+    struct usage usage = c->usage; /* of the input the stream may have told already */
+    if (usage.input == 0)
+        usage.input = sent >= 0 ? sent : tokens_of_bytes(c->request.len);
+    usage.output = relayed >= 0 ? relayed : tokens_of_bytes(output);
+    usage.is_estimated = true;
+    return usage;
 }
 
 static enum err answer_read(struct query_call *c)
 {
     struct query *q = c->query;
     struct chat_answer answer;
-    enum err e = chat_answer_parse(q->arena, buf_str(&c->upstream.body), &answer);
-    str fingerprint;
+    str body = buf_str(&c->upstream.body), fingerprint;
+    enum err e = c->wire->answer(q->arena, body, q->started_wall / 1000000, &answer);
 
     if (e != OK)
         return e;
+    c->answer = answer.translated.len > 0 ? answer.translated : body;
     c->usage = answer.usage;
     c->trace->text = answer.content;
     if (json_str(json_get(answer.root, STR("system_fingerprint")), q->arena, &fingerprint) &&
@@ -355,6 +429,7 @@ void call_end(struct query_call *c, enum err fault)
     q->cost_reserved -= c->reserved;
     q->tokens_reserved -= c->reserved_tokens;
     q->calls_running--;
+    limits_call_end(c);
     call_count(c, fault);
     call_record(c, fault);
     if (fallback_start(c, fault))

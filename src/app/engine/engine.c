@@ -83,6 +83,7 @@ enum err engine_open(struct engine **out, const struct engine_options *options)
     e->log = options->log;
     e->arms = options->arms;
     e->feed = options->feed;
+    e->tokens = options->tokens;
     e->reach = options->reach;
     e->lanes = options->lanes;
     e->telemetry = options->telemetry;

@@ -13,17 +13,18 @@
  *   - one ledger row a query, whatever happens to it; a failed query has no confidence;
  *   - what a verifier or a client says about an answer is a label in the ledger, committed before it is acknowledged.
  *
- * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, edge/world,
- * edge/config, edge/store, edge/upstream, edge/telemetry, core/telemetry.
+ * May include: base, core/json, core/money, core/http, core/dialect, core/reason, core/route, core/change, core/tokens, edge/world,
+ * edge/config, edge/store, edge/upstream, edge/telemetry, core/telemetry, app/access.
  */
 #ifndef WEIR_APP_ENGINE_ENGINE_H
 #define WEIR_APP_ENGINE_ENGINE_H
 
+#include "app/access/access.h"
 #include "app/engine/feed.h"
 #include "base/arena.h"
 #include "base/base.h"
 #include "base/list.h"
-#include "core/dialect/dialect.h"
+#include "core/dialect/wire.h"
 #include "core/money/money.h"
 #include "core/reason/reason.h"
 #include "core/route/route.h"
@@ -34,10 +35,12 @@ struct engine;
 struct engine_profile;
 struct engine_profile;
 struct lanes;
+struct key;
 struct ledger;
 struct log;
 struct metrics;
 struct query_call;
+struct token_table;
 struct reach;
 struct telemetry;
 struct upstream;
@@ -53,6 +56,8 @@ struct engine_options {
     struct arms_slot *
         arms; /* who runs under what, until the slot ends; NULL: the configuration is everybody's */
     struct feed *feed; /* told how queries end; NULL: nobody is */
+    const struct token_table *const
+        *tokens; /* by encoding, NULL where there is none; NULL: none at all */
     struct reach *reach; /* told which providers answer; NULL: nobody is */
     struct lanes *lanes; /* of all workers; NULL: no provider is ever left alone */
     struct telemetry *telemetry; /* takes traces; NULL: nobody does */
@@ -153,10 +158,13 @@ struct query {
     struct route route;
     str requested_model;
     str tenant;
+    const struct key *key; /* whose limits hold; NULL: nobody's. Must outlive the query */
     str conversation; /* what a strategy's query is known by: whoever is in an arm stays there; */
     str user; /*          either may be empty */
     str domain; /* empty: guessed from a strategy's question */
+    enum api api; /* that the request is written in; a strategy's is chat completions */
     const struct chat_request *chat; /* the client's request; its messages are the question */
+    str headers; /* for a plain call's provider, beside its own: lines, each with its line feed; may be empty */
     struct verifier verifier;
     str model_override; /* a strategy on another model than the route's; empty: none */
     bool forbids_fallback; /* the model that it names answers, or none */
@@ -165,8 +173,9 @@ struct query {
     void *ctx;
     void (*on_head)(struct query *q,
                     int http_status); /* a plain stream begins, with its first event */
-    void (*on_event)(struct query *q,
-                     str payload); /* an SSE payload of a plain stream; never [DONE] */
+    void (*on_event)(
+        struct query *q,
+        str payload); /* an SSE payload of a plain stream in one line, never the last one */
     void (*on_finish)(struct query *q);
 
     /* Readable in on_finish. */
@@ -177,8 +186,10 @@ struct query {
         arm_share; /* of an experiment: the probability with which its unit was shown the arm; 0: in none */
     enum err fault;
     str fault_message; /* for people; may be empty */
-    nsec retry_after; /* that a rate-limiting provider asked for; negative: none */
-    str body; /* of a plain answer, byte for byte */
+    str fault_param; /* the field of the request that is at fault; may be empty */
+    nsec retry_after; /* that a provider or a limit asked for; negative: none */
+    str body; /* of a plain answer, byte for byte where its provider speaks the request's API */
+    str last_event; /* of a plain stream, the payload that says that it is whole; may be empty */
     struct reason_best best; /* of a strategy */
     str model; /* that answered; of a fallback when it did */
     struct usage usage; /* of all calls */
@@ -214,6 +225,8 @@ struct query {
     enum err cut; /* why it was cancelled */
     bool has_head;
     bool is_audit; /* the engine's own question to the strong model */
+    struct access_hold
+        hold; /* of its key's accounts, for the query itself; its calls have theirs */
 };
 
 void query_start(struct engine *e, struct query *q);

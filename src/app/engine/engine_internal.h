@@ -17,7 +17,10 @@
 /* A provider as calls need it. */
 struct endpoint {
     const struct config_provider *provider;
-    str url;
+    const struct dialect *dialect;
+    const struct wire *wires[API_COUNT]; /* NULL: it has no such API */
+    str urls[API_COUNT]; /* empty where there is no wire */
+    str headers; /* lines beside the key's, where that is a bearer; with it where it is not */
     struct upstream_limits limits;
 };
 
@@ -58,6 +61,7 @@ struct engine {
     struct arms_slot *arms;
     struct arms_reader arms_reader;
     struct feed *feed;
+    const struct token_table *const *tokens;
     struct reach *reach;
     struct lanes *lanes;
     struct telemetry *telemetry;
@@ -81,6 +85,10 @@ struct query_call {
     struct buf request;
     struct sse_decoder events;
     const struct endpoint *endpoint;
+    enum api api;
+    const struct wire *wire;
+    struct wire_stream *stream; /* where the wire needs one */
+    str answer; /* the whole answer as the client gets it */
     const struct config_model *model;
     const struct call_target *target; /* of both */
     struct upstream_limits limits; /* where a chain of fallbacks shares its attempts */
@@ -97,12 +105,14 @@ struct query_call {
     nano_usd reserved; /* worst case; 0 when unpriced */
     int64_t reserved_tokens;
     int64_t relayed_bytes; /* of content, while streaming */
-    struct buf relayed; /* that content, where traces carry it */
+    struct buf
+        relayed; /* that content, while nobody has said how many tokens it is, and where traces carry it */
     struct usage usage; /* from the stream's usage chunk */
     nsec started; /* 0: it never left */
     bool saw_done; /* [DONE] */
-    enum err stream_fault; /* what is wrong with the stream that was read; OK: nothing */
+    enum err stream_fault; /* what an event of the stream says, or the lack of sense in it */
     bool has_ended;
+    struct access_hold hold; /* of tokens and dollars */
 };
 
 /* ---- call.c ---- */
@@ -117,6 +127,22 @@ void call_free(struct query_call *c);
 /* What the worst case of a call with this many output tokens costs and uses. */
 void call_reserve(struct query_call *c, int64_t output_tokens_max);
 
+/* It never left and has no row: its query forgets it. */
+void call_drop(struct query_call *c);
+
+/* ---- limits.c ---- */
+/* Takes one request from the accounts of the query's key. On a refusal the query has its fault and message. */
+NODISCARD bool limits_admit(struct query *q);
+void limits_leave(
+    struct query *q); /* gives back what it holds; it counts unless a limit refused it */
+/* Takes the call's worst case. POLICY_LIMIT or POLICY_QUOTA, with the query's message. */
+NODISCARD enum err limits_call(struct query_call *c);
+void limits_call_end(struct query_call *c); /* what it came to takes the place of the worst case */
+/* Tokens of what is sent and of what was relayed: counted where the model's encoding is known and its table is there; else
+ * negative. */
+int64_t tokens_sent(const struct query_call *c);
+int64_t tokens_relayed(const struct query_call *c);
+
 /* ---- fallback.c ---- */
 /* The attempts that a call may take of its chain's, at least one each left for those to come. */
 int fallback_attempts(const struct query_call *c);
@@ -127,7 +153,8 @@ bool fallback_start(struct query_call *before, enum err fault);
 struct query_call *fallback_told(struct query_call *c, enum err *fault);
 
 /* ---- query.c ---- */
-bool call_aim(struct query_call *c, str model); /* false: no such model is configured */
+bool call_aim(struct query_call *c, str model,
+              enum api api); /* false: no such model is configured */
 const char *query_strategy_name(const struct query *q); /* "plain", "audit", or the strategy's */
 void query_step(struct query *q);
 void query_call_told(struct query *q, struct query_call *c,

@@ -11,8 +11,6 @@
  */
 #include "app/engine/engine_internal.h"
 
-#define REQUEST_BYTES_FACTOR 8 /* of a document's memory to its text */
-
 /* Whether somebody else may do better: the provider is to blame, or does not have the model. */
 static bool fault_is_the_provider_s(enum err fault)
 {
@@ -48,23 +46,29 @@ static bool may_fall_back(const struct query_call *c, enum err fault)
            world_now(q->engine->world) < q->deadline;
 }
 
-/* The same request for another model: what was sent, with the name replaced. */
-static bool request_write(struct query_call *c, const struct query_call *before)
+/* The same request for another model, in its provider's own words. What a strategy asks was written by the first one's wire, and
+ * can be read back where that is OpenAI's. */
+static enum err request_write(struct query_call *c, const struct query_call *before)
 {
+    struct query *q = c->query;
     struct chat_request request;
     struct chat_error error;
-    struct arena scratch;
+    const struct chat_request *chat = q->chat;
+    str name = c->target->model->upstream_name;
 
-    if (c->query->route.is_plain) {
-        chat_request_splice(&c->request, c->query->chat, c->target->model->upstream_name);
-        return !c->request.failed;
+    if (!c->wire)
+        return WEIR_NOT_SUPPORTED;
+    if (!q->route.is_plain) {
+        str sent = arena_str(q->arena, buf_str(&before->request));
+        enum err e = chat_request_parse(q->arena, sent, &request, &error);
+        if (e != OK)
+            return WEIR_NOT_SUPPORTED;
+        chat = &request;
     }
-    arena_init(&scratch, before->request.len * REQUEST_BYTES_FACTOR + ((size_t)64 << 10));
-    bool is_read = chat_request_parse(&scratch, buf_str(&before->request), &request, &error) == OK;
-    if (is_read)
-        chat_request_splice(&c->request, &request, c->target->model->upstream_name);
-    arena_fini(&scratch);
-    return is_read && !c->request.failed;
+    if (c->wire->has_state && chat->stream)
+        c->stream = wire_stream_new(q->arena, q->started_wall / 1000000);
+    enum err e = c->wire->request(&c->request, q->arena, chat, name, &error);
+    return e == OK && (c->request.failed || arena_failed(q->arena)) ? WEIR_NO_MEMORY : e;
 }
 
 /* A strategy's budget must cover the other model's price too; a relayed request has none of its own. */
@@ -94,15 +98,17 @@ bool fallback_start(struct query_call *before, enum err fault)
     c->chain_at = before->chain_at + 1;
     c->attempts_before =
         before->attempts_before + before->upstream.attempts - before->upstream.key_walks;
-    bool is_aimed = call_aim(c, original->target->fallback[before->chain_at]->name);
+    bool is_aimed = call_aim(c, original->target->fallback[before->chain_at]->name, before->api);
     assert(is_aimed); /* the chain was made from the same configuration */
-    bool is_written = request_write(c, before);
+    enum err refused = request_write(c, before);
     call_reserve(c, c->output_tokens_max);
+    if (refused == OK)
+        refused = limits_call(c);
+    if (refused == OK && !is_affordable(c))
+        refused = POLICY_BUDGET;
     call_stage(c, before->upstream.request.wants_stream);
-    if (!is_written)
-        call_end(c, WEIR_NO_MEMORY);
-    else if (!is_affordable(c))
-        call_end(c, POLICY_BUDGET);
+    if (refused != OK)
+        call_end(c, refused);
     return true;
 }
 

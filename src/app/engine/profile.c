@@ -22,17 +22,43 @@ static struct upstream_limits limits_of(const struct config *config,
     return limits;
 }
 
+/* What goes with every call, as the provider's dialect has it; its key too where that is no bearer. */
+static void headers_make(struct arena *arena, struct endpoint *endpoint)
+{
+    const struct dialect *dialect = endpoint->dialect;
+    str key = endpoint->provider->api_key;
+
+    endpoint->headers = str_from(dialect->headers);
+    if (key.len > 0 && !dialect->takes_bearer)
+        endpoint->headers =
+            arena_printf(arena, "%s%.*s\n%s", dialect->key_header, STR_ARG(key), dialect->headers);
+}
+
+static void endpoint_make(struct arena *arena, struct endpoint *endpoint,
+                          const struct config_provider *provider)
+{
+    endpoint->provider = provider;
+    endpoint->dialect = dialect_find(provider->dialect);
+    assert(endpoint->dialect); /* the configuration takes no other */
+    for (size_t api = 0; api < API_COUNT; api++) {
+        const struct wire *wire = endpoint->dialect->wires[api];
+        if (!wire)
+            continue;
+        endpoint->wires[api] = wire;
+        endpoint->urls[api] =
+            arena_printf(arena, "%.*s%s", STR_ARG(provider->base_url), wire->path);
+    }
+    headers_make(arena, endpoint);
+}
+
 static bool endpoints_make(struct engine_profile *p)
 {
     const struct config *config = p->config;
     struct endpoint *endpoints = ARENA_ARRAY(&p->arena, config->provider_count, struct endpoint);
 
     for (size_t i = 0; endpoints && i < config->provider_count; i++) {
-        const struct config_provider *provider = &config->providers[i];
-        endpoints[i].provider = provider;
-        endpoints[i].url =
-            arena_printf(&p->arena, "%.*s/chat/completions", STR_ARG(provider->base_url));
-        endpoints[i].limits = limits_of(config, provider);
+        endpoint_make(&p->arena, &endpoints[i], &config->providers[i]);
+        endpoints[i].limits = limits_of(config, &config->providers[i]);
     }
     p->endpoints = endpoints;
     return !arena_failed(&p->arena);
@@ -62,7 +88,7 @@ static void keys_make(struct engine_profile *p, struct lanes *lanes, struct call
 
     for (size_t i = 0; keys && i < n; i++) {
         str key = is_list ? provider->api_keys.values[i] : provider->api_key;
-        if (key.len > 0)
+        if (key.len > 0 && target->endpoint->dialect->takes_bearer)
             keys[i].authorization = arena_printf(&p->arena, "Bearer %.*s", STR_ARG(key));
         keys[i].lane = lane_of(p, lanes, target, key, key.len > 0 ? (unsigned)i + 1 : 0);
     }

@@ -31,13 +31,14 @@ static void a_target_has_what_its_provider_says(void)
     static const str to_c[] = { { "b", 1 }, { "c", 1 } }, to_d[] = { { "d", 1 }, { "c", 1 } };
     const struct config_provider providers[] = {
         { .name = { "own", 3 },
+          .dialect = { "openai", 6 },
           .base_url = { "http://a/v1", 11 },
           .api_keys = { .sources = values, .values = values, .count = 2 },
           .connect_timeout = 21,
           .first_byte_timeout = 22,
           .idle_timeout = 23,
           .timeout = 24 },
-        { .name = { "usual", 5 }, .base_url = { "http://b/v1", 11 } },
+        { .name = { "usual", 5 }, .dialect = { "openai", 6 }, .base_url = { "http://b/v1", 11 } },
     };
     const struct config_model models[] = {
         { .name = { "a", 1 },

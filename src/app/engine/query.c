@@ -11,8 +11,8 @@
 
 #include "base/rng.h"
 
-/* Output tokens assumed for a plain call whose request names no maximum. */
-#define PLAIN_OUTPUT_TOKENS 4096
+/* More than any model gives; a client may ask for more, and sums must not overflow. */
+#define OUTPUT_TOKENS_MOST (INT64_C(1) << 40)
 /* A call that could not even answer with this many tokens is not worth its price. */
 #define OUTPUT_TOKENS_MIN 16
 
@@ -53,7 +53,8 @@ const char *query_strategy_name(const struct query *q)
     return q->route.is_plain ? "plain" : reason_strategy_name(q->route.strategy);
 }
 
-bool call_aim(struct query_call *c, str model)
+/* The call's target, wire and price; false when the model is not configured. */
+bool call_aim(struct query_call *c, str model, enum api api)
 {
     const struct engine_profile *profile = c->query->profile;
     const struct config *config = profile->config;
@@ -63,6 +64,8 @@ bool call_aim(struct query_call *c, str model)
         return false;
     c->target = &profile->targets[c->model - config->models];
     c->endpoint = c->target->endpoint;
+    c->api = api;
+    c->wire = c->endpoint ? c->endpoint->wires[api] : NULL;
     if (config->monitoring.track_cost)
         c->price = price_find(&config->prices, c->model->name, c->query->started_wall);
     return c->endpoint != NULL;
@@ -76,6 +79,37 @@ static void fail(struct query *q, enum err fault)
 
 /* ---- admit ---- */
 
+static enum err plain_write(struct query *q, struct query_call *c)
+{
+    struct chat_error error = { 0 };
+
+    if (!c->wire) {
+        q->fault_message = STR("this model's provider has no such API");
+        q->fault_param = STR("model");
+        return WEIR_NOT_SUPPORTED;
+    }
+    if (c->wire->has_state && q->chat->stream)
+        c->stream = wire_stream_new(q->arena, q->started_wall / 1000000);
+    enum err e = c->wire->request(&c->request, q->arena, q->chat, c->model->upstream_name, &error);
+    q->fault_message = error.message;
+    q->fault_param = error.param;
+    return e == OK && (c->request.failed || arena_failed(q->arena)) ? WEIR_NO_MEMORY : e;
+}
+
+/* Of all the answers that were asked for. */
+static int64_t plain_output_max(const struct query_call *c)
+{
+    const struct chat_request *chat = c->query->chat;
+    int64_t each = chat->max_tokens > 0              ? chat->max_tokens
+                   : c->wire->output_tokens_max == 0 ? 0
+                   : c->model->output_tokens_max > 0 ? c->model->output_tokens_max
+                                                     : c->wire->output_tokens_max;
+    int64_t all = OUTPUT_TOKENS_MOST;
+
+    IGNORE(!i64_mul(each, chat->n > 0 ? chat->n : 1, &all));
+    return all < OUTPUT_TOKENS_MOST ? all : OUTPUT_TOKENS_MOST;
+}
+
 static void plain_call(struct query *q)
 {
     struct query_call *c = call_new(q, STR("plain"), STR("plain"), 0);
@@ -84,14 +118,16 @@ static void plain_call(struct query *q)
         fail(q, WEIR_NO_MEMORY);
         return;
     }
-    if (!call_aim(c, q->model)) {
-        q->calls_running--;
-        c->has_ended = true;
-        fail(q, CALLER_UNKNOWN_MODEL);
+    enum err e = call_aim(c, q->model, q->api) ? plain_write(q, c) : CALLER_UNKNOWN_MODEL;
+    if (e == OK) {
+        call_reserve(c, plain_output_max(c));
+        e = limits_call(c);
+    }
+    if (e != OK) { /* a call that is not made has no row */
+        call_drop(c);
+        fail(q, e);
         return;
     }
-    chat_request_splice(&c->request, q->chat, c->model->upstream_name);
-    call_reserve(c, q->chat->max_tokens > 0 ? q->chat->max_tokens : PLAIN_OUTPUT_TOKENS);
     call_stage(c, q->chat->stream);
 }
 
@@ -136,7 +172,8 @@ static void record_begin(struct query *q)
                                 .strategy = str_from(query_strategy_name(q)),
                                 .arm = q->arm,
                                 .is_stream = q->chat->stream,
-                                .reserved = q->cost_reserved };
+                                .reserved = q->cost_reserved,
+                                .key = q->key ? key_id(q->key) : STR("") };
 
     ledger_begin(q->engine->ledger, &row);
 }
@@ -145,7 +182,7 @@ static enum query_state step_admit(struct query *q)
 {
     bool is_decided = !q->route.is_plain && !q->is_audit;
 
-    if (is_decided)
+    if (limits_admit(q) && is_decided)
         fail(q, query_decide(q));
     record_begin(q);
     if (q->fault != OK)
@@ -189,8 +226,8 @@ static int64_t tokens_affordable(const struct query_call *c, const struct reason
     return most < wanted ? most : wanted;
 }
 
-static void strategy_call_write(struct query_call *c, const struct reason_call *call,
-                                int64_t max_tokens)
+static enum err strategy_call_write(struct query_call *c, const struct reason_call *call,
+                                    int64_t max_tokens)
 {
     /* The machine asked for what the main model's provider takes. */
     bool takes_schema = c->endpoint->provider->has_json_schema;
@@ -210,7 +247,7 @@ static void strategy_call_write(struct query_call *c, const struct reason_call *
                               .schema_name = takes_schema ? call->schema_name : STR(""),
                               .schema = takes_schema ? call->schema : STR("") };
     buf_reset(&c->request);
-    chat_call_write(&c->request, &body);
+    return wire_call_write(c->wire, &c->request, c->query->arena, &body);
 }
 
 /* The name of the model that a call goes to; empty when the configuration names none for it. */
@@ -251,22 +288,23 @@ static void strategy_call(struct query *q, const struct reason_call *call)
     }
     struct query_call *c =
         call_new(q, str_from(reason_role_name(call->role)), call->label, call->parent);
-    if (!c || !call_aim(c, model)) {
+    if (!c || !call_aim(c, model, API_CHAT)) {
         fail(q, WEIR_NO_MEMORY); /* the model was found at admission */
         return;
     }
     c->reason_id = call->id;
     struct reason_budget left = budget_left(q);
-    strategy_call_write(c, call, call->max_tokens);
+    enum err written = strategy_call_write(c, call, call->max_tokens);
     int64_t max_tokens = tokens_affordable(c, &left, call->max_tokens);
     if (max_tokens < call->max_tokens && max_tokens >= OUTPUT_TOKENS_MIN)
-        strategy_call_write(c, call, max_tokens);
+        written = strategy_call_write(c, call, max_tokens);
     call_reserve(c, max_tokens);
+    enum err refused = max_tokens < OUTPUT_TOKENS_MIN ? POLICY_BUDGET : limits_call(c);
     call_stage(c, false);
-    if (max_tokens < OUTPUT_TOKENS_MIN)
-        call_end(c, POLICY_BUDGET);
-    else if (c->request.failed)
-        call_end(c, WEIR_NO_MEMORY);
+    if (refused != OK)
+        call_end(c, refused);
+    else if (written != OK || c->request.failed)
+        call_end(c, written != OK ? written : WEIR_NO_MEMORY);
 }
 
 static enum query_state step_run(struct query *q)
@@ -287,11 +325,23 @@ static enum query_state step_run(struct query *q)
     return q->calls_running == 0 ? QUERY_SETTLE : QUERY_RUN;
 }
 
+/* What a provider says about a key may repeat the key, or a part of it. */
+static str provider_message(const struct query_call *c, enum err fault)
+{
+    str key = c->endpoint->provider->api_key;
+    str message = chat_error_message(c->query->arena, buf_str(&c->upstream.body));
+    bool repeats_key = key.len > 0 && str_find(message, key) != STR_NPOS;
+
+    if (fault == PROVIDER_AUTH || repeats_key)
+        return STR("");
+    return message;
+}
+
 void query_call_told(struct query *q, struct query_call *c, enum err fault)
 {
     if (q->route.is_plain) {
         if (fault == OK) {
-            q->body = buf_str(&c->upstream.body);
+            q->body = c->answer;
             q->model = c->model->name;
         }
         q->is_truncated = fault != OK && c->relayed_bytes > 0;
@@ -300,9 +350,8 @@ void query_call_told(struct query *q, struct query_call *c, enum err fault)
         struct reason_outcome outcome = { .fault = fault, .text = c->trace->text };
         reason_tell(q->reason, c->reason_id, &outcome);
     }
-    /* What a provider says about a key may repeat the key. */
-    if (fault != OK && fault != PROVIDER_AUTH && q->fault_message.len == 0)
-        q->fault_message = chat_error_message(q->arena, buf_str(&c->upstream.body));
+    if (fault != OK && q->fault_message.len == 0)
+        q->fault_message = provider_message(c, fault);
     if (fault == PROVIDER_RATE_LIMITED)
         q->retry_after = c->upstream.retry_after;
 }
@@ -384,6 +433,7 @@ static enum query_state step_settle(struct query *q)
     if (q->fault != OK)
         q->best = no_answer(q->fault);
     q->took = world_now(e->world) - q->started;
+    limits_leave(q);
     record_end(q);
     label_verdict(q);
     list_add_tail(&e->ending, &q->link);

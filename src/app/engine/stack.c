@@ -66,7 +66,8 @@ enum err stack_open(struct stack *out, struct store *store, const struct config 
                                                   .feed = seams ? seams->feed : NULL,
                                                   .reach = seams ? seams->reach : NULL,
                                                   .lanes = seams ? seams->lanes : NULL,
-                                                  .telemetry = seams ? seams->telemetry : NULL });
+                                                  .telemetry = seams ? seams->telemetry : NULL,
+                                                  .tokens = seams ? seams->tokens : NULL });
     if (e != OK) {
         stack_close(&s);
         return e;

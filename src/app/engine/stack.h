@@ -21,6 +21,7 @@ struct metrics;
 struct reach;
 struct store;
 struct telemetry;
+struct token_table;
 struct upstream;
 struct world;
 
@@ -31,6 +32,7 @@ struct stack_seams {
     struct reach *reach;
     struct lanes *lanes;
     struct telemetry *telemetry;
+    const struct token_table *const *tokens; /* see engine_options */
 };
 
 struct stack {

@@ -49,15 +49,18 @@ static enum err wrong(struct chat_error *error, str param, str message)
     return CALLER_BAD_REQUEST;
 }
 
-/* As answers give it: in x-weir-query-id and weir.query_id, and in a completion's id. */
+/* As answers give it: in x-weir-query-id and weir.query_id, and in the id of a strategy's completion, message or response. */
 static enum err id_read(struct json root, struct arena *arena, int64_t *out,
                         struct chat_error *error)
 {
-    str text = { 0 }, prefix = STR("chatcmpl-");
+    static const char *const prefixes[] = { "resp_", "chatcmpl-" };
+    str text = { 0 };
     bool is_text = json_str(json_get(root, STR("query_id")), arena, &text);
 
-    if (is_text && str_starts(text, prefix))
-        text = str_slice(text, prefix.len, text.len);
+    for (size_t i = 0; is_text && i < ARRAY_LEN(prefixes); i++) {
+        if (str_starts(text, str_from(prefixes[i])))
+            text = str_slice(text, str_from(prefixes[i]).len, text.len);
+    }
     if (is_text && ledger_id_parse(text, out))
         return OK;
     return wrong(error, STR("query_id"),

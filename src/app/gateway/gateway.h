@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gateway: the HTTP face of the engine: OpenAI's chat completions, models, feedback, health; one gateway a worker.
- * And the admin face: health and metrics on a listener of its own.
+ * gateway: the HTTP side of the engine: chat completions, embeddings, messages, responses, models, feedback, health; one gateway a
+ * worker. And the admin's: health and metrics on a listener of its own.
  *
- * A caller may rely on: every request is answered in OpenAI's shapes, errors too; a client that goes away
+ * A caller may rely on: every request is answered in its API's shapes, errors too; a client that goes away
  * cancels its query.
  *
  * May include: base, core/json, core/money, core/dialect, core/reason, core/http, core/telemetry, edge/world, edge/config, edge/store, edge/http,
- * edge/upstream, edge/telemetry, app/engine, app/health.
+ * edge/upstream, edge/telemetry, app/access, app/engine, app/health.
  */
 #ifndef WEIR_APP_GATEWAY_GATEWAY_H
 #define WEIR_APP_GATEWAY_GATEWAY_H
@@ -15,10 +15,12 @@
 #include "app/gateway/measure.h"
 #include "base/base.h"
 
+struct access;
 struct config;
 struct engine;
 struct exchange;
 struct health;
+struct key;
 struct log;
 struct metrics;
 struct world;
@@ -29,6 +31,8 @@ struct gateway {
     struct metrics *metrics;
     const struct config *config;
     const struct log *log;
+    const struct access *access; /* who may ask; NULL: everyone */
+    const struct key *caller; /* of the request that is being handled; NULL: of nobody known */
     struct health *health; /* what readyz asks */
     bool is_draining; /* readyz says 503 */
 };

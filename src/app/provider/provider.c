@@ -196,12 +196,25 @@ static void answer_chat(struct provider *p, struct exchange *x)
     provider_mode_of(p)->answer(p, x);
 }
 
+/* Only a script's author knows what other APIs would say. */
+static void answer_script(struct provider *p, struct exchange *x)
+{
+    if (p->script)
+        script_answer(p, x);
+    else
+        respond_error(p, x, 404, CALLER_UNKNOWN_PATH,
+                      STR("only a script (--mode script:FILE) answers at this path"), (str){ 0 });
+}
+
 static const struct {
     const char *path; /* without /v1 */
     const char *method;
     void (*answer)(struct provider *p, struct exchange *x);
 } paths[] = {
     { "/chat/completions", "POST", answer_chat },
+    { "/messages", "POST", answer_script },
+    { "/responses", "POST", answer_script },
+    { "/embeddings", "POST", answer_script },
     { "/models", "GET", answer_models },
     { "/weir/provider", "GET", answer_counts },
     { "/weir/provider/requests", "GET", answer_seen },

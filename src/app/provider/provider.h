@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * provider: a stand-in for a model provider, for drills, tests and benchmarks. It speaks OpenAI's wire: POST
- * /v1/chat/completions, streamed or not, and GET /v1/models; also without the /v1 prefix.
+ * /v1/chat/completions, streamed or not, and GET /v1/models; also without the /v1 prefix. A script also plays at /v1/messages, /v1/responses
+ * and /v1/embeddings, whatever is asked.
  *
  *     echo            answers at once with a fixed shape and the beginning of the last user message
  *     sim             a simulated model (core/sim) with real delays; every answer says that it is simulated

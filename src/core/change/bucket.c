@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/change/sha256.h"
+#include "base/sha256.h"
 
 #define SHARE_DECIMALS 6 /* of SHARE_WHOLE */
 #define PERCENT_DECIMALS 2

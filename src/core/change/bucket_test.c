@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "core/change/sha256.h"
+#include "base/sha256.h"
 #include "test/check.h"
 
 #define UNITS 100000

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dialect: a provider's wire format to and from one canonical request, answer, delta and usage.
- * OpenAI's chat completions today.
+ * dialect: a provider's wire format to and from one canonical request, answer, delta and usage: OpenAI's chat completions. What
+ * other APIs say is translated into them or relayed beside them (wire.h, face.h).
  *
- * May include: base, core/json, core/money.
+ * May include: base, core/http, core/json, core/money.
  */
 #ifndef WEIR_CORE_DIALECT_DIALECT_H
 #define WEIR_CORE_DIALECT_DIALECT_H
@@ -75,6 +75,7 @@ struct chat_answer {
     bool has_tool_calls;
     size_t choices;
     struct usage usage;
+    str translated; /* the chat completion that a translated answer became; empty: the body is one */
 };
 /* A whole chat.completion. PROVIDER_GARBAGE when it is not one; a body with an "error" member gives PROVIDER_FAILED. */
 NODISCARD enum err chat_answer_parse(struct arena *arena, str body, struct chat_answer *out);
@@ -83,14 +84,19 @@ NODISCARD enum err chat_answer_parse(struct arena *arena, str body, struct chat_
 struct chat_chunk {
     bool is_done; /* [DONE] */
     bool is_error; /* an error event in the stream */
-    bool has_choices;
+    enum err fault; /* that it names; OK: none in particular */
+    bool has_choices; /* false: it carries nothing but usage, or nothing */
     bool has_usage;
     str content; /* delta.content of choice 0 */
     str finish; /* of choice 0, or empty */
     str model;
-    struct usage usage;
+    struct usage usage; /* known when has_usage; before, some wires tell of the input already */
+    str payload; /* what a client gets of it; empty: nothing */
 };
 NODISCARD enum err chat_chunk_parse(struct arena *arena, str payload, struct chat_chunk *out);
+
+/* A chunk's payload without its usage, for a client that did not ask for it; the payload itself when it names none. In the arena. */
+str chat_chunk_without_usage(struct arena *arena, str payload);
 
 /* The "error.message" of a provider's error body, or empty. */
 str chat_error_message(struct arena *arena, str body);
@@ -108,7 +114,8 @@ struct chat_reply {
 void chat_reply_write(struct buf *out, const struct chat_reply *reply);
 /* The same as SSE events: role, content in one delta, finish, usage when asked for, [DONE]. */
 void chat_reply_write_events(struct buf *out, const struct chat_reply *reply, bool include_usage);
-/* OpenAI's error body: {"error":{"message","type","param","code"}}. code is the fault's name in lower case. */
+/* OpenAI's error body: {"error":{"message","type","param","code"}}. code is the fault's name in lower case, but for
+ * rate_limit_exceeded and insufficient_quota. */
 void chat_error_write(struct buf *out, enum err fault, str message, str param);
 
 #endif

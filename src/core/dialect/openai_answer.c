@@ -7,16 +7,7 @@
  */
 #include "core/dialect/dialect.h"
 #include "core/dialect/openai_text.h"
-
-static const struct json missing;
-
-/* A member; missing when it is null too. */
-static struct json given(struct json v, str name)
-{
-    struct json member = json_get(v, name);
-
-    return json_is(member, JSON_NULL) ? missing : member;
-}
+#include "core/dialect/wire_internal.h"
 
 /* A text that may be absent; false when it is something else. */
 static bool text_read(struct arena *arena, struct json v, str name, str *out)
@@ -26,12 +17,12 @@ static bool text_read(struct arena *arena, struct json v, str name, str *out)
     return !json_exists(member) || json_str(member, arena, out);
 }
 
-/* Tokens at the path; nothing is written unless they are a number that is not negative. */
-static bool tokens_read(struct json usage, str path, int64_t *out)
+/* Tokens; nothing is written unless they are a number that is not negative. */
+static bool count_read(struct json v, int64_t *out)
 {
     int64_t tokens;
 
-    if (!json_i64(json_path(usage, path), &tokens) || tokens < 0)
+    if (!json_exists(v) || !json_i64(v, &tokens) || tokens < 0)
         return false;
     *out = tokens;
     return true;
@@ -42,7 +33,7 @@ static void reasoning_add(struct usage *u, struct json usage)
 {
     int64_t total = 0, visible, all, output;
 
-    if (!tokens_read(usage, STR("total_tokens"), &total) || u->reasoning == 0)
+    if (u->reasoning == 0 || !count_read(json_get(usage, STR("total_tokens")), &total))
         return;
     if (!i64_add(u->input, u->output, &visible) || !i64_add(visible, u->reasoning, &all))
         return;
@@ -55,20 +46,47 @@ static int64_t at_most(int64_t v, int64_t max)
     return v < max ? v : max;
 }
 
-static bool usage_read(struct json usage, struct usage *out)
+/* Where providers of this dialect say how much of the prompt was cached: OpenAI and most; DeepSeek; Moonshot; and those that pass
+ * Anthropic's names on. All count it within prompt_tokens. */
+static const struct place {
+    bool in_details; /* prompt_tokens_details */
+    str name;
+} cached_places[] = { { true, STR("cached_tokens") },
+                      { false, STR("prompt_cache_hit_tokens") },
+                      { false, STR("cached_tokens") },
+                      { false, STR("cache_read_input_tokens") } },
+  write_places[] = { { true, STR("cache_write_tokens") },
+                     { true, STR("cache_creation_tokens") },
+                     { false, STR("cache_creation_input_tokens") } };
+
+/* The first that is there; none leaves *out as it is. */
+static void first_read(struct json usage, const struct place *places, size_t count, int64_t *out)
+{
+    struct json details = json_get(usage, STR("prompt_tokens_details"));
+
+    for (size_t i = 0; i < count; i++) {
+        struct json around = places[i].in_details ? details : usage;
+        if (count_read(json_get(around, places[i].name), out))
+            return;
+    }
+}
+
+bool usage_read(struct json usage, struct usage *out)
 {
     struct usage u = { .is_known = true };
 
-    if (!tokens_read(usage, STR("prompt_tokens"), &u.input) ||
-        !tokens_read(usage, STR("completion_tokens"), &u.output))
+    if (!count_read(json_get(usage, STR("prompt_tokens")), &u.input) ||
+        !count_read(json_get(usage, STR("completion_tokens")), &u.output))
         return false;
-    /* Absent details stay zero. DeepSeek names its cache hits otherwise. */
-    if (!tokens_read(usage, STR("prompt_tokens_details.cached_tokens"), &u.cached))
-        IGNORE(tokens_read(usage, STR("prompt_cache_hit_tokens"), &u.cached));
-    IGNORE(tokens_read(usage, STR("completion_tokens_details.reasoning_tokens"), &u.reasoning));
+    /* Absent details stay zero. */
+    first_read(usage, cached_places, ARRAY_LEN(cached_places), &u.cached);
+    first_read(usage, write_places, ARRAY_LEN(write_places), &u.cache_write);
+    struct json details = json_get(usage, STR("completion_tokens_details"));
+    IGNORE(count_read(json_get(details, STR("reasoning_tokens")), &u.reasoning));
     reasoning_add(&u, usage);
     /* Parts are never more than their whole, whatever the provider says. */
     u.cached = at_most(u.cached, u.input);
+    u.cache_write = at_most(u.cache_write, u.input - u.cached);
     u.reasoning = at_most(u.reasoning, u.output);
     *out = u;
     return true;
@@ -78,20 +96,6 @@ static bool has_tool_calls(struct json message)
 {
     return json_count(json_get(message, STR("tool_calls"))) > 0 ||
            json_is(json_get(message, STR("function_call")), JSON_OBJECT);
-}
-
-/* A broken body is the provider's fault; memory is ours. */
-static enum err body_parse(struct arena *arena, str body, struct json *out)
-{
-    struct json root;
-    enum err e = json_parse(arena, body, &root, NULL);
-
-    if (e == WEIR_NO_MEMORY)
-        return e;
-    if (e != OK || !json_is(root, JSON_OBJECT))
-        return PROVIDER_GARBAGE;
-    *out = root;
-    return OK;
 }
 
 static bool answer_read(struct arena *arena, struct json root, struct chat_answer *a)
@@ -172,6 +176,7 @@ enum err chat_chunk_parse(struct arena *arena, str payload, struct chat_chunk *o
     struct json root;
 
     if (!chunk.is_done) {
+        chunk.payload = payload;
         enum err e = body_parse(arena, payload, &root);
         if (e != OK)
             return e;

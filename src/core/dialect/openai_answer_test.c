@@ -194,6 +194,27 @@ static void chunks_are_read(void)
     }
 }
 
+static void usage_is_cut_out(void)
+{
+    static const struct {
+        const char *payload, *want;
+    } rows[] = {
+        { "{\"a\":1,\"usage\":{\"b\":2},\"c\":3}", "{\"a\":1,\"c\":3}" },
+        { "{\"usage\":{\"b\":2}, \"c\":3}", "{\"c\":3}" },
+        { "{\"c\":[\"usage\"] , \"usage\":null}", "{\"c\":[\"usage\"]}" },
+        { "{\"usage\":1}", "{}" },
+        { "{\"c\":{\"usage\":1}}", "{\"c\":{\"usage\":1}}" },
+        { "[DONE]", "[DONE]" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena arena;
+        arena_init(&arena, ARENA_BYTES);
+        CHECK_STR(chat_chunk_without_usage(&arena, str_from(rows[i].payload)),
+                  str_from(rows[i].want));
+        arena_fini(&arena);
+    }
+}
+
 static void error_messages_are_found(void)
 {
     static const struct {
@@ -332,7 +353,7 @@ static void errors_are_written(void)
     chat_error_write(&out, POLICY_LIMIT, STR("slow \"down\""), STR("model"));
     CHECK_STR(buf_str(&out),
               STR("{\"error\":{\"message\":\"slow \\\"down\\\"\",\"type\":\"rate_limit_error\","
-                  "\"param\":\"model\",\"code\":\"policy_limit\"}}"));
+                  "\"param\":\"model\",\"code\":\"rate_limit_exceeded\"}}"));
     buf_reset(&out);
     chat_error_write(&out, PROVIDER_CUT, (str){ NULL, 0 }, (str){ NULL, 0 });
     CHECK_STR(buf_str(&out),
@@ -342,5 +363,6 @@ static void errors_are_written(void)
 }
 
 TESTS(TEST(answers_are_read), TEST(answers_that_are_none), TEST(usages_are_read),
-      TEST(chunks_are_read), TEST(error_messages_are_found), TEST(calls_are_written),
-      TEST(replies_read_back), TEST(events_read_back), TEST(errors_are_written))
+      TEST(chunks_are_read), TEST(usage_is_cut_out), TEST(error_messages_are_found),
+      TEST(calls_are_written), TEST(replies_read_back), TEST(events_read_back),
+      TEST(errors_are_written))

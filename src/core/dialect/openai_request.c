@@ -7,6 +7,7 @@
  */
 #include "core/dialect/dialect.h"
 #include "core/dialect/openai_text.h"
+#include "core/dialect/wire_internal.h"
 
 #include <stdlib.h>
 
@@ -204,20 +205,8 @@ static bool fields_read(struct parse *p, struct json root)
 
 static bool body_read(struct parse *p, str body)
 {
-    struct json_error error = { 0 };
-    enum err e = json_parse(p->arena, body, &p->request->root, &error);
-
-    if (e != OK) {
-        p->error = (struct chat_error){ e,
-                                        arena_printf(p->arena,
-                                                     "the body is not valid JSON: %s at byte %zu",
-                                                     error.what, error.offset),
-                                        { NULL, 0 } };
-        return false;
-    }
-    if (!json_is(p->request->root, JSON_OBJECT))
-        return refuse(p, STR("the body must be a JSON object"), (str){ NULL, 0 });
-    return fields_read(p, p->request->root);
+    return body_object(p->arena, body, &p->request->root, &p->error) &&
+           fields_read(p, p->request->root);
 }
 
 enum err chat_request_parse(struct arena *arena, str body, struct chat_request *out,
@@ -315,29 +304,54 @@ static void usage_ask(struct edits *e, struct json root)
                                    STR(",\"stream_options\":{\"include_usage\":true}") });
 }
 
-void chat_request_splice(struct buf *out, const struct chat_request *request, str model)
+static void edits_apply(struct buf *out, str body, const struct edits *edits)
 {
-    struct json root = request->root, old = json_get(root, STR("model"));
-    struct json ours = json_get(root, STR("weir"));
+    const char *at = body.ptr;
+
+    for (size_t i = 0; i < edits->count; i++) {
+        buf_add(out, (str){ at, (size_t)(edits->list[i].from - at) });
+        buf_add(out, edits->list[i].text);
+        at = edits->list[i].to;
+    }
+    buf_add(out, (str){ at, (size_t)(body.ptr + body.len - at) });
+}
+
+str chat_chunk_without_usage(struct arena *arena, str payload)
+{
+    struct edits edits = { .count = 0 };
+    struct buf out = { 0 };
+    struct json root;
+
+    if (json_parse(arena, payload, &root, NULL) != OK || !json_exists(json_get(root, STR("usage"))))
+        return payload;
+    member_cut(&edits, root, json_get(root, STR("usage")));
+    edits_apply(&out, json_raw(root), &edits);
+    str text = arena_str(arena, buf_str(&out));
+    buf_fini(&out);
+    return text;
+}
+
+void body_splice(struct buf *out, struct json root, str old_model, str model, bool asks_usage)
+{
+    struct json old = json_get(root, STR("model")), ours = json_get(root, STR("weir"));
     struct edits edits = { .count = 0 };
     struct buf name = { 0 };
-    str body = json_raw(root);
-    const char *at = body.ptr;
 
     json_write_str(&name, model);
     if (name.failed)
         out->failed = true;
-    if (!str_eq(model, request->model))
+    if (!str_eq(model, old_model))
         edit_add(&edits, (struct edit){ json_raw(old).ptr, end_of(old), buf_str(&name) });
     if (json_exists(ours))
         member_cut(&edits, root, ours);
-    if (request->stream && !request->include_usage)
+    if (asks_usage)
         usage_ask(&edits, root);
-    for (size_t i = 0; i < edits.count; i++) {
-        buf_add(out, (str){ at, (size_t)(edits.list[i].from - at) });
-        buf_add(out, edits.list[i].text);
-        at = edits.list[i].to;
-    }
-    buf_add(out, (str){ at, (size_t)(body.ptr + body.len - at) });
+    edits_apply(out, json_raw(root), &edits);
     buf_fini(&name);
+}
+
+void chat_request_splice(struct buf *out, const struct chat_request *request, str model)
+{
+    body_splice(out, request->root, request->model, model,
+                request->stream && !request->include_usage);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* openai_write: what weir itself says in OpenAI's dialect: calls, replies, their streams, errors. */
-#include "core/dialect/dialect.h"
+#include "core/dialect/wire_internal.h"
 
 #include <ctype.h>
 
 /* OpenAI's reasoning models refuse max_tokens; servers older than they know nothing else. */
-static const char *limit_name(str model)
+const char *limit_name(str model)
 {
     static const char *const families[] = { "o1", "o3", "o4", "gpt-5" };
 
@@ -51,7 +51,7 @@ void chat_call_write(struct buf *out, const struct chat_call *call)
     buf_add_char(out, '}');
 }
 
-static void usage_write(struct buf *out, const struct usage *u)
+void usage_write(struct buf *out, const struct usage *u)
 {
     int64_t total;
 
@@ -64,6 +64,8 @@ static void usage_write(struct buf *out, const struct usage *u)
     json_member_i64(out, "total_tokens", total);
     buf_add(out, STR(",\"prompt_tokens_details\":{"));
     json_member_i64(out, "cached_tokens", u->cached);
+    if (u->cache_write > 0)
+        json_member_i64(out, "cache_write_tokens", u->cache_write);
     buf_add(out, STR("},\"completion_tokens_details\":{"));
     json_member_i64(out, "reasoning_tokens", u->reasoning);
     buf_add(out, STR("}}"));
@@ -144,6 +146,14 @@ void chat_reply_write_events(struct buf *out, const struct chat_reply *reply, bo
     buf_add(out, STR("data: [DONE]\n\n"));
 }
 
+/* Clients wait and try again, or give up, by what OpenAI calls these two. */
+static const char *error_code(enum err fault)
+{
+    if (fault == POLICY_LIMIT)
+        return "rate_limit_exceeded";
+    return fault == POLICY_QUOTA ? "insufficient_quota" : err_info(fault)->name;
+}
+
 void chat_error_write(struct buf *out, enum err fault, str message, str param)
 {
     const struct err_info *info = err_info(fault);
@@ -158,7 +168,7 @@ void chat_error_write(struct buf *out, enum err fault, str message, str param)
         buf_add(out, STR("null"));
     json_key(out, "code");
     buf_add_char(out, '"');
-    for (const char *c = info->name; *c; c++)
+    for (const char *c = error_code(fault); *c; c++)
         buf_add_char(out, (char)tolower((unsigned char)*c));
     buf_add(out, STR("\"}}"));
 }

@@ -28,6 +28,9 @@ const char *token_encoding_name(enum token_encoding encoding);
 /* False for a name that is not one of the two. */
 bool token_encoding_parse(str name, enum token_encoding *out);
 
+/* Of an OpenAI model, by its family's name; false when nobody knows. */
+bool token_encoding_of_model(str model, enum token_encoding *out);
+
 /* An encoding's ranks, in memory of the caller's (a mapped file of tools/setup-tokens); read only, shared by threads. */
 struct token_table {
     enum token_encoding encoding;

@@ -330,8 +330,40 @@ static void names(void)
     CHECK_INT(encoding, TOKEN_CL100K_BASE);
 }
 
+static void models_have_their_encodings(void)
+{
+    static const struct {
+        const char *model;
+        int encoding; /* -1: nobody knows */
+    } cases[] = {
+        { "gpt-4o", TOKEN_O200K_BASE },
+        { "gpt-4o-mini", TOKEN_O200K_BASE },
+        { "gpt-4o-2024-08-06", TOKEN_O200K_BASE },
+        { "gpt-4.1-nano", TOKEN_O200K_BASE },
+        { "gpt-5.1", TOKEN_O200K_BASE },
+        { "o1", TOKEN_O200K_BASE },
+        { "o3-mini", TOKEN_O200K_BASE },
+        { "gpt-4", TOKEN_CL100K_BASE },
+        { "gpt-4-turbo", TOKEN_CL100K_BASE },
+        { "gpt-3.5-turbo", TOKEN_CL100K_BASE },
+        { "gpt-35-turbo", TOKEN_CL100K_BASE },
+        { "text-embedding-3-small", TOKEN_CL100K_BASE },
+        { "gpt-40", -1 },
+        { "o10", -1 },
+        { "claude-sonnet-4", -1 },
+        { "", -1 },
+        { "my-gpt-4o", -1 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        enum token_encoding encoding = TOKEN_ENCODING_COUNT;
+        bool is_known = token_encoding_of_model(str_from(cases[i].model), &encoding);
+        CHECK_INT(is_known ? (int)encoding : -1, cases[i].encoding);
+    }
+}
+
 TESTS(TEST(counts), TEST(finds_every_token_and_no_other), TEST(tells_lengths_apart),
       TEST(merges_as_defined), TEST(streams_count_as_whole_texts), TEST(one_long_piece),
       TEST(refuses_without_memory), TEST(refuses_bad_tables), TEST(survives_damaged_tables),
       TEST(reads_no_token_beyond_the_table), TEST(compares_long_tokens),
-      TEST(cleans_pieces_of_growing_length), TEST(names))
+      TEST(cleans_pieces_of_growing_length), TEST(names), TEST(models_have_their_encodings))

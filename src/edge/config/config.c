@@ -117,6 +117,10 @@ static bool hash_compute(struct config_snapshot *snapshot)
         buf_printf(&text, "model %.*s\n", STR_ARG(c->models[i].name));
         record_print(RECORD_MODEL, &c->models[i], &text);
     }
+    for (size_t i = 0; i < c->tenant_count; i++) {
+        buf_printf(&text, "tenant %.*s\n", STR_ARG(c->tenants[i].name));
+        record_print(RECORD_TENANT, &c->tenants[i], &text);
+    }
     for (size_t i = 0; i < c->prices.count; i++)
         record_print(RECORD_PRICE, &c->prices.rows[i], &text);
     if (c->route.model)

@@ -39,6 +39,8 @@ struct config_provider {
     struct config_secrets api_keys; /* in the order of use; none: api_key alone */
     nsec connect_timeout, first_byte_timeout, idle_timeout; /* 0: those of upstream */
     nsec timeout; /* of a call with all its attempts; 0: the query's time alone bounds it */
+    str dialect; /* "openai" or "anthropic": see core/dialect/wire.h */
+    bool has_responses; /* it has OpenAI's API of responses */
 };
 
 struct config_model {
@@ -47,6 +49,17 @@ struct config_model {
     str upstream_name; /* what the provider calls it */
     bool is_hidden; /* the fallback's own: clients may not name it */
     struct config_texts fallback; /* models that answer when it cannot, in this order */
+    int64_t output_tokens_max; /* that it may answer with when nobody says; 0: not set */
+};
+
+/* What a tenant's keys may use together; negative: no such limit. */
+struct config_tenant {
+    str name;
+    nano_usd budget;
+    str budget_per; /* "minute", "hour", "day", "month" */
+    int64_t requests_per_minute;
+    int64_t tokens_per_minute;
+    int64_t concurrent;
 };
 
 #define CONFIG_FALLBACKS_MAX 8 /* models that one query may fall back to */
@@ -163,6 +176,8 @@ struct config {
     size_t provider_count;
     const struct config_model *models; /* `model` itself is always among them */
     size_t model_count;
+    const struct config_tenant *tenants;
+    size_t tenant_count;
     struct {
         str link;
         struct alert_policy policy; /* the default rules as changed, and one receiver a channel */

@@ -112,6 +112,12 @@ static const struct {
       "1:17 model gpt-4o-mini: no provider is called 'opnai'; did you mean "
       "'openai'?" },
     { "models: {m: {provider: zzzzzz}}", "1:24 model m: no provider is called 'zzzzzz'" },
+    { "tenants: {t: {budget_per: year}}",
+      "1:27 tenants.t.budget_per must be one of minute, hour, day, month, got 'year'" },
+    { "tenants: {t: {budget_usd: -1}}",
+      "1:27 tenants.t.budget_usd must be in [0, 10000000], got -1" },
+    { "tenants: {t: {concurrency: 1}}",
+      "1:15 unknown key 'tenants.t.concurrency'; did you mean 'tenants.t.concurrent'?" },
     { "server: {keys: 'sk-1'}", "1:16 server.keys must be a list" },
     { "server: {keys: ['sk-1']}",
       "1:17 server.keys[0] must be env:NAME or file:PATH, never the secret itself" },
@@ -243,7 +249,10 @@ static void values_reach_their_fields(void)
                  "models:\n"
                  "  big: {provider: openai, upstream_name: gpt-4o-2024-08-06}\n"
                  "  a/b.c:d: {}\n"
-                 "  bare:\n"));
+                 "  bare:\n"
+                 "tenants:\n"
+                 "  acme: {budget_usd: 12.5, budget_per: day, tokens_per_minute: 0}\n"
+                 "  none:\n"));
     REQUIRE(l.e == OK);
     CHECK_INT(l.c->timeout, 1);
     CHECK_INT(l.c->budget.cost_max, 7);
@@ -265,6 +274,14 @@ static void values_reach_their_fields(void)
     CHECK_STR(odd->upstream_name, STR("a/b.c:d"));
     CHECK_STR(bare->upstream_name, STR("bare"));
     CHECK(config_model_find(l.c, STR("none")) == NULL);
+    REQUIRE(l.c->tenant_count == 2);
+    const struct config_tenant *acme = &l.c->tenants[0], *none = &l.c->tenants[1];
+    CHECK_STR(acme->name, STR("acme"));
+    CHECK(acme->budget == 12500000000 && acme->tokens_per_minute == 0 && acme->concurrent < 0 &&
+          acme->requests_per_minute < 0);
+    CHECK_STR(acme->budget_per, STR("day"));
+    CHECK(none->budget < 0 && none->tokens_per_minute < 0);
+    CHECK_STR(none->budget_per, STR("month"));
     unload(&l);
 }
 
@@ -434,7 +451,8 @@ static void other_value(const struct config_key *key, char out[64])
         snprintf(out, 64, "%.15gs", range.high);
         break;
     case KEY_TEXTS:
-        snprintf(out, 64, "[one, two]");
+        snprintf(out, 64, "%s",
+                 strcmp(key->path, "otlp.resource") == 0 ? "[a=one, b=two]" : "[one, two]");
         break;
     case KEY_URL:
     case KEY_SECRET:
@@ -469,6 +487,8 @@ static void the_hash_follows_each_key(void)
                           strcmp(keys[i].path, "breaker.open_seconds") == 0;
         if (is_backoff)
             snprintf(value, sizeof(value), "3");
+        if (strcmp(keys[i].path, "otlp.resource") == 0)
+            snprintf(value, sizeof(value), "[one=two]");
         if (dot)
             snprintf(text, sizeof(text), "%.*s: {%s: %s}", (int)(dot - keys[i].path), keys[i].path,
                      dot + 1, value);
@@ -492,6 +512,8 @@ static void the_hash_follows_records(void)
         "providers: {p: {base_url: 'http://i'}}",
         "providers: {p: {base_url: 'http://h', simulated: true}}",
         "providers: {p: {base_url: 'http://h', json_schema: true}}",
+        "providers: {p: {base_url: 'http://h', dialect: anthropic}}",
+        "providers: {p: {base_url: 'http://h', responses: true}}",
         "providers: {p: {base_url: 'http://h', api_key: 'env:HOME'}}",
         "providers: {p: {base_url: 'http://h', api_key: 'env:PATH'}}",
         "models: {m: {}}",

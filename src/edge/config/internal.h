@@ -100,6 +100,7 @@ enum key_record {
     RECORD_PROVIDER,
     RECORD_MODEL,
     RECORD_PRICE,
+    RECORD_TENANT,
     RECORD_CHANNEL,
     RECORD_RULE,
     RECORD_ROLLOUT, /* files of their own: rollout.h */

@@ -9,6 +9,7 @@ str record_pattern(enum key_record record)
         [RECORD_PROVIDER] = "providers.*",
         [RECORD_MODEL] = "models.*",
         [RECORD_PRICE] = "prices[]",
+        [RECORD_TENANT] = "tenants.*",
         [RECORD_CHANNEL] = "alerts.channels.*",
         [RECORD_RULE] = "alerts.rules.*",
         [RECORD_ROLLOUT] = "rollout-file",

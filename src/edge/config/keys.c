@@ -7,6 +7,7 @@
 #define PROVIDER(member) offsetof(struct config_provider, member)
 #define MODEL(member) offsetof(struct config_model, member)
 #define PRICE(member) offsetof(struct price, member)
+#define TENANT(member) offsetof(struct config_tenant, member)
 #define CHANNEL(member) offsetof(struct config_channel, member)
 #define RULE(member) offsetof(struct config_rule, member)
 #define ROLLOUT(member) offsetof(struct plan_rollout, member)
@@ -254,6 +255,10 @@ static const struct config_key keys[] = {
       "its answers are marked as simulated" },
     { "providers.*.json_schema", RECORD_PROVIDER, KEY_BOOL, NULL, NULL, "false", NULL, RELOAD, EFFECT, PROVIDER(has_json_schema), 0, false,
       "it takes response_format json_schema" },
+    { "providers.*.dialect", RECORD_PROVIDER, KEY_CHOICE, NULL, NULL, "openai", "openai anthropic", RELOAD, EFFECT, PROVIDER(dialect), 0, false,
+      "the API that it speaks: OpenAI's, or Anthropic's Messages" },
+    { "providers.*.responses", RECORD_PROVIDER, KEY_BOOL, NULL, NULL, NULL, NULL, RELOAD, EFFECT, PROVIDER(has_responses), 0, false,
+      "it has the API of /v1/responses, to which such requests are relayed; none: true for api.openai.com" },
 
     { "models.*.provider", RECORD_MODEL, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, MODEL(provider), 0, false,
       "who serves it, one of `providers`; none: `model_provider`" },
@@ -261,6 +266,8 @@ static const struct config_key keys[] = {
       "what its provider calls it; none: the same name" },
     { "models.*.fallback", RECORD_MODEL, KEY_TEXTS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, MODEL(fallback), 0, false,
       "models that answer, in this order, when its provider fails before anything of the answer was relayed; `x-weir-fallback: off` in a request turns it off" },
+    { "models.*.output_tokens_max", RECORD_MODEL, KEY_INTEGER, "tokens", "[1, 1000000000]", NULL, NULL, RELOAD, EFFECT, MODEL(output_tokens_max), 0, false,
+      "what is reserved for an answer of a relayed request that names no maximum (4096); what a model can give at most is never too little" },
 
     { "prices[].model", RECORD_PRICE, KEY_TEXT, NULL, NULL, NULL, NULL, RELOAD, EFFECT, PRICE(model), 0, true,
       "a model's name; it serves for the name with a date behind it too" },
@@ -275,6 +282,16 @@ static const struct config_key keys[] = {
     { "prices[].cache_write", RECORD_PRICE, KEY_PRICE, "US dollars per million tokens", NULL, NULL, NULL, RELOAD, EFFECT, PRICE(cache_write), 0, false,
       "input tokens that the provider wrote to its cache; none: as input" },
 
+    { "tenants.*.budget_usd", RECORD_TENANT, KEY_DOLLARS, "US dollars", "[0, 10000000]", NULL, NULL, RESTART, EFFECT, TENANT(budget), 0, false,
+      "what the queries of all its keys may cost in any span of `budget_per`; models without a price are refused then; none: no limit" },
+    { "tenants.*.budget_per", RECORD_TENANT, KEY_CHOICE, NULL, NULL, "month", "minute hour day month", RESTART, EFFECT, TENANT(budget_per), 0, false,
+      "the span of `budget_usd`; a month is 30 days" },
+    { "tenants.*.requests_per_minute", RECORD_TENANT, KEY_INTEGER, "queries", "[0, 1000000000]", NULL, NULL, RESTART, EFFECT, TENANT(requests_per_minute), 0, false,
+      "queries of all its keys in any minute; none: no limit" },
+    { "tenants.*.tokens_per_minute", RECORD_TENANT, KEY_INTEGER, "tokens", "[0, 1000000000000]", NULL, NULL, RESTART, EFFECT, TENANT(tokens_per_minute), 0, false,
+      "tokens of input and output of all its keys in any minute; none: no limit" },
+    { "tenants.*.concurrent", RECORD_TENANT, KEY_INTEGER, "queries", "[0, 1000000]", NULL, NULL, RESTART, EFFECT, TENANT(concurrent), 0, false,
+      "queries of all its keys at once; none: no limit" },
     { "report.baseline", RECORD_ROOT, KEY_TEXT, NULL, NULL, "gpt-4o", NULL, RELOAD, EFFECT, ROOT(report.baseline), 0, false,
       "the model at whose price savings are repriced" },
     { "report.validated_domains", RECORD_ROOT, KEY_TEXTS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, ROOT(report.validated_domains), 0, false,

@@ -29,8 +29,8 @@ str path_join(struct arena *arena, str path, str name)
 static bool is_free_map(str pattern)
 {
     return str_eq(pattern, STR("providers")) || str_eq(pattern, STR("models")) ||
-           str_eq(pattern, STR("alerts.channels")) || str_eq(pattern, STR("alerts.rules")) ||
-           str_eq(pattern, STR("rollout-file.guards")) ||
+           str_eq(pattern, STR("tenants")) || str_eq(pattern, STR("alerts.channels")) ||
+           str_eq(pattern, STR("alerts.rules")) || str_eq(pattern, STR("rollout-file.guards")) ||
            str_eq(pattern, STR("experiment-file.arms"));
 }
 
@@ -126,7 +126,9 @@ static void provider_builtin(struct config_build *build, struct config_provider 
     *provider = (struct config_provider){ .name = STR("openai"),
                                           .base_url = STR("https://api.openai.com/v1"),
                                           .api_key_source = STR("env:OPENAI_API_KEY"),
-                                          .has_json_schema = true };
+                                          .has_json_schema = true,
+                                          .dialect = STR("openai"),
+                                          .has_responses = true };
     /* Whether its key is missing matters only once a model needs it. */
     IGNORE(secret_read(build, build->file, provider->api_key_source, &provider->api_key) !=
            SECRET_FOUND);
@@ -148,8 +150,20 @@ static void keys_settle(struct config_build *build, struct config_provider *prov
     if (provider->api_keys.count > CONFIG_API_KEYS_MAX)
         issue_add(build->issues, &place, "providers.%.*s.api_keys holds more than %d keys",
                   STR_ARG(provider->name), CONFIG_API_KEYS_MAX);
+    if (provider->api_keys.count > 1 && str_eq(provider->dialect, STR("anthropic")))
+        issue_add(build->issues, &place,
+                  "providers.%.*s.api_keys: of this dialect one key is used; write it as api_key",
+                  STR_ARG(provider->name));
     provider->api_key = provider->api_keys.values[0];
     provider->api_key_source = provider->api_keys.sources[0];
+}
+
+static bool is_openai_itself(const struct config_provider *provider)
+{
+    str host = STR("https://api.openai.com");
+
+    return str_starts(provider->base_url, host) &&
+           (provider->base_url.len == host.len || provider->base_url.ptr[host.len] == '/');
 }
 
 static void providers_load(struct config_build *build)
@@ -170,6 +184,8 @@ static void providers_load(struct config_build *build)
                                  .owner = node->key };
         record_load(build, &record, node);
         keys_settle(build, &providers[i], node);
+        if (!yaml_get(node, STR("responses")))
+            providers[i].has_responses = is_openai_itself(&providers[i]);
     }
     if (!yaml_get(map, STR("openai")))
         provider_builtin(build, &providers[n++]);
@@ -207,6 +223,32 @@ static void models_load(struct config_build *build)
     build->snapshot->models = models;
     c->models = models;
     c->model_count = n;
+}
+
+static void tenants_load(struct config_build *build)
+{
+    struct config *c = &build->snapshot->config;
+    const struct yaml_node *map = yaml_get(build->root, STR("tenants"));
+    const struct yaml_node *node = map && map->kind == YAML_MAPPING ? map->first : NULL;
+    struct config_tenant *tenants =
+        node ? ARENA_ARRAY(&c->arena, map->count, struct config_tenant) : NULL;
+
+    if (!tenants)
+        return;
+    c->tenants = tenants;
+    c->tenant_count = map->count;
+    for (size_t i = 0; node; node = node->next, i++) {
+        tenants[i] = (struct config_tenant){ .name = name_take(build, node, "tenant"),
+                                             .budget = -1,
+                                             .requests_per_minute = -1,
+                                             .tokens_per_minute = -1,
+                                             .concurrent = -1 };
+        struct record record = { .kind = RECORD_TENANT,
+                                 .base = &tenants[i],
+                                 .shown = path_join(&build->scratch, STR("tenants"), node->key),
+                                 .owner = node->key };
+        record_load(build, &record, node);
+    }
 }
 
 /* ---- prices ---- */
@@ -455,6 +497,7 @@ void parts_load(struct config_build *build)
 {
     providers_load(build);
     models_load(build);
+    tenants_load(build);
     prices_load(build);
     prompts_load(build);
     alerts_load(build);

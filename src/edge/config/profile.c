@@ -36,7 +36,7 @@ static bool model_is_same(const struct config *c, const struct config *profile,
     const struct config_provider *a = config_provider_find(profile, theirs->provider);
     const struct config_provider *b = config_provider_find(c, theirs->provider);
 
-    return a && b && str_eq(a->base_url, b->base_url) &&
+    return a && b && str_eq(a->base_url, b->base_url) && str_eq(a->dialect, b->dialect) &&
            (!ours || (str_eq(ours->provider, theirs->provider) &&
                       str_eq(ours->upstream_name, theirs->upstream_name)));
 }

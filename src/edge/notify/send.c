@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/change/sha256.h"
+#include "base/sha256.h"
 #include "edge/upstream/post.h"
 
 /* ---- signatures ---- */

@@ -182,6 +182,7 @@ void export_query_members(struct buf *out, const struct row_query *q)
     json_member_str(out, "id", ledger_id_format(q->begin.id, id));
     member_time(out, "started", q->begin.started);
     json_member_str(out, "tenant", q->begin.tenant);
+    json_member_str(out, "key", q->begin.key);
     json_member_str(out, "domain", q->begin.domain);
     json_member_str(out, "requested_model", q->begin.requested_model);
     json_member_str(out, "strategy", q->begin.strategy);

@@ -132,6 +132,8 @@ size_t record_put_begin(uint8_t *out, const struct ledger_query *q)
     put_text(&p, q->arm);
     put_u8(&p, q->is_stream);
     put_i64(&p, q->reserved);
+    if (q->key.len > 0)
+        put_text(&p, q->key);
     return put_finish(&p);
 }
 
@@ -383,6 +385,11 @@ static void get_begin(struct get *g, struct ledger_query *q)
     q->arm = get_text(g);
     q->is_stream = get_bool(g);
     q->reserved = get_i64(g);
+    if (g->at == g->end)
+        return;
+    q->key = get_text(g);
+    if (q->key.len == 0)
+        g->failed = true; /* who has none says nothing */
 }
 
 static void get_call_begin(struct get *g, struct ledger_call *c, unsigned version)

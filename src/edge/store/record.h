@@ -8,6 +8,8 @@
  *     group   = GROUP record, whose payload is the length:u32 of the records that follow it, then those records
  *     payload = zigzag LEB128 integers, texts as length:u8 and bytes, doubles as their eight bytes, in a fixed order
  *
+ * A BEGIN ends with the id of its query's key where it has one.
+ *
  * Version 2 added the records of routes and labels, and what stands behind the latency in an END; version 3 the moment when a call
  * began. A record of an older version is read as what it was; ours are written as version 3.
  *

@@ -60,6 +60,13 @@ static void begins_round_trip(void)
     CHECK_STR(r.begin.requested_model, q.requested_model);
     CHECK_STR(r.begin.strategy, q.strategy);
     CHECK_STR(r.begin.arm, q.arm);
+    CHECK_INT(r.begin.key.len, 0);
+    /* Who has no key pays nothing for it. */
+    q.key = STR("0a1b2c3d");
+    CHECK_INT(record_put_begin(bytes, &q), len + 9);
+    REQUIRE(record_decode(bytes, &r));
+    CHECK_STR(r.begin.key, q.key);
+    CHECK(r.begin.reserved == COST_UNPRICED);
 }
 
 static void calls_round_trip(void)

@@ -189,9 +189,13 @@ static void check_alike(const struct figures *a, const struct figures *b)
 static void make_version_2(struct world *w)
 {
     static const char *const steps[] = {
-        "DROP TABLE rollup_queries", "DROP TABLE rollup_calls",
-        "DROP TABLE rollup_labels",  "DROP TABLE rollup_waiting",
-        "DROP TABLE rollup_state",   "ALTER TABLE calls DROP COLUMN started_us",
+        "DROP TABLE rollup_queries",
+        "DROP TABLE rollup_calls",
+        "DROP TABLE rollup_labels",
+        "DROP TABLE rollup_waiting",
+        "DROP TABLE rollup_state",
+        "ALTER TABLE calls DROP COLUMN started_us",
+        "ALTER TABLE queries DROP COLUMN key_id",
         "PRAGMA user_version = 2",
     };
 

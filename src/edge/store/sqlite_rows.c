@@ -116,6 +116,7 @@ int rows_bind_query(sqlite3_stmt *statement, const struct row_query *q)
         bind_null(b);
     else
         bind_int(b, (int64_t)q->end.answer_hash);
+    bind_text(b, q->begin.key);
     return b->code;
 }
 
@@ -292,6 +293,7 @@ void rows_read_query(sqlite3_stmt *statement, struct row_query *q)
     q->end.raw.confidence = column_share(&c);
     q->end.is_calibrated = column_bool(&c);
     q->end.answer_hash = (uint64_t)column_int(&c);
+    q->begin.key = column_text(&c);
     /* From before calibration: what was recorded was raw. */
     if (!q->end.is_calibrated && q->end.raw.confidence < 0)
         q->end.raw =

@@ -180,7 +180,9 @@ static const char *const migrations[] = {
                         "done FROM "
                         "rollup_state);",
 
-    "ALTER TABLE calls ADD COLUMN started_us INTEGER;" /* since its query started; NULL: unknown */
+    "ALTER TABLE calls ADD COLUMN started_us INTEGER;", /* since its query started; NULL: unknown */
+
+    "ALTER TABLE queries ADD COLUMN key_id TEXT NOT NULL DEFAULT '';" /* of the key that asked */
 };
 
 enum err database_migrate(struct database *db)

@@ -77,6 +77,7 @@ struct ledger_query {
     str arm;
     bool is_stream;
     nano_usd reserved; /* worst case; COST_UNPRICED when unknown */
+    str key; /* its id, never the key itself; empty: none */
 };
 
 struct ledger_call {

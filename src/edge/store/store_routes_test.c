@@ -547,7 +547,7 @@ static void ledgers_of_version_1_are_migrated(void)
             world_close(&w);
         }
         struct ledger_check check = world_verify(&w);
-        CHECK_INT(world_sql(&w, "PRAGMA user_version"), 4);
+        CHECK_INT(world_sql(&w, "PRAGMA user_version"), 5);
         CHECK(check.rows == 2 + opened && check.calls == 1 + opened && check.mismatches == 0);
         CHECK_INT(check.sum_nano_usd, 1600 * (1 + opened));
         CHECK_INT(check.labels, 2 * opened);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * curl_headers: a direct-mapped cache of header lists, by authorization and kind of call.
+ * curl_headers: a direct-mapped cache of header lists, by authorization, further lines and kind of call.
  */
 #include "edge/upstream/curl_headers.h"
 
@@ -11,8 +11,9 @@ _Static_assert((HEADER_SETS & (HEADER_SETS - 1)) == 0, "the slot of a header set
 
 struct header_set {
     struct curl_slist *list;
-    char *authorization;
+    char *key; /* the authorization and the further lines, one behind the other */
     size_t authorization_len;
+    size_t headers_len;
     bool wants_stream;
     bool has_body;
     unsigned users; /* calls that name it, and the cache */
@@ -25,9 +26,9 @@ void header_set_release(struct header_set *set)
     for (struct curl_slist *line = set->list; line; line = line->next)
         explicit_bzero(line->data, strlen(line->data));
     curl_slist_free_all(set->list);
-    if (set->authorization)
-        explicit_bzero(set->authorization, set->authorization_len);
-    free(set->authorization);
+    if (set->key)
+        explicit_bzero(set->key, set->authorization_len + set->headers_len);
+    free(set->key);
     free(set);
 }
 
@@ -41,25 +42,48 @@ static bool header_set_add(struct header_set *set, const char *line)
     return true;
 }
 
-static bool header_set_fill(struct header_set *set, const struct transport_request *request)
+static bool key_keep(struct header_set *set, const struct transport_request *request)
+{
+    str authorization = request->authorization, headers = request->headers;
+
+    set->authorization_len = authorization.len;
+    set->headers_len = headers.len;
+    set->key = malloc(authorization.len + headers.len + 1);
+    if (!set->key)
+        return false;
+    if (authorization.len > 0)
+        memcpy(set->key, authorization.ptr, authorization.len);
+    if (headers.len > 0)
+        memcpy(set->key + authorization.len, headers.ptr, headers.len);
+    return true;
+}
+
+/* "name" and "value" as a line of the list; what held a key on its way is wiped. */
+static bool header_set_add_line(struct header_set *set, str name, str value)
 {
     struct buf line = { 0 };
-    str authorization = request->authorization;
-    bool is_good = true;
+
+    buf_add(&line, name);
+    buf_add(&line, value);
+    bool is_good = header_set_add(set, buf_cstr(&line)) && !line.failed;
+    if (line.ptr)
+        explicit_bzero(line.ptr, line.len);
+    buf_fini(&line);
+    return is_good;
+}
+
+static bool header_set_fill(struct header_set *set, const struct transport_request *request)
+{
+    str rest = request->headers, line;
+    bool is_good = key_keep(set, request);
 
     set->wants_stream = request->wants_stream;
     set->has_body = request->body.len > 0;
-    set->authorization_len = authorization.len;
-    set->authorization = malloc(authorization.len + 1);
-    if (!set->authorization)
-        return false;
-    if (authorization.len > 0) {
-        memcpy(set->authorization, authorization.ptr, authorization.len);
-        buf_add(&line, STR("Authorization: "));
-        buf_add(&line, authorization);
-        is_good = header_set_add(set, buf_cstr(&line));
-        explicit_bzero(line.ptr, line.len);
-        buf_fini(&line);
+    if (is_good && request->authorization.len > 0)
+        is_good = header_set_add_line(set, STR("Authorization: "), request->authorization);
+    while (is_good && rest.len > 0 && str_next(&rest, '\n', &line)) {
+        if (line.len > 0)
+            is_good = header_set_add_line(set, STR(""), line);
     }
     is_good = is_good && header_set_add(set, set->wants_stream ? "Accept: text/event-stream"
                                                                : "Accept: application/json");
@@ -73,14 +97,15 @@ static bool header_set_fits(const struct header_set *set, const struct transport
 {
     return set && set->wants_stream == request->wants_stream &&
            set->has_body == (request->body.len > 0) &&
-           str_eq((str){ set->authorization, set->authorization_len }, request->authorization);
+           str_eq((str){ set->key, set->authorization_len }, request->authorization) &&
+           str_eq((str){ set->key + set->authorization_len, set->headers_len }, request->headers);
 }
 
 struct header_set *header_set_find(struct header_sets *sets,
                                    const struct transport_request *request)
 {
-    uint64_t hash = str_hash(request->authorization) * 4 + (request->wants_stream ? 2 : 0) +
-                    (request->body.len > 0 ? 1 : 0);
+    uint64_t hash = (str_hash(request->authorization) ^ str_hash(request->headers)) * 4 +
+                    (request->wants_stream ? 2 : 0) + (request->body.len > 0 ? 1 : 0);
     struct header_set **slot = &sets->slots[hash & (HEADER_SETS - 1)];
 
     if (header_set_fits(*slot, request))

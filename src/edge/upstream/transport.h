@@ -39,6 +39,7 @@ struct transport_events {
 struct transport_request {
     str url; /* http or https */
     str authorization; /* empty: no header */
+    str headers; /* more header lines, each with its line feed; may hold a key */
     str body; /* lives until the end; POST when not empty, else GET */
     bool wants_stream;
     size_t answer_bytes_max;

@@ -283,6 +283,7 @@ static enum state attempt_start(struct upstream_call *call)
     const struct transport_request request = {
         .url = call->request.url,
         .authorization = call->key ? call->key->authorization : call->request.authorization,
+        .headers = call->request.headers,
         .body = call->request.body,
         .wants_stream = call->request.wants_stream,
         .answer_bytes_max = call->request.limits->answer_bytes_max,

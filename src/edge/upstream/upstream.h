@@ -71,6 +71,7 @@ struct upstream_key {
 struct upstream_request {
     str url; /* "https://api.openai.com/v1/chat/completions" */
     str authorization; /* "Bearer …", or empty: no header; never logged */
+    str headers; /* more header lines, each with its line feed; may hold a key: never logged */
     str body; /* JSON; POST when not empty, else GET */
     bool wants_stream; /* Accept: text/event-stream; data goes to on_data as it comes */
     nsec deadline; /* absolute, world_now's clock: covers all attempts and waits */

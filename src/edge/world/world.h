@@ -68,6 +68,9 @@ void watch_close(struct watch *watch); /* NULL is a no-op */
 NODISCARD enum err world_on_signal(struct world *w, int signum, void (*fn)(void *ctx, int signum),
                                    void *ctx);
 
+/* Bytes that nobody can guess, from the system; for secrets. WEIR_IO. */
+NODISCARD enum err world_random(uint8_t *out, size_t len);
+
 /* Gives back what starting up needed and serving may not: freed heap, and the code pages of the program and its
  * libraries, which are read again from their files when they run. Call it once everything is open. */
 void memory_trim(void);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sha256: SHA-256 (FIPS 180-4), for bucketing. Pure and portable; not constant-time, so not for secrets.
+ * sha256: SHA-256 (FIPS 180-4). Pure and portable; no branch and no place in memory depends on the bytes, only on their number.
  *
  * Text may come in any number of parts; the digest is that of the parts joined.
  *
- * May include: base.
+ * Includes nothing but base.h.
  */
-#ifndef WEIR_CORE_CHANGE_SHA256_H
-#define WEIR_CORE_CHANGE_SHA256_H
+#ifndef WEIR_BASE_SHA256_H
+#define WEIR_BASE_SHA256_H
 
 #include "base/base.h"
 

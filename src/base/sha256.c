@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sha256: the compression function and padding of FIPS 180-4, sections 4.1.2, 5.1.1 and 6.2. */
-#include "core/change/sha256.h"
+#include "base/sha256.h"
 
 #include <string.h>
 
