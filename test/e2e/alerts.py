@@ -122,6 +122,7 @@ def rollout_pages(world, checks):
 
 
 def main(world, checks):
+    world.defaults = {"breaker": {"failures": 0}}  # a provider that fails on purpose is asked on
     fires_once(world, checks)
     silenced_and_down(world, checks)
     rollout_pages(world, checks)

@@ -197,6 +197,7 @@ def what_is_the_process_s(world, checks):
 
 
 def main(world, checks):
+    world.defaults = {"breaker": {"failures": 0}}  # a provider that fails on purpose is asked on
     each_arm_has_its_patience(world, checks)
     what_is_the_process_s(world, checks)
     counts(world, checks)

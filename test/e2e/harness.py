@@ -88,6 +88,7 @@ class World:
         self.directory, self.weir, self.arguments = directory, pathlib.Path(weir).resolve(), arguments
         self.processes = []
         self.number = 0
+        self.defaults = {}  # of each gateway's configuration
 
     def path(self, name):
         self.number += 1
@@ -113,7 +114,7 @@ class World:
 
     def gateway(self, upstream, config=None, start=True, ready=True):
         """Upstream: one, or the port of nobody, with which it never becomes ready."""
-        gateway = Gateway(self, getattr(upstream, "port", upstream), config or {})
+        gateway = Gateway(self, getattr(upstream, "port", upstream), {**self.defaults, **(config or {})})
         if start:
             gateway.start(ready=ready)
         return gateway

@@ -359,6 +359,7 @@ def killed(world, checks, rounds):
 
 
 def main(world, checks):
+    world.defaults = {"breaker": {"failures": 0}}  # a provider that fails on purpose is asked on
     rounds = int(world.arguments[0]) if world.arguments else 30
     healthy(world, checks)
     broken_canary(world, checks)
