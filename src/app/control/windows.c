@@ -80,7 +80,7 @@ static const struct windows_present *present_of(struct windows *w, size_t ring, 
         p->epoch = now / windows_rings[ring].width;
         p->from = p->epoch * windows_rings[ring].width;
         p->until = p->from + windows_rings[ring].width;
-        p->slot = (size_t)(windows_rings[ring].first + p->epoch % windows_rings[ring].slots);
+        p->slot = windows_slot_index(ring, p->epoch);
     }
     return p;
 }
@@ -253,8 +253,7 @@ static void leaf_sum(const struct windows_leaf *leaf, const struct span *span,
                      enum alert_metric metric, struct windows_slot *sum)
 {
     for (int64_t epoch = span->first < 0 ? 0 : span->first; epoch <= span->last; epoch++) {
-        const struct windows_slot *slot =
-            &leaf->slots[windows_rings[span->ring].first + epoch % windows_rings[span->ring].slots];
+        const struct windows_slot *slot = &leaf->slots[windows_slot_index(span->ring, epoch)];
         if (slot->epoch == epoch && slot->n > 0)
             slot_merge(sum, slot, metric);
     }

@@ -51,10 +51,10 @@ struct windows {
     uint64_t lost;
 };
 
-static inline struct windows_slot *windows_slot_at(struct windows_leaf *leaf, size_t ring,
-                                                   int64_t epoch)
+/* Where the slot of an epoch stands in a leaf. */
+static inline size_t windows_slot_index(size_t ring, int64_t epoch)
 {
-    return &leaf->slots[windows_rings[ring].first + (size_t)(epoch % windows_rings[ring].slots)];
+    return windows_rings[ring].first + (size_t)(epoch % windows_rings[ring].slots);
 }
 
 #endif

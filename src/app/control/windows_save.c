@@ -117,7 +117,7 @@ static size_t ring_save(const struct windows_leaf *leaf, size_t ring, nsec now, 
     size_t n = 0;
 
     for (int64_t epoch = first < 0 ? 0 : first; epoch <= last; epoch++) {
-        const struct windows_slot *slot = &leaf->slots[r->first + (size_t)(epoch % r->slots)];
+        const struct windows_slot *slot = &leaf->slots[windows_slot_index(ring, epoch)];
         if (slot->epoch != epoch || slot->n == 0)
             continue;
         n++;
@@ -298,7 +298,7 @@ static void leaf_read(struct reader *r, struct windows_leaf *leaf)
         struct windows_slot slot = { .epoch = epoch };
         slot_read(r, &slot);
         if (!r->has_failed && epoch >= 0 && epoch <= r->now / is->width)
-            *windows_slot_at(leaf, ring, epoch) = slot;
+            leaf->slots[windows_slot_index(ring, epoch)] = slot;
     }
 }
 
