@@ -129,8 +129,7 @@ static void rollout_write(const struct controller *c, struct buf *out)
     json_member_i64(out, "steps", (int64_t)l->machine.spec->step_count);
     json_member_i64(out, "generation", l->machine.generation);
     json_member_i64(out, "sequence", l->machine.sequence);
-    json_member_str(out, "holds",
-                    str_from(l->is_outrun ? "outrun" : rollout_hold_name(l->last.hold)));
+    json_member_str(out, "holds", rollout_holds(c, l));
     buf_add_char(out, '}');
 }
 

@@ -209,6 +209,8 @@ enum start_result rollout_begin(struct controller *c, const struct rollout_start
                                 struct config_issues *issues, char out_why[256]);
 
 /* ---- rollout_status.c ---- */
+/* What keeps it from moving: the name of a hold, or "outrun" when somebody else moves it. */
+str rollout_holds(const struct controller *c, const struct live_rollout *l);
 void rollout_status_write(const struct controller *c, const struct live_rollout *l,
                           struct buf *out);
 

@@ -137,6 +137,11 @@ static void arms_write(const struct live_rollout *l, struct buf *out)
 
 /* ---- the whole ---- */
 
+str rollout_holds(const struct controller *c, const struct live_rollout *l)
+{
+    return str_from(l->is_outrun || c->is_outrun ? "outrun" : rollout_hold_name(l->last.hold));
+}
+
 void rollout_status_write(const struct controller *c, const struct live_rollout *l, struct buf *out)
 {
     const struct rollout *r = &l->machine;
@@ -153,9 +158,7 @@ void rollout_status_write(const struct controller *c, const struct live_rollout 
     json_member_i64(out, "sequence", r->sequence);
     json_member_str(out, "reason", str_from(rollout_reason_name(r->reason)));
     json_member_str(out, "reason_text", str_from(rollout_reason_text(r->reason)));
-    json_member_str(
-        out, "holds",
-        str_from(l->is_outrun || c->is_outrun ? "outrun" : rollout_hold_name(l->last.hold)));
+    json_member_str(out, "holds", rollout_holds(c, l));
     json_member_str(out, "file", l->file->path);
     snprintf(hash, sizeof(hash), "%016" PRIx64, c->options.config->hash);
     json_member_str(out, "revision_before", str_from(hash));
