@@ -14,7 +14,7 @@
 
 /* ---- what people are told ---- */
 
-static const struct {
+static const struct reason_page {
     enum rollout_reason reason;
     const char *name;
     enum alert_severity severity;
@@ -30,6 +30,25 @@ static const struct {
     { ROLLOUT_FOR_SHOWN, "rollout_advanced", ALERT_INFO },
 };
 
+/* NULL: nobody is told of it. */
+static const struct reason_page *page_of(enum rollout_reason reason)
+{
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        if (pages[i].reason == reason)
+            return &pages[i];
+    }
+    return NULL;
+}
+
+/* When a guard has tripped and whose fault it is stays open, somebody has to look now. */
+static enum alert_severity severity_of(const struct reason_page *page,
+                                       const struct rollout_row *row)
+{
+    bool is_open = page->reason == ROLLOUT_FOR_INCONCLUSIVE && row->guards != 0;
+
+    return is_open ? ALERT_CRITICAL : page->severity;
+}
+
 static void evidence_words(const struct rollout_row *row, struct buf *out)
 {
     for (size_t i = 0; i < row->evidence_count; i++) {
@@ -44,12 +63,12 @@ static void evidence_words(const struct rollout_row *row, struct buf *out)
 static enum err row_page(struct controller *c, const struct live_rollout *l,
                          const struct rollout_row *row)
 {
+    const struct reason_page *kind = page_of(row->reason);
     str name = l->file->spec.id;
     struct buf words = { 0 };
     char key[160];
-    enum err e = OK;
 
-    if (row->refusal != ROLLOUT_ACCEPTED || row->operation != ROLLOUT_TICK)
+    if (!kind || row->refusal != ROLLOUT_ACCEPTED || row->operation != ROLLOUT_TICK)
         return OK; /* who did it knows */
     snprintf(key, sizeof(key), "rollout.%.*s.%" PRId64 ".%" PRId64, STR_ARG(name), l->after,
              row->sequence);
@@ -57,20 +76,14 @@ static enum err row_page(struct controller *c, const struct live_rollout *l,
                rollout_state_name(row->from.state), rollout_state_name(row->to.state),
                row->to.step + 1, l->file->spec.step_count, rollout_reason_text(row->reason));
     evidence_words(row, &words);
-    for (size_t i = 0; e == OK && i < ARRAY_LEN(pages); i++) {
-        struct page page = { .name = pages[i].name,
-                             .severity = pages[i].severity,
-                             .subject = name,
-                             .arm = str_from(l->labels[ARM_CANARY]),
-                             .sentence = buf_str(&words),
-                             .key = str_from(key),
-                             .is_change = row->reason == ROLLOUT_FOR_SHOWN };
-        if (pages[i].reason == ROLLOUT_FOR_INCONCLUSIVE && row->guards != 0)
-            page.severity =
-                ALERT_CRITICAL; /* a guard has tripped, and whose fault it is stays open */
-        if (pages[i].reason == row->reason)
-            e = page_add(c, &page);
-    }
+    struct page page = { .name = kind->name,
+                         .severity = severity_of(kind, row),
+                         .subject = name,
+                         .arm = str_from(l->labels[ARM_CANARY]),
+                         .sentence = buf_str(&words),
+                         .key = str_from(key),
+                         .is_change = row->reason == ROLLOUT_FOR_SHOWN };
+    enum err e = page_add(c, &page);
     buf_fini(&words);
     return e;
 }
