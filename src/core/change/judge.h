@@ -9,12 +9,12 @@
  *     unclear  neither, though the time is up or the control has had 1024 more outcomes. Somebody must look; what comes
  *              later may still make it guilty or common
  *
- * Guilty needs evidence of 2500 to 1, common of 1000 to 1; when the time is up 100 to 1 for guilty, and for common what leans to it. From the
- * evidence for guilty what leans to common is taken away. A control without any outcome since the trip does not delay a
- * rollback for longer than that time. So an hour that is bad for both arms alike, short or long, mild or complete, makes a canary
- * guilty with a probability of at most one in 1250, each of the two sums of blocks one in 2500 (Ville 1939), and of one in 50
- * where the time is up; what rehearsals show is far below. A canary that fails altogether is found guilty after some eight
- * outcomes of each arm.
+ * Guilty needs evidence of 2500 to 1, common of 1000 to 1; when the time is up 100 to 1 for guilty, and for common what
+ * leans to it. From the evidence for guilty what leans to common is taken away. A control without any outcome since the trip
+ * does not delay a rollback for longer than that time. So an hour that is bad for both arms alike, short or long, mild or
+ * complete, makes a canary guilty with a probability of at most one in 1250, each of the two sums of blocks one in 2500 (Ville
+ * 1939), and of one in 50 where the time is up; what rehearsals show is far below. A canary that fails altogether is found
+ * guilty after some eight outcomes of each arm.
  *
  * May include: base, core/stats.
  */

@@ -187,11 +187,11 @@ bool stats_allocation_stops(const struct arm_moments *arms, size_t count, double
                             double delta);
 
 /*
- * Arms whose shares changed. Within a stratum the shares were fixed before it began, so its means are unbiased; pooled over strata they
- * are not, since early and late values mix in other proportions in each arm. So an arm's mean here is that of its strata, each
- * weighed by the part of all arms' values that came in it (post-stratification),
- * and its variance is that of this mean. One stratum gives what stats_compare() gives. Of several, one in which some arm has
- * fewer than 30 values is left out until it has.
+ * Arms whose shares changed. Within a stratum the shares were fixed before it began, so its means are unbiased; pooled over
+ * strata they are not, since early and late values mix in other proportions in each arm. So an arm's mean here is that of its
+ * strata, each weighed by the part of all arms' values that came in it (post-stratification), and its variance is that of this
+ * mean. One stratum gives what stats_compare() gives. Of several, one in which some arm has fewer than 30 values is left out
+ * until it has.
  */
 struct strata {
     const struct moments *cells; /* count rows of `arms` cells, oldest first */

@@ -32,6 +32,7 @@ static struct compare_side side_of(const struct strata *s, size_t arm)
     struct compare_side side = { .mean = 0 };
     double total = 0;
 
+    assert(arm < s->arms);
     for (size_t k = 0; k < s->count; k++)
         total += weight_of(s, k);
     for (size_t k = 0; k < s->count; k++) {
@@ -50,7 +51,6 @@ void stats_strata_arm(const struct strata *s, size_t arm, struct arm_moments *ou
 {
     struct compare_side side = side_of(s, arm);
 
-    assert(arm < s->arms);
     *out = (struct arm_moments){ side.mean, side.variance * (double)side.all.n, side.all.n };
 }
 
@@ -59,7 +59,6 @@ struct interval stats_strata_mean(const struct strata *s, size_t arm,
 {
     struct compare_side side = side_of(s, arm);
 
-    assert(arm < s->arms);
     return stats_side_interval(&side, options);
 }
 
@@ -68,6 +67,5 @@ struct comparison stats_strata_compare(const struct strata *s, size_t a, size_t 
 {
     const struct compare_side side_a = side_of(s, a), side_b = side_of(s, b);
 
-    assert(a < s->arms && b < s->arms);
     return stats_compare_sides(&side_a, &side_b, options);
 }
