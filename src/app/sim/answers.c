@@ -9,8 +9,6 @@
 #include "app/eval/archive.h"
 #include "app/sim/rehearsal.h"
 
-static const char *const arms[SCENARIO_ARM_COUNT] = { "baseline", "canary" };
-
 static const struct {
     const char *what, *key;
     enum change_metric guard; /* that needs it; CHANGE_METRIC_COUNT: every query has it */
@@ -297,7 +295,7 @@ static void figures_check(struct reading *r, enum scenario_arm arm, enum scenari
             continue;
         scenario_source_fault(
             r->s, arm, r->issues, "recorded: not every answer of %.*s has a %s; write models.%s.%s",
-            STR_ARG(s->sources[arm].cell), figures[f].what, arms[arm], figures[f].key);
+            STR_ARG(s->sources[arm].cell), figures[f].what, scenario_arm_name(arm), figures[f].key);
     }
 }
 

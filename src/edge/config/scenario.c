@@ -15,14 +15,14 @@ struct scenario_holder {
 
 /* ---- tables ---- */
 
-static const char *const domains[SCENARIO_DOMAIN_COUNT] = {
+const char *const scenario_domains[SCENARIO_DOMAIN_COUNT] = {
 #define X(name, text) [SCENARIO_##name] = text,
     SCENARIO_DOMAIN_TABLE(X)
 #undef X
 };
 
 enum hits { HITS_BASELINE, HITS_CANARY, HITS_BOTH };
-static const char *const arms[] = { "baseline", "canary", "both" };
+const char *const scenario_arms[SCENARIO_ARM_COUNT + 1] = { "baseline", "canary", "both" };
 
 static const struct {
     const char *name;
@@ -37,7 +37,12 @@ static const struct {
 
 const char *scenario_domain_name(enum scenario_domain d)
 {
-    return domains[d];
+    return scenario_domains[d];
+}
+
+const char *scenario_arm_name(enum scenario_arm a)
+{
+    return scenario_arms[a];
 }
 
 const char *scenario_event_name(enum scenario_event_kind k)
@@ -148,8 +153,8 @@ static void event_make(struct plan_build *p, const struct yaml_node *node, size_
         kind++;
     if (kind == SCENARIO_EVENT_COUNT)
         return; /* and it was said */
-    size_t hits =
-        w.arm.len > 0 ? scenario_name_at(arms, ARRAY_LEN(arms), w.arm) : (size_t)events[kind].hits;
+    size_t hits = w.arm.len > 0 ? scenario_name_at(scenario_arms, ARRAY_LEN(scenario_arms), w.arm)
+                                : (size_t)events[kind].hits;
     *out = (struct scenario_event){ .kind = (enum scenario_event_kind)kind,
                                     .hits = { hits != HITS_CANARY, hits != HITS_BASELINE },
                                     .start = w.start,
@@ -157,7 +162,7 @@ static void event_make(struct plan_build *p, const struct yaml_node *node, size_
                                     .ramp = w.ramp,
                                     .size = scenario_or_else(w.size, events[kind].size) };
     for (size_t d = 0; d < SCENARIO_DOMAIN_COUNT; d++)
-        out->hits_domain[d] = w.domain.len == 0 || str_eq(w.domain, str_from(domains[d]));
+        out->hits_domain[d] = w.domain.len == 0 || str_eq(w.domain, str_from(scenario_domains[d]));
     event_size_check(p, node, out);
 }
 

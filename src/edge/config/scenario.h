@@ -51,6 +51,7 @@ enum scenario_event_kind {
 const char *scenario_event_name(enum scenario_event_kind k);
 
 enum scenario_arm { SCENARIO_BASELINE, SCENARIO_CANARY, SCENARIO_ARM_COUNT };
+const char *scenario_arm_name(enum scenario_arm a); /* "baseline", … */
 
 #define SCENARIO_HOURS 24
 struct scenario_traffic {

@@ -13,6 +13,8 @@ static inline double scenario_or_else(double written, double otherwise)
     return written < 0 ? otherwise : written;
 }
 
+extern const char *const scenario_domains[SCENARIO_DOMAIN_COUNT];
+extern const char *const scenario_arms[SCENARIO_ARM_COUNT + 1]; /* the last: both */
 /* The place of a text in a table; count when it is not there. */
 size_t scenario_name_at(const char *const *names, size_t count, str name);
 /* An error at a node; at the whole file when there is none. */

@@ -2,14 +2,6 @@
 /* scenario_models: what a scenario writes of its two models: figures, by domain, or whose recorded answers they give. */
 #include "edge/config/scenario_internal.h"
 
-static const char *const arms[SCENARIO_ARM_COUNT] = { "baseline", "canary" };
-
-static const char *const domains[SCENARIO_DOMAIN_COUNT] = {
-#define X(name, text) [SCENARIO_##name] = text,
-    SCENARIO_DOMAIN_TABLE(X)
-#undef X
-};
-
 static const struct scenario_model model_default = {
     .success = 0.98,
     .errors = 0.5,
@@ -141,11 +133,11 @@ static void model_make(struct plan_build *p, const struct yaml_node *node,
         out[d] = model_over(&whole, out[d]);
     for (const struct yaml_node *n = map && map->kind == YAML_MAPPING ? map->first : NULL; n;
          n = n->next) {
-        size_t d = entry_at(p, n, domains, SCENARIO_DOMAIN_COUNT);
+        size_t d = entry_at(p, n, scenario_domains, SCENARIO_DOMAIN_COUNT);
         if (d == SCENARIO_DOMAIN_COUNT)
             continue;
-        struct plan_model one =
-            model_read(p, n, arena_printf(scratch, "%.*s.domains.%s", STR_ARG(shown), domains[d]));
+        struct plan_model one = model_read(
+            p, n, arena_printf(scratch, "%.*s.domains.%s", STR_ARG(shown), scenario_domains[d]));
         out[d] = model_over(&one, out[d]);
         if (source->line > 0)
             figures_check(p, n);
@@ -175,5 +167,5 @@ void scenario_models_make(struct plan_build *p, struct scenario *s)
     if (canary)
         model_make(p, canary, s->models[SCENARIO_CANARY], &s->sources[SCENARIO_CANARY]);
     for (const struct yaml_node *n = map ? map->first : NULL; n; n = n->next)
-        IGNORE(entry_at(p, n, arms, SCENARIO_ARM_COUNT) == 0);
+        IGNORE(entry_at(p, n, scenario_arms, SCENARIO_ARM_COUNT) == 0);
 }
