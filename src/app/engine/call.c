@@ -42,8 +42,11 @@ struct query_call *call_new(struct query *q, str role, str label, uint32_t paren
     }
     struct upstream_call upstream = c->upstream;
     struct buf request = c->request, relayed = c->relayed;
-    upstream.attempts = upstream.http_status = 0; /* what an earlier call met is not this one's */
+    /* What an earlier call met is not this one's, which may end without ever leaving. */
+    upstream.attempts = upstream.http_status = 0;
     upstream.took = upstream.first_byte = 0;
+    upstream.is_given = false;
+    buf_reset(&upstream.body);
     *c = (struct query_call){ .query = q,
                               .upstream = upstream,
                               .request = request,
