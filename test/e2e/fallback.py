@@ -5,7 +5,9 @@ several keys."""
 import urllib.request
 
 import harness
-from harness import chunk, completion, free_port, http_json, wait_until
+from harness import chunk, completion, free_port, http_json, stream, wait_until
+from keys import bearer, create
+from limits import at_once
 
 FOREVER = 0
 ERROR = {"error": {"message": "something", "type": "x", "param": None, "code": None}}
@@ -103,6 +105,35 @@ def first_error(checks, world):
     checks.equal("first error: stops", gateway.stop(), 0)
 
 
+def refused_fallback(checks, world):
+    """A fallback that a key's budget does not carry is not asked, and the client gets what the first one said."""
+    down = world.script([{**DOWN, "body": {"error": {"message": "first is down", "type": "x", "param": None, "code": None}}}])
+    good = world.script([{"events": stream(["a", "b"])}])
+    gateway = gateway_of(world, {"down": provider(down), "good": provider(good)},
+                         {"gpt-4o-mini": {"provider": "down", "fallback": ["unpriced"]}, "gpt-4o": {"provider": "good"},
+                          "unpriced": {"provider": "good"}}, max_retries=0, breaker={"failures": 0})
+    key, _ = create(gateway, "--tenant", "acme", "--budget-usd", "5", "--per", "day")
+    # So that the next calls are made of ones whose answers were given away.
+    at_once(2, lambda _: gateway.chat("gpt-4o", "Hi", bearer(key["key"]), stream=True))
+    answer = gateway.chat("gpt-4o-mini", "Hi", bearer(key["key"]))
+    checks.equal("refused fallback", (answer.status, answer.json["error"]["message"]), (502, "first is down"))
+    checks.equal("it is not asked", len(good.requests()), 2)
+    checks.equal("refused fallback: stops", gateway.stop(), 0)
+    calls = gateway.rows()[-1]["calls"]
+    checks.equal("refused fallback: calls", [(call["attempts"], call["result"]) for call in calls], [(1, "PROVIDER_FAILED"), (0, "POLICY_QUOTA")])
+
+
+def never_left(checks, world):
+    """A call that no budget carries says nothing of what an earlier query's call met."""
+    said = {"error": {"message": "of somebody else", "type": "x", "param": None, "code": None}}
+    down = world.script([{"status": 400, "body": said, "repeat": FOREVER}])
+    gateway = gateway_of(world, {"down": provider(down)}, {"gpt-4o": {"provider": "down"}}, budget={"usd_max": 0.0001})
+    checks.equal("what it said", gateway.chat("gpt-4o", "Hi").json["error"]["message"], "of somebody else")
+    answer = gateway.post({"model": "weir/direct", "messages": [{"role": "user", "content": "Hi"}], "weir": {"model": "gpt-4o"}})
+    checks.true("is said to nobody else", answer.status != 200 and "somebody" not in answer.body.decode(), answer.body)
+    checks.equal("never left: stops", gateway.stop(), 0)
+
+
 def tried_again(checks, world):
     """What a broken stream had said of its usage is not the next attempt's."""
     usage = chunk(usage={"prompt_tokens": 99999, "completion_tokens": 99999, "total_tokens": 199998})
@@ -197,6 +228,8 @@ def main(world, checks):
     chains(checks, world)
     dialects(checks, world)
     first_error(checks, world)
+    refused_fallback(checks, world)
+    never_left(checks, world)
     tried_again(checks, world)
     one_deadline(checks, world)
     breaker(checks, world)

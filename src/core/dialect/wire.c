@@ -35,21 +35,28 @@ struct wire_stream *wire_stream_new(struct arena *arena, int64_t created)
 }
 
 enum err wire_call_write(const struct wire *wire, struct buf *out, struct arena *arena,
-                         const struct chat_call *call)
+                         const struct chat_call *call, const struct chat_request **out_chat)
 {
-    struct chat_request request;
     struct chat_error error;
     struct buf chat = { .max = out->max };
 
     if (wire == &wire_chat) {
         chat_call_write(out, call);
+        *out_chat = NULL;
         return OK;
     }
+    struct chat_request *request = ARENA_NEW(arena, struct chat_request);
     chat_call_write(&chat, call);
     str body = chat.failed ? (str){ NULL, 0 } : arena_str(arena, buf_str(&chat));
     buf_fini(&chat);
-    enum err e = chat_request_parse(arena, body, &request, &error);
-    return e != OK ? e : wire->request(out, arena, &request, call->model, &error);
+    if (!request)
+        return WEIR_NO_MEMORY;
+    enum err e = chat_request_parse(arena, body, request, &error);
+    if (e == OK)
+        e = wire->request(out, arena, request, call->model, &error);
+    if (e == OK)
+        *out_chat = request;
+    return e;
 }
 
 /* ---- reading ---- */
