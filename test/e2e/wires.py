@@ -427,6 +427,7 @@ def left(checks, world):
                 pass
             answer.close()
         checks.true(f"left {door}: the provider sees it", harness.wait_until(lambda: upstream.counts()["gone"] == 1), upstream.counts())
+        checks.equal(f"left {door}: asked once", upstream.counts()["requests"], 1)
         checks.equal(f"left {door}: stops", gateway.stop(), 0)
         row = gateway.rows()[0]
         checks.equal(f"left {door}: row", (row["result"], row["truncated"], row["input_tokens"], row["output_tokens"]), ("CALLER_GONE", 1, 150, 3))
