@@ -2,7 +2,7 @@
 /* wire: the table of dialects, and what the wires share. */
 #include "core/dialect/wire_internal.h"
 
-#include <string.h>
+#include <ctype.h>
 
 /* clang-format off */
 static const struct dialect dialects[] = {
@@ -139,6 +139,18 @@ bool object_in_text(struct arena *arena, str text, str *out)
         return false;
     *out = json_raw(v);
     return true;
+}
+
+void comma(struct buf *out)
+{
+    if (out->len > 0 && out->ptr[out->len - 1] != '[')
+        buf_add_char(out, ',');
+}
+
+void lower_write(struct buf *out, const char *name)
+{
+    for (const char *c = name; *c; c++)
+        buf_add_char(out, (char)tolower((unsigned char)*c));
 }
 
 void member_copy(struct buf *out, const char *name, struct json v)
