@@ -35,7 +35,7 @@ def chains(checks, world):
         {"asks-wrongly": {"provider": "refuses", "fallback": ["gpt-4o"]}, "unknown": {"provider": "lacks", "fallback": ["gpt-4o"]},
          "a": {"provider": "down", "fallback": ["b", "c"]}, "b": {"provider": "busy", "fallback": ["c"]}, "c": {"provider": "busy"},
          "nested": {"provider": "down", "fallback": ["b2"]}, "b2": {"provider": "busy", "fallback": ["gpt-4o"]},
-         "gpt-4o": {"provider": "good"}, "weir-model": {"provider": "down", "fallback": ["gpt-4o"]}},
+         "gpt-4o": {"provider": "good", "output_tokens_max": 50000}, "weir-model": {"provider": "down", "fallback": ["gpt-4o"]}},
         max_retries=1, breaker={"failures": 0})
     checks.error("a request that is wrong is wrong everywhere", gateway.chat("asks-wrongly", "Hi"), 400)
     checks.equal("a model that is not there", gateway.chat("unknown", "Hi").text, "good")
@@ -66,6 +66,7 @@ def rows(checks, gateway):
     row = found["nested"]
     checks.equal("requested and served", (row["model"], [call["model"] for call in row["calls"]]), ("gpt-4o", ["nested", "b2", "gpt-4o"]))
     checks.equal("the price is the one's that answered", row["calls"][2]["cost_nano_usd"], 100 * 2500 + 10 * 10000)
+    checks.equal("what it may cost at worst, too", row["calls"][2]["reserved_nano_usd"] // (50000 * 10000), 1)
     checks.equal("a wrong request: one call", len(found["asks-wrongly"]["calls"]), 1)
     checks.equal("ledger verify", gateway.verify()[0], 0)
 
