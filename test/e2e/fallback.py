@@ -5,7 +5,9 @@ several keys."""
 import urllib.request
 
 import harness
-from harness import chunk, completion, free_port, http_json, wait_until
+from harness import chunk, completion, free_port, http_json, stream, wait_until
+from keys import bearer, create
+from limits import at_once
 
 FOREVER = 0
 ERROR = {"error": {"message": "something", "type": "x", "param": None, "code": None}}
@@ -33,7 +35,7 @@ def chains(checks, world):
         {"asks-wrongly": {"provider": "refuses", "fallback": ["gpt-4o"]}, "unknown": {"provider": "lacks", "fallback": ["gpt-4o"]},
          "a": {"provider": "down", "fallback": ["b", "c"]}, "b": {"provider": "busy", "fallback": ["c"]}, "c": {"provider": "busy"},
          "nested": {"provider": "down", "fallback": ["b2"]}, "b2": {"provider": "busy", "fallback": ["gpt-4o"]},
-         "gpt-4o": {"provider": "good"}, "weir-model": {"provider": "down", "fallback": ["gpt-4o"]}},
+         "gpt-4o": {"provider": "good", "output_tokens_max": 50000}, "weir-model": {"provider": "down", "fallback": ["gpt-4o"]}},
         max_retries=1, breaker={"failures": 0})
     checks.error("a request that is wrong is wrong everywhere", gateway.chat("asks-wrongly", "Hi"), 400)
     checks.equal("a model that is not there", gateway.chat("unknown", "Hi").text, "good")
@@ -64,6 +66,7 @@ def rows(checks, gateway):
     row = found["nested"]
     checks.equal("requested and served", (row["model"], [call["model"] for call in row["calls"]]), ("gpt-4o", ["nested", "b2", "gpt-4o"]))
     checks.equal("the price is the one's that answered", row["calls"][2]["cost_nano_usd"], 100 * 2500 + 10 * 10000)
+    checks.equal("what it may cost at worst, too", row["calls"][2]["reserved_nano_usd"] // (50000 * 10000), 1)
     checks.equal("a wrong request: one call", len(found["asks-wrongly"]["calls"]), 1)
     checks.equal("ledger verify", gateway.verify()[0], 0)
 
@@ -101,6 +104,35 @@ def first_error(checks, world):
     # Of the budget of 2 + 1 attempts the first took one and left two.
     checks.equal("no long wait where somebody else can be asked", (len(limited.requests()), len(down.requests())), (1, 2))
     checks.equal("first error: stops", gateway.stop(), 0)
+
+
+def refused_fallback(checks, world):
+    """A fallback that a key's budget does not carry is not asked, and the client gets what the first one said."""
+    down = world.script([{**DOWN, "body": {"error": {"message": "first is down", "type": "x", "param": None, "code": None}}}])
+    good = world.script([{"events": stream(["a", "b"])}])
+    gateway = gateway_of(world, {"down": provider(down), "good": provider(good)},
+                         {"gpt-4o-mini": {"provider": "down", "fallback": ["unpriced"]}, "gpt-4o": {"provider": "good"},
+                          "unpriced": {"provider": "good"}}, max_retries=0, breaker={"failures": 0})
+    key, _ = create(gateway, "--tenant", "acme", "--budget-usd", "5", "--per", "day")
+    # So that the next calls are made of ones whose answers were given away.
+    at_once(2, lambda _: gateway.chat("gpt-4o", "Hi", bearer(key["key"]), stream=True))
+    answer = gateway.chat("gpt-4o-mini", "Hi", bearer(key["key"]))
+    checks.equal("refused fallback", (answer.status, answer.json["error"]["message"]), (502, "first is down"))
+    checks.equal("it is not asked", len(good.requests()), 2)
+    checks.equal("refused fallback: stops", gateway.stop(), 0)
+    calls = gateway.rows()[-1]["calls"]
+    checks.equal("refused fallback: calls", [(call["attempts"], call["result"]) for call in calls], [(1, "PROVIDER_FAILED"), (0, "POLICY_QUOTA")])
+
+
+def never_left(checks, world):
+    """A call that no budget carries says nothing of what an earlier query's call met."""
+    said = {"error": {"message": "of somebody else", "type": "x", "param": None, "code": None}}
+    down = world.script([{"status": 400, "body": said, "repeat": FOREVER}])
+    gateway = gateway_of(world, {"down": provider(down)}, {"gpt-4o": {"provider": "down"}}, budget={"usd_max": 0.0001})
+    checks.equal("what it said", gateway.chat("gpt-4o", "Hi").json["error"]["message"], "of somebody else")
+    answer = gateway.post({"model": "weir/direct", "messages": [{"role": "user", "content": "Hi"}], "weir": {"model": "gpt-4o"}})
+    checks.true("is said to nobody else", answer.status != 200 and "somebody" not in answer.body.decode(), answer.body)
+    checks.equal("never left: stops", gateway.stop(), 0)
 
 
 def tried_again(checks, world):
@@ -197,6 +229,8 @@ def main(world, checks):
     chains(checks, world)
     dialects(checks, world)
     first_error(checks, world)
+    refused_fallback(checks, world)
+    never_left(checks, world)
     tried_again(checks, world)
     one_deadline(checks, world)
     breaker(checks, world)

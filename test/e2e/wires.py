@@ -427,6 +427,7 @@ def left(checks, world):
                 pass
             answer.close()
         checks.true(f"left {door}: the provider sees it", harness.wait_until(lambda: upstream.counts()["gone"] == 1), upstream.counts())
+        checks.equal(f"left {door}: asked once", upstream.counts()["requests"], 1)
         checks.equal(f"left {door}: stops", gateway.stop(), 0)
         row = gateway.rows()[0]
         checks.equal(f"left {door}: row", (row["result"], row["truncated"], row["input_tokens"], row["output_tokens"]), ("CALLER_GONE", 1, 150, 3))
@@ -457,8 +458,33 @@ def broken(checks, world):
         checks.equal(f"{wire} at {door}: rows", {row["result"] for row in rows} | {len(rows)}, {"PROVIDER_CUT", len(cuts)})
 
 
+def fallbacks(checks, world):
+    """What a strategy asks of Messages goes to another provider whole; a relayed request goes to nobody who lacks its API."""
+    down, other = Recorder(), Recorder()
+    down.answer = (500, {"type": "error", "error": {"type": "api_error", "message": "down"}})
+    other.answer = (200, completion("from the other"))
+    base = [f"http://127.0.0.1:{provider.port}/v1" for provider in (down, other)]
+    gateway = world.gateway(down, {
+        "max_retries": 0, "breaker": {"failures": 0},
+        "providers": {"anthropic": {"base_url": base[0], "dialect": "anthropic"}, "full": {"base_url": base[0], "responses": True},
+                      "other": {"base_url": base[1]}},
+        "models": {CLAUDE: {"provider": "anthropic", "fallback": ["spare"]}, OTHER: {"provider": "full", "fallback": ["spare"]},
+                   "spare": {"provider": "other"}}})
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "17 * 23?"}]
+    answer = gateway.post({"model": "weir/direct", "messages": messages, "weir": {"model": CLAUDE}})
+    checks.equal("a strategy falls back from Messages", (answer.status, answer.text), (200, "from the other"))
+    sent = json.loads(other.seen[-1][2])
+    checks.true("with its instructions in the other's words", "system" not in sent and "Be brief." in sent["messages"][0]["content"] and
+                sent["messages"][0]["role"] == "system" and isinstance(sent["messages"][-1]["content"], str), sent)
+    answer = gateway.request("POST", "/v1/responses", {"model": OTHER, "input": "Hi"})
+    checks.equal("no fallback without the API", (answer.status, len(other.seen)), (502, 1))
+    checks.equal("fallbacks: stops", gateway.stop(), 0)
+    checks.equal("its row", [call["result"] for call in gateway.rows()[1]["calls"]], ["PROVIDER_FAILED", "WEIR_NOT_SUPPORTED"])
+
+
 def main(world, checks):
     doors(checks, world)
+    fallbacks(checks, world)
     left(checks, world)
     broken(checks, world)
 

@@ -42,8 +42,11 @@ struct query_call *call_new(struct query *q, str role, str label, uint32_t paren
     }
     struct upstream_call upstream = c->upstream;
     struct buf request = c->request, relayed = c->relayed;
-    upstream.attempts = upstream.http_status = 0; /* what an earlier call met is not this one's */
+    /* What an earlier call met is not this one's, which may end without ever leaving. */
+    upstream.attempts = upstream.http_status = 0;
     upstream.took = upstream.first_byte = 0;
+    upstream.is_given = false;
+    buf_reset(&upstream.body);
     *c = (struct query_call){ .query = q,
                               .upstream = upstream,
                               .request = request,
@@ -204,9 +207,12 @@ static void on_upstream_head(struct upstream_call *u, int http_status, str conte
     sse_decoder_init(&c->events, EVENT_BYTES_MAX);
     c->saw_done = false;
     c->usage = (struct usage){ 0 };
-    if (c->wire->has_state)
-        c->stream = wire_stream_new(c->query->arena, c->query->started_wall / 1000000);
     c->stream_fault = content_type.len == 0 || is_events ? OK : PROVIDER_GARBAGE;
+    if (!c->wire->has_state)
+        return;
+    c->stream = wire_stream_new(c->query->arena, c->query->started_wall / 1000000);
+    if (!c->stream)
+        c->stream_fault = WEIR_NO_MEMORY;
 }
 
 static void relay(struct query_call *c, str payload)

@@ -31,8 +31,8 @@
 
 struct arms_slot;
 struct config;
+struct config_provider;
 struct engine;
-struct engine_profile;
 struct engine_profile;
 struct lanes;
 struct key;
@@ -73,6 +73,9 @@ uint32_t
 engine_generation_oldest(const struct engine *e); /* that a query which has not ended may read */
 uint32_t engine_busy(const struct engine *e); /* queries that have not ended */
 void engine_stop(struct engine *e); /* cuts every query: each ends with WEIR_STOPPING */
+
+/* What the provider speaks where a request is written in the API; NULL: it has no such API. */
+const struct wire *provider_wire(const struct config_provider *provider, enum api api);
 
 /* What to run: a plain call that relays the client's body, or a strategy. */
 struct route {

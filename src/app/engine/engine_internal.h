@@ -88,6 +88,8 @@ struct query_call {
     enum api api;
     const struct wire *wire;
     struct wire_stream *stream; /* where the wire needs one */
+    const struct chat_request
+        *chat; /* a strategy's, where its wire translates; NULL: `request` holds it */
     str answer; /* the whole answer as the client gets it */
     const struct config_model *model;
     const struct call_target *target; /* of both */
@@ -97,7 +99,7 @@ struct query_call {
     enum err first_fault; /* of an original that another call followed */
     size_t chain_at; /* place in the original's chain that comes next */
     int attempts_before; /* of the calls before it in the chain */
-    int64_t output_tokens_max; /* that were reserved */
+    int64_t output_tokens_max; /* that were reserved, and a strategy asked for */
     const struct price *price;
     struct call_trace *trace;
     uint32_t reason_id;
@@ -155,6 +157,10 @@ struct query_call *fallback_told(struct query_call *c, enum err *fault);
 /* ---- query.c ---- */
 bool call_aim(struct query_call *c, str model,
               enum api api); /* false: no such model is configured */
+/* The chat request, in the words of the call's wire. *error may be left as it is. */
+NODISCARD enum err call_write(struct query_call *c, const struct chat_request *chat,
+                              struct chat_error *error);
+int64_t plain_output_max(const struct query_call *c); /* of all the answers that were asked for */
 const char *query_strategy_name(const struct query *q); /* "plain", "audit", or the strategy's */
 void query_step(struct query *q);
 void query_call_told(struct query *q, struct query_call *c,

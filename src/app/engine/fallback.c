@@ -17,24 +17,16 @@ static bool fault_is_the_provider_s(enum err fault)
     return err_info(fault)->blames_provider || fault == PROVIDER_NO_MODEL;
 }
 
-/* The chain of the call that was made first. */
-static size_t chain_length(const struct query_call *c)
+bool fallback_has_more(const struct query_call *c)
 {
     const struct call_target *first = c->original ? c->original->target : c->target;
 
-    return c->query->forbids_fallback ? 0 : first->fallback_count;
-}
-
-bool fallback_has_more(const struct query_call *c)
-{
-    return c->chain_at < chain_length(c);
+    return !c->query->forbids_fallback && c->chain_at < first->fallback_count;
 }
 
 int fallback_attempts(const struct query_call *c)
 {
-    int length = (int)chain_length(c), to_come = length - (int)c->chain_at;
-
-    return c->endpoint->limits.attempts_max + length - c->attempts_before - to_come;
+    return c->endpoint->limits.attempts_max + (int)c->chain_at - c->attempts_before;
 }
 
 static bool may_fall_back(const struct query_call *c, enum err fault)
@@ -46,29 +38,30 @@ static bool may_fall_back(const struct query_call *c, enum err fault)
            world_now(q->engine->world) < q->deadline;
 }
 
-/* The same request for another model, in its provider's own words. What a strategy asks was written by the first one's wire, and
- * can be read back where that is OpenAI's. */
-static enum err request_write(struct query_call *c, const struct query_call *before)
+/* What a strategy asked before: kept where it was translated, and else read back from what was sent. NULL: out of memory. */
+static const struct chat_request *strategy_chat(struct query_call *before)
+{
+    struct arena *arena = before->query->arena;
+    struct chat_request *chat;
+    struct chat_error error;
+
+    if (before->chat)
+        return before->chat;
+    chat = ARENA_NEW(arena, struct chat_request);
+    str sent = arena_str(arena, buf_str(&before->request));
+    return chat && chat_request_parse(arena, sent, chat, &error) == OK ? chat : NULL;
+}
+
+/* The same request for another model, in its provider's own words. */
+static enum err request_write(struct query_call *c, struct query_call *before)
 {
     struct query *q = c->query;
-    struct chat_request request;
     struct chat_error error;
-    const struct chat_request *chat = q->chat;
-    str name = c->target->model->upstream_name;
 
-    if (!c->wire)
-        return WEIR_NOT_SUPPORTED;
-    if (!q->route.is_plain) {
-        str sent = arena_str(q->arena, buf_str(&before->request));
-        enum err e = chat_request_parse(q->arena, sent, &request, &error);
-        if (e != OK)
-            return WEIR_NOT_SUPPORTED;
-        chat = &request;
-    }
-    if (c->wire->has_state && chat->stream)
-        c->stream = wire_stream_new(q->arena, q->started_wall / 1000000);
-    enum err e = c->wire->request(&c->request, q->arena, chat, name, &error);
-    return e == OK && (c->request.failed || arena_failed(q->arena)) ? WEIR_NO_MEMORY : e;
+    if (q->route.is_plain)
+        return call_write(c, q->chat, &error);
+    c->chat = strategy_chat(before);
+    return c->chat ? call_write(c, c->chat, &error) : WEIR_NO_MEMORY;
 }
 
 /* A strategy's budget must cover the other model's price too; a relayed request has none of its own. */
@@ -78,6 +71,19 @@ static bool is_affordable(const struct query_call *c)
     nano_usd spent = q->cost == COST_UNPRICED ? 0 : q->cost;
 
     return q->route.is_plain || spent + q->cost_reserved <= q->profile->config->budget.cost_max;
+}
+
+/* Takes the call's worst case from the budgets. What a limit says of it is not told: the client gets the first call's fault. */
+static enum err budgets_take(struct query_call *c)
+{
+    struct query *q = c->query;
+    str message = q->fault_message;
+    nsec retry_after = q->retry_after;
+    enum err refused = limits_call(c);
+
+    q->fault_message = message;
+    q->retry_after = retry_after;
+    return refused == OK && !is_affordable(c) ? POLICY_BUDGET : refused;
 }
 
 bool fallback_start(struct query_call *before, enum err fault)
@@ -94,18 +100,16 @@ bool fallback_start(struct query_call *before, enum err fault)
         before->first_fault = fault;
     c->original = original;
     c->reason_id = before->reason_id;
-    c->output_tokens_max = before->output_tokens_max;
     c->chain_at = before->chain_at + 1;
     c->attempts_before =
         before->attempts_before + before->upstream.attempts - before->upstream.key_walks;
     bool is_aimed = call_aim(c, original->target->fallback[before->chain_at]->name, before->api);
     assert(is_aimed); /* the chain was made from the same configuration */
     enum err refused = request_write(c, before);
-    call_reserve(c, c->output_tokens_max);
+    /* What a model may yield when the client names no maximum is its own. */
+    call_reserve(c, q->route.is_plain && c->wire ? plain_output_max(c) : before->output_tokens_max);
     if (refused == OK)
-        refused = limits_call(c);
-    if (refused == OK && !is_affordable(c))
-        refused = POLICY_BUDGET;
+        refused = budgets_take(c);
     call_stage(c, before->upstream.request.wants_stream);
     if (refused != OK)
         call_end(c, refused);

@@ -34,14 +34,21 @@ static void headers_make(struct arena *arena, struct endpoint *endpoint)
             arena_printf(arena, "%s%.*s\n%s", dialect->key_header, STR_ARG(key), dialect->headers);
 }
 
+const struct wire *provider_wire(const struct config_provider *provider, enum api api)
+{
+    const struct dialect *dialect = dialect_find(provider->dialect);
+
+    assert(dialect); /* the configuration takes no other */
+    return api == API_RESPONSES && !provider->has_responses ? NULL : dialect->wires[api];
+}
+
 static void endpoint_make(struct arena *arena, struct endpoint *endpoint,
                           const struct config_provider *provider)
 {
     endpoint->provider = provider;
     endpoint->dialect = dialect_find(provider->dialect);
-    assert(endpoint->dialect); /* the configuration takes no other */
     for (size_t api = 0; api < API_COUNT; api++) {
-        const struct wire *wire = endpoint->dialect->wires[api];
+        const struct wire *wire = provider_wire(provider, (enum api)api);
         if (!wire)
             continue;
         endpoint->wires[api] = wire;

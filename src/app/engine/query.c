@@ -79,25 +79,20 @@ static void fail(struct query *q, enum err fault)
 
 /* ---- admit ---- */
 
-static enum err plain_write(struct query *q, struct query_call *c)
+enum err call_write(struct query_call *c, const struct chat_request *chat, struct chat_error *error)
 {
-    struct chat_error error = { 0 };
+    struct arena *arena = c->query->arena;
 
     if (!c->wire) {
-        q->fault_message = STR("this model's provider has no such API");
-        q->fault_param = STR("model");
-        return WEIR_NOT_SUPPORTED;
+        *error = (struct chat_error){ WEIR_NOT_SUPPORTED,
+                                      STR("this model's provider has no such API"), STR("model") };
+        return error->fault;
     }
-    if (c->wire->has_state && q->chat->stream)
-        c->stream = wire_stream_new(q->arena, q->started_wall / 1000000);
-    enum err e = c->wire->request(&c->request, q->arena, q->chat, c->model->upstream_name, &error);
-    q->fault_message = error.message;
-    q->fault_param = error.param;
-    return e == OK && (c->request.failed || arena_failed(q->arena)) ? WEIR_NO_MEMORY : e;
+    enum err e = c->wire->request(&c->request, arena, chat, c->model->upstream_name, error);
+    return e == OK && (c->request.failed || arena_failed(arena)) ? WEIR_NO_MEMORY : e;
 }
 
-/* Of all the answers that were asked for. */
-static int64_t plain_output_max(const struct query_call *c)
+int64_t plain_output_max(const struct query_call *c)
 {
     const struct chat_request *chat = c->query->chat;
     int64_t each = chat->max_tokens > 0              ? chat->max_tokens
@@ -118,7 +113,11 @@ static void plain_call(struct query *q)
         fail(q, WEIR_NO_MEMORY);
         return;
     }
-    enum err e = call_aim(c, q->model, q->api) ? plain_write(q, c) : CALLER_UNKNOWN_MODEL;
+    struct chat_error error = { 0 };
+    enum err e =
+        call_aim(c, q->model, q->api) ? call_write(c, q->chat, &error) : CALLER_UNKNOWN_MODEL;
+    q->fault_message = error.message;
+    q->fault_param = error.param;
     if (e == OK) {
         call_reserve(c, plain_output_max(c));
         e = limits_call(c);
@@ -247,7 +246,7 @@ static enum err strategy_call_write(struct query_call *c, const struct reason_ca
                               .schema_name = takes_schema ? call->schema_name : STR(""),
                               .schema = takes_schema ? call->schema : STR("") };
     buf_reset(&c->request);
-    return wire_call_write(c->wire, &c->request, c->query->arena, &body);
+    return wire_call_write(c->wire, &c->request, c->query->arena, &body, &c->chat);
 }
 
 /* The name of the model that a call goes to; empty when the configuration names none for it. */

@@ -302,20 +302,11 @@ enum err visit_route(struct visit *v, struct chat_error *error)
     return e;
 }
 
-const struct config_provider *visit_provider(const struct visit *v)
-{
-    const struct config *config = v->gateway->config;
-    const struct config_model *model =
-        v->query.route.is_plain ? config_model_find(config, v->query.route.model) : NULL;
-
-    return model ? config_provider_find(config, model->provider) : NULL;
-}
-
-enum err visit_translate(struct visit *v, const struct face *face, struct chat_error *error)
+/* model: of a plain route; NULL for a strategy. */
+static enum err translate(struct visit *v, const struct face *face,
+                          const struct config_model *model, struct chat_error *error)
 {
     struct query *q = &v->query;
-    const struct config_model *model =
-        q->route.is_plain ? config_model_find(v->gateway->config, q->route.model) : NULL;
     struct buf chat = { 0 };
     enum err e = face->request(&chat, q->arena, v->request.root,
                                model ? model->upstream_name : v->request.model, error);
@@ -330,6 +321,27 @@ enum err visit_translate(struct visit *v, const struct face *face, struct chat_e
     v->request.model = q->requested_model;
     v->stream = face_stream_new(q->arena, world_wall() / 1000000);
     return v->stream ? visit_chat_read(v, error) : WEIR_NO_MEMORY;
+}
+
+enum err visit_relay_or_translate(struct visit *v, enum api api, const struct face *face,
+                                  struct chat_error *error)
+{
+    struct query *q = &v->query;
+    const struct config *config = v->gateway->config;
+    enum err e = relay_request_parse(q->arena, api, exchange_body(v->exchange), &v->request, error);
+
+    if (e == OK)
+        e = visit_route(v, error);
+    if (e != OK)
+        return e;
+    const struct config_model *model =
+        q->route.is_plain ? config_model_find(config, q->route.model) : NULL;
+    const struct config_provider *provider =
+        model ? config_provider_find(config, model->provider) : NULL;
+    if (!provider || !provider_wire(provider, api))
+        return translate(v, face, model, error);
+    q->api = api;
+    return visit_chat_read(v, error);
 }
 
 void door_enter(const struct door *door, struct gateway *g, struct exchange *x)

@@ -55,12 +55,11 @@ void door_refuse(const struct door *door, struct gateway *g, struct exchange *x,
 
 /* The route of v->request.model. */
 NODISCARD enum err visit_route(struct visit *v, struct chat_error *error);
-/* The provider behind a plain route; NULL for a strategy. */
-const struct config_provider *visit_provider(const struct visit *v);
 /* Of any request: weir's own members; and of a strategy's what it does not take. */
 NODISCARD enum err visit_chat_read(struct visit *v, struct chat_error *error);
-/* Makes of v->request the chat request that the face makes of the body; the route must be known. */
-NODISCARD enum err visit_translate(struct visit *v, const struct face *face,
-                                   struct chat_error *error);
+/* Admits a request of an API that some providers speak: relayed to those, and for other models and strategies v->request becomes
+ * the chat request that the face makes of the body. */
+NODISCARD enum err visit_relay_or_translate(struct visit *v, enum api api, const struct face *face,
+                                            struct chat_error *error);
 
 #endif

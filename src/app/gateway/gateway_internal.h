@@ -7,7 +7,13 @@
 #include "edge/http/server.h"
 
 #define JSON_TYPE STR("application/json")
+#define LIMIT_HEADERS_MAX 6
 
+struct arena;
+struct chat_error;
+struct query;
+
+/* ---- gateway.c ---- */
 /* Answers and counts the answer. */
 void gateway_respond(struct gateway *g, struct exchange *x, int status, str type,
                      const struct answer_header *headers, size_t header_count, str body);
@@ -18,17 +24,14 @@ void gateway_refuse(struct gateway *g, struct exchange *x, enum err fault, str m
 /* Whether the request may be handled; sets g->caller. */
 bool gateway_admits(struct gateway *g, const struct exchange *x);
 /* Whether g->caller may ask for the model that the query names. CALLER_FORBIDDEN with a message. */
-struct chat_error;
-struct query;
 NODISCARD enum err gateway_allows(const struct gateway *g, const struct query *q,
                                   struct chat_error *error);
 /* What is left of the caller's requests and tokens, as OpenAI names it; how many headers. */
-#define LIMIT_HEADERS_MAX 6
-struct arena;
 size_t gateway_limit_headers(const struct query *q, struct arena *arena,
                              struct answer_header out[LIMIT_HEADERS_MAX]);
 /* The query is g->caller's: its tenant, and its limits. */
 void gateway_name_caller(const struct gateway *g, struct query *q);
+
 /* ---- ready.c ---- */
 struct ready_question {
     struct health *health;

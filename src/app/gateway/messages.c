@@ -5,8 +5,6 @@
  */
 #include "app/gateway/door.h"
 
-#include "edge/config/config.h"
-
 /* What the client chose of the API's features goes on to the provider. */
 static void beta_read(struct visit *v)
 {
@@ -18,19 +16,11 @@ static void beta_read(struct visit *v)
 
 static enum err admit(struct visit *v, struct chat_error *error)
 {
-    enum err e = relay_request_parse(v->query.arena, API_MESSAGES, exchange_body(v->exchange),
-                                     &v->request, error);
+    enum err e = visit_relay_or_translate(v, API_MESSAGES, &face_messages, error);
 
-    if (e == OK)
-        e = visit_route(v, error);
-    if (e != OK)
-        return e;
-    const struct config_provider *provider = visit_provider(v);
-    if (!provider || !dialect_find(provider->dialect)->wires[API_MESSAGES])
-        return visit_translate(v, &face_messages, error);
-    v->query.api = API_MESSAGES;
-    beta_read(v);
-    return visit_chat_read(v, error);
+    if (e == OK && v->query.api == API_MESSAGES)
+        beta_read(v);
+    return e;
 }
 
 const struct door door_messages = { .names_events = true, .face = &face_messages, .admit = admit };

@@ -199,6 +199,7 @@ static void answer_chat(struct provider *p, struct exchange *x)
 /* Only a script's author knows what other APIs would say. */
 static void answer_script(struct provider *p, struct exchange *x)
 {
+    p->counts.requests++;
     if (p->script)
         script_answer(p, x);
     else

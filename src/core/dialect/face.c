@@ -59,11 +59,10 @@ enum err spoken_read(struct arena *arena, str payload, const char *member, struc
     return OK;
 }
 
-enum err spoken_note(struct face_stream *s, const struct spoken *p, bool *out_is_first)
+static enum err spoken_note(struct face_stream *s, const struct spoken *p)
 {
     struct usage usage;
 
-    *out_is_first = !s->has_started;
     if (!s->has_started) {
         s->id = arena_str(s->arena, p->id);
         s->model = arena_str(s->arena, p->model);
@@ -76,4 +75,13 @@ enum err spoken_note(struct face_stream *s, const struct spoken *p, bool *out_is
     if (usage_read(p->usage, &usage))
         s->usage = usage;
     return arena_failed(s->arena) ? WEIR_NO_MEMORY : OK;
+}
+
+enum err spoken_next(struct face_stream *s, struct arena *scratch, str payload, struct spoken *out,
+                     bool *out_is_first)
+{
+    enum err e = spoken_read(scratch, payload, "delta", out);
+
+    *out_is_first = !s->has_started;
+    return e == OK ? spoken_note(s, out) : e;
 }

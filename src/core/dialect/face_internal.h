@@ -30,11 +30,11 @@ struct face_stream {
     int block; /* of Messages: the next block's index */
     int text_block; /* the open one; -1: none */
     int block_of_tool[BLOCKS_MAX]; /* 0: none yet; otherwise the index plus one */
-    int tool_count;
     bool has_started;
 };
-/* Keeps id, model, usage and finish of a chunk. WEIR_NO_MEMORY. */
-NODISCARD enum err spoken_note(struct face_stream *s, const struct spoken *p, bool *out_is_first);
+/* Reads a stream's next chunk, and keeps its id, model, usage and finish. */
+NODISCARD enum err spoken_next(struct face_stream *s, struct arena *scratch, str payload,
+                               struct spoken *out, bool *out_is_first);
 
 enum err face_messages_request(struct buf *out, struct arena *arena, struct json root, str model,
                                struct chat_error *error);

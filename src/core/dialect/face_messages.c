@@ -7,7 +7,6 @@
  */
 #include "core/dialect/face_internal.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,8 +72,7 @@ static enum err answer(struct buf *out, struct arena *arena, str completion)
     if (p.text.len > 0)
         text_block_write(out, p.text);
     while (e == OK && json_next(&it)) {
-        if (out->ptr[out->len - 1] != '[')
-            buf_add_char(out, ',');
+        comma(out);
         e = tool_block_write(out, arena, it.value);
     }
     buf_add_char(out, ']');
@@ -188,10 +186,8 @@ static enum err chunk(struct face_stream *s, struct arena *scratch, str payload,
 {
     struct spoken p;
     bool is_first;
-    enum err e = spoken_read(scratch, payload, "delta", &p);
+    enum err e = spoken_next(s, scratch, payload, &p, &is_first);
 
-    if (e == OK)
-        e = spoken_note(s, &p, &is_first);
     if (e != OK)
         return e;
     if (is_first)
@@ -252,8 +248,7 @@ static void error_object_write(struct buf *out, enum err fault, str message, str
     if (param.len > 0)
         json_member_str(out, "param", param);
     buf_add(out, STR(",\"code\":\""));
-    for (const char *c = info->name; *c; c++)
-        buf_add_char(out, (char)tolower((unsigned char)*c));
+    lower_write(out, info->name);
     buf_add(out, STR("\"}}"));
 }
 

@@ -18,12 +18,6 @@ static enum err bad(struct writer *w, str message, str param)
     return refuse_with(w->error, CALLER_BAD_REQUEST, message, param);
 }
 
-static void comma(struct buf *out)
-{
-    if (out->len > 0 && out->ptr[out->len - 1] != '[')
-        buf_add_char(out, ',');
-}
-
 static enum err block_refuse(struct writer *w, struct json block)
 {
     return refuse_field(

@@ -206,10 +206,8 @@ static enum err chunk(struct face_stream *s, struct arena *scratch, str payload,
 {
     struct spoken p;
     bool is_first;
-    enum err e = spoken_read(scratch, payload, "delta", &p);
+    enum err e = spoken_next(s, scratch, payload, &p, &is_first);
 
-    if (e == OK)
-        e = spoken_note(s, &p, &is_first);
     if (e != OK)
         return e;
     if (is_first) {
@@ -257,8 +255,7 @@ static void end(struct face_stream *s, struct buf *out)
 static void failed(struct face_stream *s, enum err fault, str message, struct buf *out)
 {
     buf_add(out, STR("event: error\ndata: {\"type\":\"error\",\"code\":\""));
-    for (const char *c = err_info(fault)->name; *c; c++)
-        buf_add_char(out, (char)tolower((unsigned char)*c));
+    lower_write(out, err_info(fault)->name);
     buf_add_char(out, '"');
     json_member_str(out, "message", message);
     buf_add(out, STR(",\"param\":null"));

@@ -33,12 +33,6 @@ static void message_close(struct writer *w)
     w->role = NULL;
 }
 
-static void comma(struct buf *out)
-{
-    if (out->len > 0 && out->ptr[out->len - 1] != '[')
-        buf_add_char(out, ',');
-}
-
 /* Opens a block, and a message around it unless one of this role is open. The caller closes the block. */
 static void block_open(struct writer *w, const char *role, const char *type)
 {

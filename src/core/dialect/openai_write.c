@@ -2,8 +2,6 @@
 /* openai_write: what weir itself says in OpenAI's dialect: calls, replies, their streams, errors. */
 #include "core/dialect/wire_internal.h"
 
-#include <ctype.h>
-
 /* OpenAI's reasoning models refuse max_tokens; servers older than they know nothing else. */
 const char *limit_name(str model)
 {
@@ -168,7 +166,6 @@ void chat_error_write(struct buf *out, enum err fault, str message, str param)
         buf_add(out, STR("null"));
     json_key(out, "code");
     buf_add_char(out, '"');
-    for (const char *c = error_code(fault); *c; c++)
-        buf_add_char(out, (char)tolower((unsigned char)*c));
+    lower_write(out, error_code(fault));
     buf_add(out, STR("\"}}"));
 }

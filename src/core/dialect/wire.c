@@ -2,7 +2,7 @@
 /* wire: the table of dialects, and what the wires share. */
 #include "core/dialect/wire_internal.h"
 
-#include <string.h>
+#include <ctype.h>
 
 /* clang-format off */
 static const struct dialect dialects[] = {
@@ -35,21 +35,28 @@ struct wire_stream *wire_stream_new(struct arena *arena, int64_t created)
 }
 
 enum err wire_call_write(const struct wire *wire, struct buf *out, struct arena *arena,
-                         const struct chat_call *call)
+                         const struct chat_call *call, const struct chat_request **out_chat)
 {
-    struct chat_request request;
     struct chat_error error;
     struct buf chat = { .max = out->max };
 
     if (wire == &wire_chat) {
         chat_call_write(out, call);
+        *out_chat = NULL;
         return OK;
     }
+    struct chat_request *request = ARENA_NEW(arena, struct chat_request);
     chat_call_write(&chat, call);
     str body = chat.failed ? (str){ NULL, 0 } : arena_str(arena, buf_str(&chat));
     buf_fini(&chat);
-    enum err e = chat_request_parse(arena, body, &request, &error);
-    return e != OK ? e : wire->request(out, arena, &request, call->model, &error);
+    if (!request)
+        return WEIR_NO_MEMORY;
+    enum err e = chat_request_parse(arena, body, request, &error);
+    if (e == OK)
+        e = wire->request(out, arena, request, call->model, &error);
+    if (e == OK)
+        *out_chat = request;
+    return e;
 }
 
 /* ---- reading ---- */
@@ -132,6 +139,18 @@ bool object_in_text(struct arena *arena, str text, str *out)
         return false;
     *out = json_raw(v);
     return true;
+}
+
+void comma(struct buf *out)
+{
+    if (out->len > 0 && out->ptr[out->len - 1] != '[')
+        buf_add_char(out, ',');
+}
+
+void lower_write(struct buf *out, const char *name)
+{
+    for (const char *c = name; *c; c++)
+        buf_add_char(out, (char)tolower((unsigned char)*c));
 }
 
 void member_copy(struct buf *out, const char *name, struct json v)

@@ -51,8 +51,10 @@ const struct dialect *dialect_find(str name);
 NODISCARD enum err relay_request_parse(struct arena *arena, enum api api, str body,
                                        struct chat_request *out, struct chat_error *out_error);
 
-/* A call that weir itself makes, over any wire. The arena is scratch. */
+/* A call that weir itself makes, over any wire. Where that has to translate, *out_chat is what was translated, in the arena; NULL
+ * where the body itself is a chat request. */
 NODISCARD enum err wire_call_write(const struct wire *wire, struct buf *out, struct arena *arena,
-                                   const struct chat_call *call);
+                                   const struct chat_call *call,
+                                   const struct chat_request **out_chat);
 
 #endif

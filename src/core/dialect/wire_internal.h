@@ -35,6 +35,10 @@ enum err refuse_field(struct arena *arena, struct chat_error *error, str name);
 
 /* ---- writing ---- */
 
+/* Before an array's next entry. */
+void comma(struct buf *out);
+/* A fault's name as it stands in errors: in lower case. */
+void lower_write(struct buf *out, const char *name);
 /* `,"name":raw`; nothing when v is missing. */
 void member_copy(struct buf *out, const char *name, struct json v);
 /* The client's body with another model's name, without the member `weir`, and with usage asked for. */

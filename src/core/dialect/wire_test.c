@@ -570,17 +570,21 @@ static void calls_are_written_over_any_wire(void)
                               .message_count = 2,
                               .temperature = 0,
                               .max_tokens = 9 };
+    const struct chat_request *chat = NULL;
     struct arena arena;
     struct buf out = { 0 };
 
     arena_init(&arena, ARENA_BYTES);
-    CHECK_ERR(wire_call_write(wire_of("anthropic", API_CHAT), &out, &arena, &call), OK);
+    CHECK_ERR(wire_call_write(wire_of("anthropic", API_CHAT), &out, &arena, &call, &chat), OK);
     CHECK_STR(buf_str(&out),
               STR("{\"model\":\"c\",\"max_tokens\":9,\"temperature\":0,\"system\":[{\"type\":"
                   "\"text\",\"text\":\"s\"}],\"messages\":[{\"role\":\"user\",\"content\":[{"
                   "\"type\":\"text\",\"text\":\"q\"}]}]}"));
+    REQUIRE(chat != NULL);
+    CHECK_INT(chat->message_count, 2); /* the system's, too */
     buf_reset(&out);
-    CHECK_ERR(wire_call_write(wire_of("openai", API_CHAT), &out, &arena, &call), OK);
+    CHECK_ERR(wire_call_write(wire_of("openai", API_CHAT), &out, &arena, &call, &chat), OK);
+    CHECK(chat == NULL);
     CHECK(str_find(buf_str(&out), STR("\"role\":\"system\"")) != STR_NPOS);
     buf_fini(&out);
     arena_fini(&arena);
