@@ -68,6 +68,10 @@ def faces(checks, world):
     names = [entry["id"] for entry in listing["data"]]
     checks.true("models: the strategies and the configured model",
                 status == 200 and {"weir/auto", "weir/direct", "weir/hrm_trm", MODEL} <= set(names), names)
+    refused = gateway.chat(MODEL, "Hi", weir={"model": MODEL})
+    checks.equal("plain: the request's own model alone counts", (refused.status, refused.json["error"]["param"]), (400, "weir.model"))
+    refused = gateway.chat("weir/direct", "Hi", weir={"model": "unknown"})
+    checks.equal("a strategy's model must be there", (refused.status, refused.json["error"]["param"]), (404, "weir.model"))
     for where in (base, admin):
         checks.equal("health", (http_status(f"{where}/healthz"), http_status(f"{where}/readyz")), (200, 200))
     checks.equal("metrics are not public", http_status(f"{base}/metrics"), 404)

@@ -48,13 +48,22 @@ static enum err strategy_check(const struct visit *v, struct chat_error *error)
                              "(weir/…) does not take them yet");
         return WEIR_NOT_SUPPORTED;
     }
-    if (v->query.model_override.len > 0 &&
-        !config_model_offered(v->gateway->config, v->query.model_override)) {
-        error->message = STR("weir.model is not a configured model");
-        error->param = STR("weir.model");
-        return CALLER_UNKNOWN_MODEL;
-    }
     return OK;
+}
+
+/* A strategy's model; a plain request has said which model it wants. */
+static enum err override_check(const struct visit *v, struct chat_error *error)
+{
+    const struct query *q = &v->query;
+    bool is_offered = config_model_offered(v->gateway->config, q->model_override) != NULL;
+
+    if (q->model_override.len == 0 || (!q->route.is_plain && is_offered))
+        return OK;
+    error->param = STR("weir.model");
+    error->message = q->route.is_plain
+                         ? STR("weir.model is for strategies (weir/…); name the model in model")
+                         : STR("weir.model is not a configured model");
+    return q->route.is_plain ? CALLER_BAD_REQUEST : CALLER_UNKNOWN_MODEL;
 }
 
 enum err visit_chat_read(struct visit *v, struct chat_error *error)
@@ -63,7 +72,7 @@ enum err visit_chat_read(struct visit *v, struct chat_error *error)
 
     if (e == OK && !v->query.route.is_plain)
         e = strategy_check(v, error);
-    return e;
+    return e == OK ? override_check(v, error) : e;
 }
 
 static enum err admit(struct visit *v, struct chat_error *error)
