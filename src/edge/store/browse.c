@@ -8,9 +8,6 @@
 #include <stdlib.h>
 
 #define QUERY_ARENA_BYTES_MAX ((size_t)64 << 20) /* the calls of one query */
-/* An id has 42 bits of milliseconds in front (store.h), at or after the moment when its query started. */
-#define ID_MS_SHIFT 21
-#define ID_SLACK_MS 60000
 
 static const char sql_page[] = "SELECT * FROM queries WHERE id < ?1 AND id >= ?2 ORDER BY id DESC";
 static const char sql_query[] = "SELECT * FROM queries WHERE id = ?1";
@@ -50,13 +47,6 @@ void browser_interrupt(struct browser *b)
 const char *browser_message(const struct browser *b)
 {
     return database_message(b->db);
-}
-
-int64_t browse_id_floor(usec_utc since)
-{
-    int64_t ms = since / 1000 - ID_SLACK_MS;
-
-    return ms <= 0 ? 0 : ms >= INT64_MAX >> ID_MS_SHIFT ? INT64_MAX : ms << ID_MS_SHIFT;
 }
 
 enum err browse_prepare(struct browser *b, const char *sql, const int64_t *values, int count,
@@ -126,7 +116,7 @@ enum err browse_queries(struct browser *b, const struct browse_filter *filter, s
                         struct browse_page *out_page)
 {
     const int64_t values[] = { filter->before > 0 ? filter->before : INT64_MAX,
-                               browse_id_floor(filter->since) };
+                               ledger_id_floor(filter->since) };
     struct browse_page page = { 0 };
     sqlite3_stmt *statement = NULL;
     enum err e = browse_prepare(b, sql_page, values, ARRAY_LEN(values), &statement);

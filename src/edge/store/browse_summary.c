@@ -83,10 +83,7 @@ static bool is_null(const struct cursor *c, int column)
 
 static str text_at(const struct cursor *c, int column)
 {
-    const unsigned char *text = sqlite3_column_text(c->statement, column);
-    int len = sqlite3_column_bytes(c->statement, column);
-
-    return (str){ (const char *)text, text && len > 0 ? (size_t)len : 0 };
+    return database_text(c->statement, column);
 }
 
 /* ---- names ---- */
@@ -311,7 +308,7 @@ static enum err query_take(struct summing *s)
 
 static enum err cursors_open(struct summing *s)
 {
-    int64_t floor = browse_id_floor(s->span->from);
+    int64_t floor = ledger_id_floor(s->span->from);
     const struct {
         struct cursor *cursor;
         const char *sql;

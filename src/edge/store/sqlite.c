@@ -225,10 +225,10 @@ void database_rollback(struct database *db)
     memcpy(db->message, message, sizeof(message));
 }
 
-enum err database_id_max(struct database *db, int64_t *out)
+enum err database_integer(struct database *db, enum statement which, int64_t *out)
 {
     sqlite3_stmt *statement = NULL;
-    enum err e = database_statement(db, STATEMENT_ID_MAX, &statement);
+    enum err e = database_statement(db, which, &statement);
 
     if (e != OK)
         return e;
@@ -239,6 +239,21 @@ enum err database_id_max(struct database *db, int64_t *out)
         e = database_failed(db, code);
     sqlite3_reset(statement);
     return e;
+}
+
+str database_text(sqlite3_stmt *statement, int column)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    int len = sqlite3_column_bytes(statement, column);
+
+    if (!text || len <= 0)
+        return STR("");
+    return (str){ (const char *)text, (size_t)len };
+}
+
+enum err database_id_max(struct database *db, int64_t *out)
+{
+    return database_integer(db, STATEMENT_ID_MAX, out);
 }
 
 /* ---- rows in ---- */

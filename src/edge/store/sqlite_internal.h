@@ -57,6 +57,10 @@ NODISCARD enum err database_version(struct database *db, int *out);
 
 NODISCARD enum err database_finish(struct database *db, sqlite3_stmt *statement,
                                    int code); /* steps one without rows, unless code is a failure */
+/* Of a statement without parameters that gives one row: its first column; a NULL is 0. */
+NODISCARD enum err database_integer(struct database *db, enum statement which, int64_t *out);
+/* A column of the row that the statement stands on, valid until its next step or reset; a NULL is empty. */
+str database_text(sqlite3_stmt *statement, int column);
 
 /* ---- sqlite_upkeep.c: the rollups follow the rows ---- */
 NODISCARD enum err upkeep_open(struct database *db, enum database_mode mode);

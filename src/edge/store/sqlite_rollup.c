@@ -44,11 +44,8 @@ static void cell_read(sqlite3_stmt *statement, enum rollup_table table, struct r
     cell->table = table;
     for (int i = 0; i < shape->numbers; i++)
         cell->numbers[i] = sqlite3_column_int64(statement, column++);
-    for (int i = 0; i < shape->names; i++, column++) {
-        const unsigned char *text = sqlite3_column_text(statement, column);
-        int len = sqlite3_column_bytes(statement, column);
-        cell->names[i] = (str){ (const char *)text, text && len > 0 ? (size_t)len : 0 };
-    }
+    for (int i = 0; i < shape->names; i++)
+        cell->names[i] = database_text(statement, column++);
     for (int i = 0; i < shape->sums; i++, column++)
         cell->sums[i] = sqlite3_column_type(statement, column) == SQLITE_INTEGER
                             ? sqlite3_column_int64(statement, column)
