@@ -127,17 +127,15 @@ struct cost { /* of one query */
     struct usage usage;
 };
 
-/* Token counts are a provider's: clamped as price_cost() does, so that the price of the sums is the sum of the prices. */
 static void usage_take(const struct cursor *c, struct usage *sum)
 {
-    int64_t input = int_at(c, C_INPUT), output = int_at(c, C_OUTPUT);
-    int64_t cached = int_at(c, C_CACHED), write = int_at(c, C_WRITE);
-    struct usage u = { .is_known = true };
+    const struct usage told = { .input = int_at(c, C_INPUT),
+                                .output = int_at(c, C_OUTPUT),
+                                .cached = int_at(c, C_CACHED),
+                                .cache_write = int_at(c, C_WRITE) };
+    struct usage u = usage_clamped(&told);
 
-    u.input = input > 0 ? input : 0;
-    u.output = output > 0 ? output : 0;
-    u.cached = cached < 0 ? 0 : cached > u.input ? u.input : cached;
-    u.cache_write = write < 0 ? 0 : write > u.input - u.cached ? u.input - u.cached : write;
+    u.is_known = true;
     usage_add(sum, &u);
 }
 
