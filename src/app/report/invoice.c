@@ -376,17 +376,12 @@ static const char *rows_add(struct rows *rows, struct arena *arena, struct invoi
         if (rows->count > INVOICE_ROWS_MAX / 2)
             return "there are more days and models than in any invoice";
     }
-    if (rows->count == rows->cap) {
-        size_t cap = rows->cap > 0 ? 2 * rows->cap : 256;
-        struct invoice_row *wider = ARENA_ARRAY(arena, cap, struct invoice_row);
-        if (!wider)
-            return "out of memory";
-        if (rows->count > 0)
-            memcpy(wider, rows->items, rows->count * sizeof(*wider));
-        rows->items = wider;
-        rows->cap = cap;
-    }
-    rows->items[rows->count++] = row;
+    struct invoice_row *items =
+        arena_room(arena, rows->items, rows->count, &rows->cap, sizeof(*items));
+    if (!items)
+        return "out of memory";
+    rows->items = items;
+    items[rows->count++] = row;
     return NULL;
 }
 
