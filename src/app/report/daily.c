@@ -203,7 +203,8 @@ static void measures_make(struct daily *d)
 
     for (size_t i = 0; i < arms->count; i++) {
         const struct report_part *arm = &arms->items[i];
-        struct daily_measure m = { .experiment = experiment_of(arm->name),
+        struct daily_measure m = { .label = arm->name,
+                                   .experiment = experiment_of(arm->name),
                                    .arm = arm_of(arm->name),
                                    .treated = daily_rate_of(arm->succeeded, arm->queries),
                                    .treated_dollars = moments_of(&arm->priced) };
@@ -278,11 +279,6 @@ static const struct {
     [DAILY_CSV] = { "csv", daily_write_csv },
     [DAILY_HTML] = { "html", daily_write_html },
 };
-
-const char *daily_format_name(enum daily_format format)
-{
-    return formats[format].name;
-}
 
 bool daily_format_find(str name, enum daily_format *out)
 {
