@@ -99,13 +99,6 @@ static struct report_part *part_find(struct report_build *b, enum report_axis ax
     return &items[parts->count++];
 }
 
-static void moments_sum(struct report_moments *m, int64_t n, double total, double squares)
-{
-    m->n += n;
-    m->sum += total;
-    m->sum_squares += squares;
-}
-
 static void part_sum(struct report_build *b, struct report_part *p, const struct rollup_cell *cell)
 {
     const int64_t *sums = cell->sums;
@@ -118,10 +111,13 @@ static void part_sum(struct report_build *b, struct report_part *p, const struct
     sum(b, &p->cost, sums[QUERY_COST]);
     sum(b, &p->failed_cost, is_success ? 0 : sums[QUERY_COST]);
     sum(b, &p->priced_cost, sums[QUERY_PRICED_COST]);
-    moments_sum(&p->priced, sums[QUERY_PRICED], (double)sums[QUERY_PRICED_COST] / 1e9,
-                reals[QUERY_DOLLARS_SQUARED]);
-    moments_sum(&p->hrm, sums[QUERY_HRM], reals[QUERY_HRM_SUM], reals[QUERY_HRM_SQUARED]);
-    moments_sum(&p->trm, sums[QUERY_TRM], reals[QUERY_TRM_SUM], reals[QUERY_TRM_SQUARED]);
+    moments_merge(&p->priced,
+                  &(struct moments){ sums[QUERY_PRICED], (double)sums[QUERY_PRICED_COST] / 1e9,
+                                     reals[QUERY_DOLLARS_SQUARED] });
+    moments_merge(&p->hrm, &(struct moments){ sums[QUERY_HRM], reals[QUERY_HRM_SUM],
+                                              reals[QUERY_HRM_SQUARED] });
+    moments_merge(&p->trm, &(struct moments){ sums[QUERY_TRM], reals[QUERY_TRM_SUM],
+                                              reals[QUERY_TRM_SQUARED] });
     p->confident += sums[QUERY_CONFIDENT];
     p->calibrated += sums[QUERY_CALIBRATED];
     if (p->latency)
