@@ -49,23 +49,6 @@ const char *browser_message(const struct browser *b)
     return database_message(b->db);
 }
 
-enum err browse_prepare(struct browser *b, const char *sql, const int64_t *values, int count,
-                        sqlite3_stmt **out)
-{
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(b->db->connection, sql, -1, &statement, NULL);
-
-    for (int i = 0; code == SQLITE_OK && i < count; i++)
-        code = sqlite3_bind_int64(statement, i + 1, values[i]);
-    if (code == SQLITE_OK) {
-        *out = statement;
-        return OK;
-    }
-    enum err e = database_failed(b->db, code);
-    sqlite3_finalize(statement);
-    return e;
-}
-
 /* ---- a page ---- */
 
 static bool has_part(str name, str part)
@@ -119,7 +102,7 @@ enum err browse_queries(struct browser *b, const struct browse_filter *filter, s
                                ledger_id_floor(filter->since) };
     struct browse_page page = { 0 };
     sqlite3_stmt *statement = NULL;
-    enum err e = browse_prepare(b, sql_page, values, ARRAY_LEN(values), &statement);
+    enum err e = database_prepare(b->db, sql_page, values, ARRAY_LEN(values), &statement);
 
     assert(filter->limit > 0 && filter->limit <= BROWSE_LIMIT_MAX);
     if (e == OK)
@@ -184,7 +167,7 @@ static enum err part_read(struct whole *w, const char *sql,
 {
     sqlite3_stmt *statement = NULL;
     int code = SQLITE_DONE;
-    enum err e = browse_prepare(w->b, sql, &w->row.begin.id, 1, &statement);
+    enum err e = database_prepare(w->b->db, sql, &w->row.begin.id, 1, &statement);
 
     while (e == OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
         e = take(w, statement);
@@ -216,7 +199,7 @@ enum err browse_query(struct browser *b, int64_t id, struct buf *out, bool *out_
     struct whole w = { .b = b };
     sqlite3_stmt *statement = NULL;
     int code = SQLITE_DONE;
-    enum err e = browse_prepare(b, sql_query, &id, 1, &statement);
+    enum err e = database_prepare(b->db, sql_query, &id, 1, &statement);
 
     arena_init(&w.arena, QUERY_ARENA_BYTES_MAX);
     if (e == OK) {

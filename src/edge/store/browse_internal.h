@@ -10,8 +10,4 @@ struct browser {
     struct database *db;
 };
 
-/* A statement with its parameters, to be finalised by the caller. */
-NODISCARD enum err browse_prepare(struct browser *b, const char *sql, const int64_t *values,
-                                  int count, sqlite3_stmt **out);
-
 #endif

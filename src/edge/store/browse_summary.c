@@ -316,7 +316,7 @@ static enum err cursors_open(struct summing *s)
     enum err e = OK;
 
     for (size_t i = 0; e == OK && i < ARRAY_LEN(each); i++) {
-        e = browse_prepare(s->b, each[i].sql, &floor, 1, &each[i].cursor->statement);
+        e = database_prepare(s->b->db, each[i].sql, &floor, 1, &each[i].cursor->statement);
         if (e == OK)
             e = cursor_next(s, each[i].cursor);
     }

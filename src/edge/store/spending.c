@@ -19,8 +19,8 @@ static const char sql[] =
     " WHERE id >= ?1 AND started >= ?2 AND key_id <> ''"
     " AND coalesce(fault, '') NOT IN ('POLICY_LIMIT', 'POLICY_QUOTA')) GROUP BY 1, 2, 3";
 
-static int rows_walk(sqlite3_stmt *statement, void (*on_row)(void *ctx, const struct spending *row),
-                     void *ctx)
+static enum err rows_walk(struct database *db, sqlite3_stmt *statement,
+                          void (*on_row)(void *ctx, const struct spending *row), void *ctx)
 {
     int code;
 
@@ -33,7 +33,7 @@ static int rows_walk(sqlite3_stmt *statement, void (*on_row)(void *ctx, const st
                                       .cost = sqlite3_column_int64(statement, 5) };
         on_row(ctx, &row);
     }
-    return code;
+    return code == SQLITE_DONE ? OK : database_failed(db, code);
 }
 
 enum err store_read_spending(str directory, usec_utc since, usec_utc now,
@@ -48,15 +48,11 @@ enum err store_read_spending(str directory, usec_utc since, usec_utc now,
 
     if (e != OK)
         return e;
-    int code = sqlite3_prepare_v2(db->connection, sql, -1, &statement, NULL);
-    for (int i = 0; code == SQLITE_OK && i < (int)ARRAY_LEN(values); i++)
-        code = sqlite3_bind_int64(statement, i + 1, values[i]);
-    if (code == SQLITE_OK)
-        code = rows_walk(statement, on_row, ctx);
-    if (code != SQLITE_DONE) {
-        e = database_failed(db, code);
+    e = database_prepare(db, sql, values, ARRAY_LEN(values), &statement);
+    if (e == OK)
+        e = rows_walk(db, statement, on_row, ctx);
+    if (e != OK)
         snprintf(out_why, 256, "ledger.db: %s", database_message(db));
-    }
     sqlite3_finalize(statement);
     database_close(db);
     return e;

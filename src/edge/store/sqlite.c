@@ -179,6 +179,23 @@ enum err database_statement(struct database *db, enum statement which, sqlite3_s
     return OK;
 }
 
+enum err database_prepare(struct database *db, const char *sql, const int64_t *values, int count,
+                          sqlite3_stmt **out)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(db->connection, sql, -1, &statement, NULL);
+
+    for (int i = 0; code == SQLITE_OK && i < count; i++)
+        code = sqlite3_bind_int64(statement, i + 1, values[i]);
+    if (code == SQLITE_OK) {
+        *out = statement;
+        return OK;
+    }
+    enum err e = database_failed(db, code);
+    sqlite3_finalize(statement);
+    return e;
+}
+
 /* For statements that give no rows. */
 static enum err statement_finish(struct database *db, sqlite3_stmt *statement)
 {

@@ -53,6 +53,9 @@ enum err database_failed(struct database *db, int code);
 NODISCARD enum err database_exec(struct database *db, const char *sql);
 NODISCARD enum err database_statement(struct database *db, enum statement which,
                                       sqlite3_stmt **out); /* prepared on first use */
+/* Of text that is used once, with its parameters from ?1 on; to be finalised by the caller. */
+NODISCARD enum err database_prepare(struct database *db, const char *sql, const int64_t *values,
+                                    int count, sqlite3_stmt **out);
 NODISCARD enum err database_version(struct database *db, int *out);
 
 NODISCARD enum err database_finish(struct database *db, sqlite3_stmt *statement,
