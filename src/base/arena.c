@@ -14,6 +14,7 @@ struct arena_block {
 };
 
 #define ARENA_BLOCK_BYTES ((size_t)4096 - sizeof(struct arena_block))
+#define ROOM_FIRST ((size_t)16)
 
 void arena_init(struct arena *a, size_t max_bytes)
 {
@@ -85,6 +86,20 @@ void *arena_array(struct arena *a, size_t n, size_t size)
         return NULL;
     }
     return arena_alloc(a, bytes);
+}
+
+void *arena_room(struct arena *a, void *items, size_t count, size_t *cap, size_t size)
+{
+    if (count < *cap)
+        return items;
+    size_t wider = *cap > 0 ? 2 * *cap : ROOM_FIRST;
+    void *grown = arena_array(a, wider, size);
+    if (!grown)
+        return NULL;
+    if (count > 0)
+        memcpy(grown, items, count * size);
+    *cap = wider;
+    return grown;
 }
 
 str arena_str(struct arena *a, str s)

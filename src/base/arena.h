@@ -26,6 +26,9 @@ bool arena_failed(const struct arena *a);
 void *arena_alloc(struct arena *a, size_t size);
 /* Zeroed array of n elements; the product is checked. */
 void *arena_array(struct arena *a, size_t n, size_t size);
+/* Where items that grow one by one have room for one more behind `count`: where they are, or in a copy with twice the room, which *cap
+ * then tells; the old ones stay in the arena. NULL when the arena failed, with nothing changed. */
+void *arena_room(struct arena *a, void *items, size_t count, size_t *cap, size_t size);
 #define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))
 #define ARENA_ARRAY(a, n, type) ((type *)arena_array((a), (n), sizeof(type)))
 

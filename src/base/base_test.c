@@ -103,6 +103,29 @@ static void arena_failure_is_sticky(void)
     arena_fini(&a);
 }
 
+static void arena_lists_keep_their_items(void)
+{
+    struct arena a;
+    int64_t *items = NULL;
+    size_t cap = 0;
+
+    arena_init(&a, 3000);
+    for (size_t n = 0; n < 100; n++) {
+        int64_t *before = items;
+        size_t cap_before = cap;
+        items = arena_room(&a, items, n, &cap, sizeof(*items));
+        REQUIRE(items && n < cap);
+        CHECK((items == before) == (n < cap_before));
+        items[n] = (int64_t)n;
+    }
+    for (size_t n = 0; n < 100; n++)
+        CHECK_INT(items[n], (int64_t)n);
+    size_t full = cap;
+    CHECK(arena_room(&a, items, full, &cap, sizeof(*items)) == NULL); /* 256 more do not fit */
+    CHECK(cap == full && arena_failed(&a));
+    arena_fini(&a);
+}
+
 static void faults_have_names_and_statuses(void)
 {
     for (int e = 0; e < ERR_COUNT; e++) {
@@ -149,5 +172,5 @@ static void lists_keep_order(void)
 TESTS(TEST(integers_are_parsed_strictly), TEST(utf8_is_strict), TEST(fields_are_split),
       TEST(distance_counts_edits), TEST(buffer_stops_at_its_ceiling),
       TEST(buffer_writes_extreme_integers), TEST(arena_failure_is_sticky),
-      TEST(faults_have_names_and_statuses), TEST(generator_is_uniform_and_repeatable),
-      TEST(lists_keep_order))
+      TEST(arena_lists_keep_their_items), TEST(faults_have_names_and_statuses),
+      TEST(generator_is_uniform_and_repeatable), TEST(lists_keep_order))

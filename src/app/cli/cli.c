@@ -74,6 +74,11 @@ bool cli_has(const struct cli_args *args, const char *option)
     return cli_value(args, option).ptr != NULL;
 }
 
+str cli_value_or(const struct cli_args *args, const char *option, str fallback)
+{
+    return cli_has(args, option) ? cli_value(args, option) : fallback;
+}
+
 int cli_usage_error(const char *command, const char *fmt, ...)
 {
     va_list list;

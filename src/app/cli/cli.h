@@ -61,6 +61,7 @@ struct cli_command {
 /* The option's value; ptr NULL when it was not given. The option must be in the command's table. */
 str cli_value(const struct cli_args *args, const char *option);
 bool cli_has(const struct cli_args *args, const char *option);
+str cli_value_or(const struct cli_args *args, const char *option, str fallback);
 /* "weir ask: message" on stderr; returns EXIT_USAGE. */
 int cli_usage_error(const char *command, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* An integer option; false (having said so) when it is no integer of [min, max]. Untouched when not given. */

@@ -84,7 +84,7 @@ static int run(const struct cli_args *args)
     int status = cli_config_load(args, false, &config);
     if (status != EXIT_DONE)
         return status;
-    str directory = cli_has(args, "ledger") ? cli_value(args, "ledger") : config->ledger.directory;
+    str directory = cli_value_or(args, "ledger", config->ledger.directory);
     status = is_verify ? verify(args, directory) : export(directory);
     config_close(config);
     return status;

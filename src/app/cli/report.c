@@ -11,17 +11,12 @@
 
 /* ---- what both forms share ---- */
 
-static str value_or(const struct cli_args *args, const char *option, str fallback)
-{
-    return cli_has(args, option) ? cli_value(args, option) : fallback;
-}
-
 const char *report_dates_of(const struct cli_args *args, struct report_dates *out)
 {
     bool is_span = cli_has(args, "from");
 
     *out = (struct report_dates){ cli_value(args, is_span ? "from" : "date"), cli_value(args, "to"),
-                                  value_or(args, "tz", STR("UTC")) };
+                                  cli_value_or(args, "tz", STR("UTC")) };
     if (is_span != cli_has(args, "to") || (is_span && cli_has(args, "date")))
         return "say --date, or both --from and --to";
     if ((is_span || cli_has(args, "date")) && out->first.len == 0)
@@ -46,7 +41,7 @@ enum err report_prepare(const struct cli_args *args, const struct config *config
 {
     struct progress progress = { 0 };
 
-    *out_directory = value_or(args, "ledger", config->ledger.directory);
+    *out_directory = cli_value_or(args, "ledger", config->ledger.directory);
     return store_roll_up(*out_directory, show_progress, &progress, out_why);
 }
 

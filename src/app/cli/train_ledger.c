@@ -291,8 +291,8 @@ static int learn(struct learning *l, str path)
 /* Both or neither. */
 static int models_read(const struct cli_args *args, struct learning *l)
 {
-    l->options.weak_model = cli_has(args, "weak") ? cli_value(args, "weak") : STR("");
-    l->options.strong_model = cli_has(args, "strong") ? cli_value(args, "strong") : STR("");
+    l->options.weak_model = cli_value(args, "weak");
+    l->options.strong_model = cli_value(args, "strong");
     if ((l->options.weak_model.len == 0) != (l->options.strong_model.len == 0))
         return cli_usage_error("train", "--weak and --strong go together");
     if (l->options.weak_model.len > 0 && str_eq(l->options.weak_model, l->options.strong_model))
@@ -315,8 +315,7 @@ int train_from_ledger(const struct cli_args *args, const struct route_train_opti
     status = cli_config_load(args, false, &config);
     if (status != EXIT_DONE)
         return status;
-    source.directory =
-        cli_has(args, "ledger") ? cli_value(args, "ledger") : config->ledger.directory;
+    source.directory = cli_value_or(args, "ledger", config->ledger.directory);
     arena_init(&l.arena, TRAIN_ARENA_MAX);
     status = train_log_read(&l.log, &source);
     if (status == EXIT_DONE)

@@ -11,27 +11,12 @@
 /* A score counts as right from here on. */
 #define RIGHT_FROM 0.5
 
-/* Room for one more of `size` bytes; the array may move. NULL without memory. */
-static void *grown(struct arena *arena, void *items, size_t n, size_t *cap, size_t size)
-{
-    if (n < *cap)
-        return items;
-    size_t larger = *cap > 0 ? *cap * 2 : 256;
-    void *moved = arena_array(arena, larger, size);
-    if (!moved)
-        return NULL;
-    if (n > 0)
-        memcpy(moved, items, n * size);
-    *cap = larger;
-    return moved;
-}
-
 /* ---- answers of arms ---- */
 
 static bool run_add(struct train_log *log, const struct ledger_sample *s, bool is_right)
 {
     struct route_run *runs =
-        grown(&log->arena, log->runs, log->run_count, &log->run_cap, sizeof(*runs));
+        arena_room(&log->arena, log->runs, log->run_count, &log->run_cap, sizeof(*runs));
 
     if (!runs)
         return false;
@@ -102,7 +87,7 @@ static bool row_add(struct train_log *out, const struct ledger_sample *s, enum r
                     const struct ledger_label *label)
 {
     struct route_row *rows =
-        grown(&out->arena, out->rows, out->row_count, &out->row_cap, sizeof(*rows));
+        arena_room(&out->arena, out->rows, out->row_count, &out->row_cap, sizeof(*rows));
     struct route_log *log = rows ? log_make(&out->arena, s->features) : NULL;
     bool is_right = label->value >= RIGHT_FROM;
 

@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "app/cli/cli.h"
@@ -66,18 +65,11 @@ static bool complain(const struct reader *r, const char *what)
 /* Room for one more of `size` bytes; the array may move. NULL, having complained, without memory. */
 static void *table_grow(struct reader *r, void *items, struct table *table, size_t size)
 {
-    if (table->n < table->cap)
-        return items;
-    size_t cap = table->cap > 0 ? table->cap * 2 : 256;
-    void *larger = arena_array(r->arena, cap, size);
-    if (!larger) {
+    void *room = arena_room(r->arena, items, table->n, &table->cap, size);
+
+    if (!room)
         complain(r, "out of memory");
-        return NULL;
-    }
-    if (table->n > 0)
-        memcpy(larger, items, table->n * size);
-    table->cap = cap;
-    return larger;
+    return room;
 }
 
 static bool row_add(struct reader *r, const struct route_row *row)

@@ -23,18 +23,23 @@ static void cost_end(struct buf *out, nano_usd cost)
     buf_printf(out, ",%" PRId64 ",%.*s\r\n", cost, STR_ARG(dollars));
 }
 
-static void part_write(struct buf *out, const struct daily *d, const char *section,
-                       const struct report_part *p)
+static void queries_write(struct buf *out, int64_t queries, int64_t succeeded)
 {
-    struct daily_rate success = daily_rate_of(p->succeeded, p->queries);
+    struct daily_rate success = daily_rate_of(succeeded, queries);
 
-    row_begin(out, d, section, p->name);
-    buf_printf(out, ",%" PRId64 ",%" PRId64, p->queries, p->succeeded);
-    if (p->queries > 0)
+    buf_printf(out, ",%" PRId64 ",%" PRId64, queries, succeeded);
+    if (queries > 0)
         buf_printf(out, ",%.6f,%.6f,%.6f", success.interval.estimate, success.interval.lower,
                    success.interval.upper);
     else
         buf_add(out, STR(",,,"));
+}
+
+static void part_write(struct buf *out, const struct daily *d, const char *section,
+                       const struct report_part *p)
+{
+    row_begin(out, d, section, p->name);
+    queries_write(out, p->queries, p->succeeded);
     buf_printf(out, ",,%" PRId64, p->unpriced_calls);
     cost_end(out, p->cost);
 }
@@ -58,16 +63,15 @@ static void models_write(struct buf *out, const struct daily *d)
     }
 }
 
-/* Hours or days, as parts. */
+/* Hours or days; how many of their calls are unpriced is not known. */
 static void series_write(struct buf *out, const struct daily *d)
 {
     for (size_t i = 0; i < d->bars_count; i++) {
         const struct daily_bar *bar = &d->bars[i];
-        const struct report_part part = { .name = str_from(bar->part.label),
-                                          .queries = bar->queries,
-                                          .succeeded = bar->succeeded,
-                                          .cost = bar->cost };
-        part_write(out, d, d->day.days > 1 ? "day" : "hour", &part);
+        row_begin(out, d, d->day.days > 1 ? "day" : "hour", str_from(bar->part.label));
+        queries_write(out, bar->queries, bar->succeeded);
+        buf_add(out, STR(",,"));
+        cost_end(out, bar->cost);
     }
 }
 

@@ -27,16 +27,9 @@ double daily_share(nano_usd part, nano_usd total)
     return total != 0 ? 100.0 * (double)part / (double)total : 0;
 }
 
-static struct moments moments_of(const struct report_moments *m)
+static struct daily_confidence confidence_of(const struct moments *m)
 {
-    return (struct moments){ m->n, m->sum, m->sum_squares };
-}
-
-static struct daily_confidence confidence_of(const struct report_moments *sums)
-{
-    struct moments m = moments_of(sums);
-
-    return (struct daily_confidence){ m.n, moments_mean(&m), sqrt(moments_variance(&m)) };
+    return (struct daily_confidence){ m->n, moments_mean(m), sqrt(moments_variance(m)) };
 }
 
 const char *daily_confidence_label(const struct daily *d)
@@ -180,8 +173,7 @@ static void controls_sum(const struct report_parts *arms, str experiment, struct
         const struct report_part *arm = &arms->items[i];
         if (!arm_is_control(arm_of(arm->name)) || !str_eq(experiment_of(arm->name), experiment))
             continue;
-        struct moments m = moments_of(&arm->priced);
-        moments_merge(&out->control_dollars, &m);
+        moments_merge(&out->control_dollars, &arm->priced);
         k += arm->succeeded;
         n += arm->queries;
     }
@@ -203,10 +195,11 @@ static void measures_make(struct daily *d)
 
     for (size_t i = 0; i < arms->count; i++) {
         const struct report_part *arm = &arms->items[i];
-        struct daily_measure m = { .experiment = experiment_of(arm->name),
+        struct daily_measure m = { .label = arm->name,
+                                   .experiment = experiment_of(arm->name),
                                    .arm = arm_of(arm->name),
                                    .treated = daily_rate_of(arm->succeeded, arm->queries),
-                                   .treated_dollars = moments_of(&arm->priced) };
+                                   .treated_dollars = arm->priced };
         if (arm->name.len == 0 || arm_is_control(m.arm))
             continue; /* queries of no arm are no experiment */
         controls_sum(arms, m.experiment, &m);
@@ -278,11 +271,6 @@ static const struct {
     [DAILY_CSV] = { "csv", daily_write_csv },
     [DAILY_HTML] = { "html", daily_write_html },
 };
-
-const char *daily_format_name(enum daily_format format)
-{
-    return formats[format].name;
-}
 
 bool daily_format_find(str name, enum daily_format *out)
 {

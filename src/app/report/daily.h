@@ -68,7 +68,8 @@ struct daily_confidence {
 
 /* An arm against the arms of the same rollout or experiment that kept the old configuration (control, baseline, holdback). */
 struct daily_measure {
-    str experiment; /* "" when the labels name none */
+    str label; /* as recorded: experiment/arm */
+    str experiment; /* "" when the label names none */
     str arm;
     struct daily_rate control, treated; /* success */
     struct moments control_dollars, treated_dollars; /* cost of each fully priced query */
@@ -204,8 +205,7 @@ double daily_share(nano_usd part, nano_usd total);
 struct daily_latency daily_latency_of(const struct histogram *h); /* of microseconds; may be NULL */
 
 enum daily_format { DAILY_TEXT, DAILY_JSON, DAILY_CSV, DAILY_HTML, DAILY_FORMAT_COUNT };
-const char *daily_format_name(enum daily_format format); /* "text", … */
-bool daily_format_find(str name, enum daily_format *out);
+bool daily_format_find(str name, enum daily_format *out); /* "text", "json", "csv", "html" */
 void daily_write(const struct daily *d, enum daily_format format, struct buf *out);
 
 /* ---- all of it: for whoever serves reports ---- */

@@ -434,6 +434,11 @@ static void unpriced_calls_are_said(void)
     world_report(&w, false, "big");
     CHECK(w.daily.basis == BASIS_UNPRICED);
     CHECK(str_find(w.daily.recommendation, STR("new\\x0amodel: 1 of 2 calls")) != STR_NPOS);
+    /* Of an hour nobody counted them: the field is empty, and not 0. */
+    str csv = world_write(&w, DAILY_CSV);
+    CHECK(str_find(csv, STR("total,\"\",2,2,1.000000,0.342380,1.000000,,1,120000,")) != STR_NPOS);
+    CHECK(str_find(csv, STR("hour,\"12:00\",2,2,1.000000,0.342380,1.000000,,,120000,")) !=
+          STR_NPOS);
     world_fini(&w);
 }
 

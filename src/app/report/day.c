@@ -139,10 +139,13 @@ static size_t hours_split(const struct zone *zone, const struct day *day, struct
     return count;
 }
 
+/* By their dates: the first need not have an instant of its own. */
 static size_t days_split(const struct zone *zone, const struct day *day, struct day_part *out)
 {
-    int64_t first = local_days(zone, day->from / USEC_PER_SEC);
+    int64_t first;
 
+    if (!date_parse(str_from(day->date), &first))
+        return 0;
     for (int i = 0; i < day->days; i++) {
         out[i].from = day_start(zone, first + i) * USEC_PER_SEC;
         out[i].to = day_start(zone, first + i + 1) * USEC_PER_SEC;

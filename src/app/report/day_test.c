@@ -166,6 +166,20 @@ static void spans_are_their_days(void)
     CHECK_INT(day_split(&(struct day){ .zone = "UTC", .days = 1 }, parts), 0);
 }
 
+/* Samoa went from one side of the date line to the other, and had no 30 December 2011. */
+static void a_span_may_begin_with_a_date_that_was_skipped(void)
+{
+    struct day_part parts[DAY_PARTS_MAX];
+
+    if (!has_zones())
+        SKIP("no tz database (tzdata)");
+    struct day days = span_of("2011-12-30", "2012-01-01", "Pacific/Apia");
+    REQUIRE(day_split(&days, parts) == 3);
+    CHECK(strcmp(parts[0].label, "2011-12-30") == 0 && parts[0].from == parts[0].to);
+    CHECK(strcmp(parts[1].label, "2011-12-31") == 0 && parts[1].from == days.from);
+    CHECK(strcmp(parts[2].label, "2012-01-01") == 0 && parts[2].to == days.to);
+}
+
 static void hours_are_those_of_the_clock(void)
 {
     struct day_part hours[DAY_PARTS_MAX];
@@ -221,5 +235,6 @@ static void spans_that_are_none_are_refused(void)
 }
 
 TESTS(TEST(days_have_their_hours), TEST(days_follow_each_other), TEST(today_is_that_of_the_zone),
-      TEST(nonsense_is_refused), TEST(spans_are_their_days), TEST(hours_are_those_of_the_clock),
+      TEST(nonsense_is_refused), TEST(spans_are_their_days),
+      TEST(a_span_may_begin_with_a_date_that_was_skipped), TEST(hours_are_those_of_the_clock),
       TEST(half_hours_are_cut), TEST(spans_that_are_none_are_refused))

@@ -197,11 +197,7 @@ static void repriced_write(const struct daily *d, struct buf *out)
 static void measure_write(const struct daily_measure *m, struct buf *out)
 {
     buf_add(out, STR("<tr><td class=\"name\">"));
-    if (m->experiment.len > 0) {
-        name_write_html(out, m->experiment);
-        buf_add_char(out, '/');
-    }
-    name_write_html(out, m->arm);
+    name_write_html(out, m->label);
     buf_add(out, STR("</td><td>"));
     if (m->saved.is_valid)
         buf_printf(out, "$%.6f <span class=\"soft\">(%.6f to %.6f)</span>, %.1f %%",

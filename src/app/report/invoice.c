@@ -234,7 +234,7 @@ static bool day_parse(str s, int64_t *out)
     return midnight >= 0;
 }
 
-/* A decimal number as digits and the power of ten of the last; at most 18 digits count, further ones round away. */
+/* A decimal number as digits and the power of ten of the last; the first 17 digits count, further ones are dropped. */
 struct decimal {
     bool is_negative;
     int64_t digits;
@@ -326,30 +326,11 @@ static const char *amount_parse(str s, nano_usd *out)
     return decimal_scale(d, out) ? NULL : "is more than can be added up";
 }
 
-/* Without a date at its end, as price_find() has it: -2024-08-06, -20240806. */
-static str model_family(str model)
+str reconcile_model(str model)
 {
     size_t comma = str_find_char(model, ',');
 
-    model = str_trim(str_slice(model, 0, comma == STR_NPOS ? model.len : comma));
-    for (size_t len = 9; len <= 11; len += 2) {
-        size_t digits = 0, hyphens = 0;
-        if (model.len <= len)
-            continue;
-        str tail = str_slice(model, model.len - len, model.len);
-        for (size_t i = 0; i < tail.len; i++) {
-            digits += is_digit(tail.ptr[i]);
-            hyphens += tail.ptr[i] == '-' && (i == 0 || i == 5 || i == 8);
-        }
-        if (tail.ptr[0] == '-' && digits == 8 && digits + hyphens == len)
-            return str_slice(model, 0, model.len - len);
-    }
-    return model;
-}
-
-str reconcile_model(str model)
-{
-    return model_family(model);
+    return price_family(str_trim(str_slice(model, 0, comma == STR_NPOS ? model.len : comma)));
 }
 
 /* ---- rows ---- */
@@ -395,17 +376,12 @@ static const char *rows_add(struct rows *rows, struct arena *arena, struct invoi
         if (rows->count > INVOICE_ROWS_MAX / 2)
             return "there are more days and models than in any invoice";
     }
-    if (rows->count == rows->cap) {
-        size_t cap = rows->cap > 0 ? 2 * rows->cap : 256;
-        struct invoice_row *wider = ARENA_ARRAY(arena, cap, struct invoice_row);
-        if (!wider)
-            return "out of memory";
-        if (rows->count > 0)
-            memcpy(wider, rows->items, rows->count * sizeof(*wider));
-        rows->items = wider;
-        rows->cap = cap;
-    }
-    rows->items[rows->count++] = row;
+    struct invoice_row *items =
+        arena_room(arena, rows->items, rows->count, &rows->cap, sizeof(*items));
+    if (!items)
+        return "out of memory";
+    rows->items = items;
+    items[rows->count++] = row;
     return NULL;
 }
 
@@ -434,7 +410,7 @@ static const char *row_parse(const struct reader *r, const int columns[COLUMN_CO
     const char *fault = amount_parse(*out_value, &out->amount);
     if (fault)
         return fault;
-    out->model = model_family(field_of(r, columns[COLUMN_MODEL]));
+    out->model = reconcile_model(field_of(r, columns[COLUMN_MODEL]));
     return NULL;
 }
 
@@ -462,8 +438,8 @@ static enum err header_read(struct reader *r, int columns[COLUMN_COUNT], char ou
         return CALLER_BAD_REQUEST;
     }
     columns_find(r, columns);
-    for (int c = COLUMN_DAY; c <= COLUMN_AMOUNT; c += COLUMN_AMOUNT - COLUMN_DAY) {
-        if (columns[c] < 0) {
+    for (size_t c = 0; c < ARRAY_LEN(missing); c++) {
+        if (missing[c] && columns[c] < 0) {
             snprintf(out_why, 256, "%s", missing[c]);
             return CALLER_BAD_REQUEST;
         }

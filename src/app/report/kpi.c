@@ -85,16 +85,15 @@ static enum daily_verdict verdict_of(const struct daily_kpi *k)
 /* ---- means, rates, percentiles ---- */
 
 /* Of one look at finished days: the mean and its normal interval. */
-static void mean_set(struct daily_kpi *k, const struct report_moments *sums)
+static void mean_set(struct daily_kpi *k, const struct moments *m)
 {
-    struct moments m = { sums->n, sums->sum, sums->sum_squares };
     double half = stats_normal_quantile(1 - DAILY_ALPHA / 2) *
-                  sqrt(moments_variance(&m) / (double)(m.n > 0 ? m.n : 1));
+                  sqrt(moments_variance(m) / (double)(m->n > 0 ? m->n : 1));
 
-    k->n = m.n;
-    k->is_known = m.n > 0;
-    k->actual = moments_mean(&m);
-    k->has_interval = m.n >= MEAN_N_MIN;
+    k->n = m->n;
+    k->is_known = m->n > 0;
+    k->actual = moments_mean(m);
+    k->has_interval = m->n >= MEAN_N_MIN;
     k->interval = (struct interval){ k->actual, k->actual - half, k->actual + half };
 }
 

@@ -33,11 +33,11 @@ static void sums_of(struct sums *s, int64_t n, int64_t succeeded)
     s->ledger.total.latency = &s->latency;
 }
 
-static struct report_moments moments_with(int64_t n, double mean, double sd)
+static struct moments moments_with(int64_t n, double mean, double sd)
 {
     double spread = n > 1 ? sd * sd * (double)(n - 1) : 0;
 
-    return (struct report_moments){ n, mean * (double)n, mean * mean * (double)n + spread };
+    return (struct moments){ n, mean * (double)n, mean * mean * (double)n + spread };
 }
 
 static struct daily make_span(const struct sums *s, const struct config *config, const char *last,

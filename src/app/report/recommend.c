@@ -89,15 +89,6 @@ static const struct daily_measure *measure_decisive(const struct daily *d)
     return best;
 }
 
-static void arm_write(struct buf *out, const struct daily_measure *m)
-{
-    if (m->experiment.len > 0) {
-        name_write_text(out, m->experiment);
-        buf_add_char(out, '/');
-    }
-    name_write_text(out, m->arm);
-}
-
 static bool say_measured(const struct daily *d, struct buf *out)
 {
     const struct daily_measure *m = measure_decisive(d);
@@ -106,7 +97,7 @@ static bool say_measured(const struct daily *d, struct buf *out)
         return false;
     if (is_worse(m)) {
         buf_add(out, STR("Do not widen "));
-        arm_write(out, m);
+        name_write_text(out, m->label);
         buf_printf(out,
                    ": measured against its control it succeeds less often (%.1f %% of %" PRId64
                    " against %.1f %% of %" PRId64 ")",
@@ -116,7 +107,7 @@ static bool say_measured(const struct daily *d, struct buf *out)
     }
     bool saves = m->saved.diff.lower > 0;
     buf_add(out, saves ? STR("Continue with ") : STR("Reconsider "));
-    arm_write(out, m);
+    name_write_text(out, m->label);
     buf_printf(out,
                ": measured against its control a query costs %.1f %% %s (" MEASURED_ENOUGH
                "), and nothing shows that it succeeds less often",

@@ -199,11 +199,7 @@ static void repriced_write(const struct daily *d, struct buf *out)
 static void measure_write(const struct daily_measure *m, struct buf *out)
 {
     buf_add(out, STR("  "));
-    if (m->experiment.len > 0) {
-        name_write_text(out, m->experiment);
-        buf_add_char(out, '/');
-    }
-    name_write_text(out, m->arm);
+    name_write_text(out, m->label);
     buf_add(out, STR(" against its control: "));
     if (m->saved.is_valid)
         buf_printf(out, "$%.6f a query (95 %%: $%.6f to $%.6f; %.1f%%)\n", m->saved.diff.estimate,

@@ -118,8 +118,7 @@ static bool text_fits(str text, const char *pattern)
     return true;
 }
 
-/* The name without its date, or the empty text when it has none. */
-static str family_of(str model)
+str price_family(str model)
 {
     static const str patterns[] = { { "-0000-00-00", 11 }, { "-00000000", 9 } };
 
@@ -130,18 +129,16 @@ static str family_of(str model)
         if (text_fits(str_slice(model, cut, model.len), patterns[i].ptr))
             return str_slice(model, 0, cut);
     }
-    return (str){ 0 };
+    return model;
 }
 
 const struct price *price_find(const struct price_table *table, str model, usec_utc when)
 {
     int64_t day = when / USEC_PER_DAY - (when % USEC_PER_DAY < 0);
     const struct price *row = row_find(table, model, day);
-    str family = family_of(model);
+    str family = price_family(model);
 
-    if (!row && family.len > 0)
-        row = row_find(table, family, day);
-    return row;
+    return row || family.len == model.len ? row : row_find(table, family, day);
 }
 
 static int64_t add_saturated(int64_t a, int64_t b)
@@ -168,22 +165,28 @@ static int64_t clamped(int64_t value, int64_t max)
     return value > max ? max : value;
 }
 
+struct usage usage_clamped(const struct usage *usage)
+{
+    struct usage u = { .input = clamped(usage->input, INT64_MAX),
+                       .output = clamped(usage->output, INT64_MAX) };
+
+    u.cached = clamped(usage->cached, u.input);
+    u.cache_write = clamped(usage->cache_write, u.input - u.cached);
+    return u;
+}
+
 nano_usd price_cost(const struct price *price, const struct usage *usage)
 {
     if (!price)
         return COST_UNPRICED;
-    /* A provider's figures are foreign: the parts never exceed the whole, nor fall below zero. */
-    int64_t input = clamped(usage->input, INT64_MAX);
-    int64_t output = clamped(usage->output, INT64_MAX);
-    int64_t cached = clamped(usage->cached, input);
-    int64_t cache_write = clamped(usage->cache_write, input - cached);
+    struct usage u = usage_clamped(usage);
     nano_usd cached_price = price->cached < 0 ? price->input : price->cached;
     nano_usd write_price = price->cache_write < 0 ? price->input : price->cache_write;
-    nano_usd cost = product_saturated(input - cached - cache_write, price->input);
+    nano_usd cost = product_saturated(u.input - u.cached - u.cache_write, price->input);
 
-    cost = add_saturated(cost, product_saturated(cached, cached_price));
-    cost = add_saturated(cost, product_saturated(cache_write, write_price));
-    return add_saturated(cost, product_saturated(output, price->output));
+    cost = add_saturated(cost, product_saturated(u.cached, cached_price));
+    cost = add_saturated(cost, product_saturated(u.cache_write, write_price));
+    return add_saturated(cost, product_saturated(u.output, price->output));
 }
 
 nano_usd cost_add(nano_usd a, nano_usd b)

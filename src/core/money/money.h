@@ -50,8 +50,14 @@ NODISCARD enum err price_table_init(struct price_table *table, struct price *row
  * falls back to its family's row (gpt-4o) by dropping a trailing -YYYY-MM-DD or -YYYYMMDD. */
 const struct price *price_find(const struct price_table *table, str model, usec_utc when);
 
+/* The name without such a date, or the whole name when it has none. */
+str price_family(str model);
+
 /* input − cached − cache_write at the input price, and so on; saturates at INT64_MAX. NULL gives COST_UNPRICED. */
 nano_usd price_cost(const struct price *price, const struct usage *usage);
+/* The tokens that price_cost() takes: a provider's figures are foreign, so no part exceeds its whole or falls below zero. Sums of them
+ * cost the sum of their costs. Reasoning tokens and what is known of the usage are left out. */
+struct usage usage_clamped(const struct usage *usage);
 /* COST_UNPRICED when either is; saturating otherwise. */
 nano_usd cost_add(nano_usd a, nano_usd b);
 /* Counts saturate; the sum is known (estimated) when any part is. */

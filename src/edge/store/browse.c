@@ -8,9 +8,6 @@
 #include <stdlib.h>
 
 #define QUERY_ARENA_BYTES_MAX ((size_t)64 << 20) /* the calls of one query */
-/* An id has 42 bits of milliseconds in front (store.h), at or after the moment when its query started. */
-#define ID_MS_SHIFT 21
-#define ID_SLACK_MS 60000
 
 static const char sql_page[] = "SELECT * FROM queries WHERE id < ?1 AND id >= ?2 ORDER BY id DESC";
 static const char sql_query[] = "SELECT * FROM queries WHERE id = ?1";
@@ -50,30 +47,6 @@ void browser_interrupt(struct browser *b)
 const char *browser_message(const struct browser *b)
 {
     return database_message(b->db);
-}
-
-int64_t browse_id_floor(usec_utc since)
-{
-    int64_t ms = since / 1000 - ID_SLACK_MS;
-
-    return ms <= 0 ? 0 : ms >= INT64_MAX >> ID_MS_SHIFT ? INT64_MAX : ms << ID_MS_SHIFT;
-}
-
-enum err browse_prepare(struct browser *b, const char *sql, const int64_t *values, int count,
-                        sqlite3_stmt **out)
-{
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(b->db->connection, sql, -1, &statement, NULL);
-
-    for (int i = 0; code == SQLITE_OK && i < count; i++)
-        code = sqlite3_bind_int64(statement, i + 1, values[i]);
-    if (code == SQLITE_OK) {
-        *out = statement;
-        return OK;
-    }
-    enum err e = database_failed(b->db, code);
-    sqlite3_finalize(statement);
-    return e;
 }
 
 /* ---- a page ---- */
@@ -126,10 +99,10 @@ enum err browse_queries(struct browser *b, const struct browse_filter *filter, s
                         struct browse_page *out_page)
 {
     const int64_t values[] = { filter->before > 0 ? filter->before : INT64_MAX,
-                               browse_id_floor(filter->since) };
+                               ledger_id_floor(filter->since) };
     struct browse_page page = { 0 };
     sqlite3_stmt *statement = NULL;
-    enum err e = browse_prepare(b, sql_page, values, ARRAY_LEN(values), &statement);
+    enum err e = database_prepare(b->db, sql_page, values, ARRAY_LEN(values), &statement);
 
     assert(filter->limit > 0 && filter->limit <= BROWSE_LIMIT_MAX);
     if (e == OK)
@@ -194,7 +167,7 @@ static enum err part_read(struct whole *w, const char *sql,
 {
     sqlite3_stmt *statement = NULL;
     int code = SQLITE_DONE;
-    enum err e = browse_prepare(w->b, sql, &w->row.begin.id, 1, &statement);
+    enum err e = database_prepare(w->b->db, sql, &w->row.begin.id, 1, &statement);
 
     while (e == OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
         e = take(w, statement);
@@ -226,7 +199,7 @@ enum err browse_query(struct browser *b, int64_t id, struct buf *out, bool *out_
     struct whole w = { .b = b };
     sqlite3_stmt *statement = NULL;
     int code = SQLITE_DONE;
-    enum err e = browse_prepare(b, sql_query, &id, 1, &statement);
+    enum err e = database_prepare(b->db, sql_query, &id, 1, &statement);
 
     arena_init(&w.arena, QUERY_ARENA_BYTES_MAX);
     if (e == OK) {

@@ -10,10 +10,4 @@ struct browser {
     struct database *db;
 };
 
-/* No query that started at `since` or later has an id below. */
-int64_t browse_id_floor(usec_utc since);
-/* A statement with its parameters, to be finalised by the caller. */
-NODISCARD enum err browse_prepare(struct browser *b, const char *sql, const int64_t *values,
-                                  int count, sqlite3_stmt **out);
-
 #endif

@@ -83,10 +83,7 @@ static bool is_null(const struct cursor *c, int column)
 
 static str text_at(const struct cursor *c, int column)
 {
-    const unsigned char *text = sqlite3_column_text(c->statement, column);
-    int len = sqlite3_column_bytes(c->statement, column);
-
-    return (str){ (const char *)text, text && len > 0 ? (size_t)len : 0 };
+    return database_text(c->statement, column);
 }
 
 /* ---- names ---- */
@@ -130,17 +127,15 @@ struct cost { /* of one query */
     struct usage usage;
 };
 
-/* Token counts are a provider's: clamped as price_cost() does, so that the price of the sums is the sum of the prices. */
 static void usage_take(const struct cursor *c, struct usage *sum)
 {
-    int64_t input = int_at(c, C_INPUT), output = int_at(c, C_OUTPUT);
-    int64_t cached = int_at(c, C_CACHED), write = int_at(c, C_WRITE);
-    struct usage u = { .is_known = true };
+    const struct usage told = { .input = int_at(c, C_INPUT),
+                                .output = int_at(c, C_OUTPUT),
+                                .cached = int_at(c, C_CACHED),
+                                .cache_write = int_at(c, C_WRITE) };
+    struct usage u = usage_clamped(&told);
 
-    u.input = input > 0 ? input : 0;
-    u.output = output > 0 ? output : 0;
-    u.cached = cached < 0 ? 0 : cached > u.input ? u.input : cached;
-    u.cache_write = write < 0 ? 0 : write > u.input - u.cached ? u.input - u.cached : write;
+    u.is_known = true;
     usage_add(sum, &u);
 }
 
@@ -311,7 +306,7 @@ static enum err query_take(struct summing *s)
 
 static enum err cursors_open(struct summing *s)
 {
-    int64_t floor = browse_id_floor(s->span->from);
+    int64_t floor = ledger_id_floor(s->span->from);
     const struct {
         struct cursor *cursor;
         const char *sql;
@@ -321,7 +316,7 @@ static enum err cursors_open(struct summing *s)
     enum err e = OK;
 
     for (size_t i = 0; e == OK && i < ARRAY_LEN(each); i++) {
-        e = browse_prepare(s->b, each[i].sql, &floor, 1, &each[i].cursor->statement);
+        e = database_prepare(s->b->db, each[i].sql, &floor, 1, &each[i].cursor->statement);
         if (e == OK)
             e = cursor_next(s, each[i].cursor);
     }

@@ -5,9 +5,8 @@
 #include "edge/store/internal.h"
 
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
 
+#include "base/utc.h"
 #include "core/json/json.h"
 
 struct export
@@ -61,25 +60,11 @@ static void member_result(struct buf *out, enum err fault)
     json_member_str(out, "result", str_from(err_info(fault)->name));
 }
 
-/* RFC 3339 with microseconds. */
 static void member_time(struct buf *out, const char *name, usec_utc at)
 {
-    int64_t usec = at % 1000000;
-    time_t seconds = (time_t)(at / 1000000);
-    struct tm parts;
-    char text[64];
+    char text[UTC_TEXT_MAX];
 
-    if (usec < 0) {
-        usec += 1000000;
-        seconds--;
-    }
-    if (!gmtime_r(&seconds, &parts)) {
-        member_or_null(out, name, 0, true);
-        return;
-    }
-    size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-    len += (size_t)snprintf(text + len, sizeof(text) - len, ".%06dZ", (int)usec);
-    json_member_str(out, name, (str){ text, len });
+    json_member_str(out, name, utc_format(at, text));
 }
 
 static void write_call(struct buf *out, const struct row_call *c)

@@ -36,6 +36,9 @@ struct segment {
     bool is_corrupt;
 };
 
+/* No query that started at `since` or later has an id below: an id begins with the milliseconds of a clock at its query's start. */
+int64_t ledger_id_floor(usec_utc since);
+
 /* ---- rows ---- */
 
 struct row_call {

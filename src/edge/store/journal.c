@@ -26,6 +26,7 @@
 
 #define ID_MS_SHIFT 21
 #define ID_WORKER_SHIFT 13
+#define ID_SLACK_MS 60000
 #define ID_SEQUENCE_MASK ((INT64_C(1) << ID_WORKER_SHIFT) - 1)
 
 struct ledger {
@@ -119,6 +120,13 @@ int64_t ledger_query_id(struct ledger *l)
     else /* the clock stepped back, or this millisecond is used up: borrow the next */
         l->id_last = (last_ms + 1) << ID_MS_SHIFT | (int64_t)l->worker << ID_WORKER_SHIFT;
     return l->id_last;
+}
+
+int64_t ledger_id_floor(usec_utc since)
+{
+    int64_t ms = since / 1000 - ID_SLACK_MS;
+
+    return ms <= 0 ? 0 : ms >= INT64_MAX >> ID_MS_SHIFT ? INT64_MAX : ms << ID_MS_SHIFT;
 }
 
 str ledger_id_format(int64_t id, char out[20])

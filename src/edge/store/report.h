@@ -14,17 +14,12 @@
 
 #include "base/arena.h"
 #include "core/stats/histogram.h"
+#include "core/stats/stats.h"
 #include "edge/store/store.h"
 
 struct report_span {
     usec_utc from, to; /* queries that started in [from, to) */
     bool is_simulated; /* of simulated calls instead of those that were paid for */
-};
-
-/* n values, their sum and the sum of their squares. */
-struct report_moments {
-    int64_t n;
-    double sum, sum_squares;
 };
 
 enum report_axis {
@@ -46,8 +41,8 @@ struct report_part {
     nano_usd cost; /* of priced calls */
     nano_usd failed_cost; /* of them: of queries that failed */
     nano_usd priced_cost; /* of the queries whose every call is priced, */
-    struct report_moments priced; /* and each such query's cost in dollars */
-    struct report_moments hrm, trm; /* confidences of queries that have one */
+    struct moments priced; /* and each such query's cost in dollars */
+    struct moments hrm, trm; /* confidences of queries that have one */
     int64_t confident; /* queries with either of them */
     int64_t calibrated; /* of them: calibrated */
     /* Microseconds that queries took, those left out that were interrupted. NULL but for the total, and the domains, strategies and arms that

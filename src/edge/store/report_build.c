@@ -3,11 +3,10 @@
 #include "edge/store/report_internal.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/rng.h"
 
-#define LIST_FIRST ((size_t)16)
+#define INDEX_FIRST ((size_t)32)
 
 _Static_assert(REPORT_SLOT_USEC == ROLLUP_SLOT_USEC, "a report's slots are the rollups'");
 _Static_assert(REPORT_BINS == ROLLUP_BINS, "a report's bins are the rollups'");
@@ -18,22 +17,7 @@ static void sum(struct report_build *b, int64_t *total, int64_t value)
     b->has_overflow = b->has_overflow || *total == ROLLUP_OVERFLOW;
 }
 
-/* ---- lists that grow in the arena, which keeps the old ones: that bounds the waste to once more ---- */
-
-/* A copy with room for one more; NULL: it failed. */
-static void *list_room(struct report_build *b, void *items, size_t count, size_t *cap, size_t size)
-{
-    if (count < *cap)
-        return items;
-    size_t wider = *cap > 0 ? 2 * *cap : LIST_FIRST;
-    void *grown = arena_array(b->arena, wider, size);
-    if (!grown)
-        return NULL;
-    if (count > 0)
-        memcpy(grown, items, count * size);
-    *cap = wider;
-    return grown;
-}
+/* ---- where items of growing lists are; the arena keeps the old ones: that bounds the waste to once more ---- */
 
 /* The bucket where a search of this hash begins; there is none before the first index_room(). */
 static size_t index_start(const struct report_index *index, uint64_t hash)
@@ -48,7 +32,7 @@ static bool index_room(struct report_build *b, struct report_index *index, size_
     *out_is_new = false;
     if (2 * (count + 1) <= index->cap)
         return true;
-    size_t cap = index->cap > 0 ? 2 * index->cap : 2 * LIST_FIRST;
+    size_t cap = index->cap > 0 ? 2 * index->cap : INDEX_FIRST;
     uint32_t *buckets = ARENA_ARRAY(b->arena, cap, uint32_t);
     if (!buckets)
         return false;
@@ -100,7 +84,7 @@ static struct report_part *part_find(struct report_build *b, enum report_axis ax
     if (found)
         return found;
     struct report_part *items =
-        list_room(b, parts->items, parts->count, &b->parts_cap[axis], sizeof(*items));
+        arena_room(b->arena, parts->items, parts->count, &b->parts_cap[axis], sizeof(*items));
     if (!items || !index_room(b, &b->parts_index[axis], parts->count, &is_new))
         return NULL;
     parts->items = items;
@@ -115,13 +99,6 @@ static struct report_part *part_find(struct report_build *b, enum report_axis ax
     return &items[parts->count++];
 }
 
-static void moments_sum(struct report_moments *m, int64_t n, double total, double squares)
-{
-    m->n += n;
-    m->sum += total;
-    m->sum_squares += squares;
-}
-
 static void part_sum(struct report_build *b, struct report_part *p, const struct rollup_cell *cell)
 {
     const int64_t *sums = cell->sums;
@@ -134,10 +111,13 @@ static void part_sum(struct report_build *b, struct report_part *p, const struct
     sum(b, &p->cost, sums[QUERY_COST]);
     sum(b, &p->failed_cost, is_success ? 0 : sums[QUERY_COST]);
     sum(b, &p->priced_cost, sums[QUERY_PRICED_COST]);
-    moments_sum(&p->priced, sums[QUERY_PRICED], (double)sums[QUERY_PRICED_COST] / 1e9,
-                reals[QUERY_DOLLARS_SQUARED]);
-    moments_sum(&p->hrm, sums[QUERY_HRM], reals[QUERY_HRM_SUM], reals[QUERY_HRM_SQUARED]);
-    moments_sum(&p->trm, sums[QUERY_TRM], reals[QUERY_TRM_SUM], reals[QUERY_TRM_SQUARED]);
+    moments_merge(&p->priced,
+                  &(struct moments){ sums[QUERY_PRICED], (double)sums[QUERY_PRICED_COST] / 1e9,
+                                     reals[QUERY_DOLLARS_SQUARED] });
+    moments_merge(&p->hrm, &(struct moments){ sums[QUERY_HRM], reals[QUERY_HRM_SUM],
+                                              reals[QUERY_HRM_SQUARED] });
+    moments_merge(&p->trm, &(struct moments){ sums[QUERY_TRM], reals[QUERY_TRM_SUM],
+                                              reals[QUERY_TRM_SQUARED] });
     p->confident += sums[QUERY_CONFIDENT];
     p->calibrated += sums[QUERY_CALIBRATED];
     if (p->latency)
@@ -164,7 +144,8 @@ static struct report_pair *pair_find(struct report_build *b, str domain, str mod
             return pair;
     }
     size_t count = b->out->pairs_count;
-    struct report_pair *items = list_room(b, b->out->pairs, count, &b->pairs_cap, sizeof(*items));
+    struct report_pair *items =
+        arena_room(b->arena, b->out->pairs, count, &b->pairs_cap, sizeof(*items));
     if (!items || !index_room(b, index, count, &is_new))
         return NULL;
     b->out->pairs = items;
@@ -252,7 +233,8 @@ static struct report_calls *calls_find(struct report_build *b, const struct roll
         if (c->utc_day == day && str_eq(c->model, model) && str_eq(c->provider, provider))
             return c;
     }
-    struct report_calls *items = list_room(b, b->out->calls, count, &b->calls_cap, sizeof(*items));
+    struct report_calls *items =
+        arena_room(b->arena, b->out->calls, count, &b->calls_cap, sizeof(*items));
     if (!items || !index_room(b, index, count, &is_new))
         return NULL;
     b->out->calls = items;

@@ -258,19 +258,6 @@ static enum err query_add(struct rollup *r, const struct row_query *q, const str
 
 /* ---- calls ---- */
 
-/* A provider's token counts are foreign: the parts of the input are clamped as price_cost() does, call by call, so that the price of the
- * sums is the sum of the prices. */
-static struct usage usage_clamped(const struct usage *u)
-{
-    struct usage c = { .input = u->input > 0 ? u->input : 0,
-                       .output = u->output > 0 ? u->output : 0 };
-
-    c.cached = u->cached < 0 ? 0 : u->cached < c.input ? u->cached : c.input;
-    int64_t rest = c.input - c.cached;
-    c.cache_write = u->cache_write < 0 ? 0 : u->cache_write < rest ? u->cache_write : rest;
-    return c;
-}
-
 static void product_sum(int64_t *sum, int64_t count, int64_t price)
 {
     int64_t product;
@@ -280,7 +267,7 @@ static void product_sum(int64_t *sum, int64_t count, int64_t price)
 
 static void comparable_sum(int64_t *sums, const struct ledger_call_end *done)
 {
-    struct usage u = usage_clamped(&done->usage);
+    struct usage u = usage_clamped(&done->usage); /* call by call */
 
     sums[CALL_COMPARABLE]++;
     rollup_sum(&sums[CALL_COMPARABLE_COST], done->cost);

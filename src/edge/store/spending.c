@@ -6,12 +6,9 @@
 
 #include "edge/store/sqlite_internal.h"
 
-#define ID_MS_SHIFT 21 /* of ledger_query_id() */
-#define TICK_MS 1000
 #define RECENT_US (INT64_C(7200) * 1000000)
 
-/* An id begins with the milliseconds of its query's start and is behind them by a tick of a clock at most, so the rows before ?1 need not be read.
- * A figure beyond 2^50 is nobody's: it must not make a sum overflow. */
+/* The rows before the id ?1 need not be read. A figure beyond 2^50 is nobody's: it must not make a sum overflow. */
 static const char sql[] =
     "SELECT key_id, tenant, at, count(*), sum(min(tokens, 1125899906842624)),"
     " sum(min(cost, 1125899906842624)) FROM (SELECT key_id, tenant,"
@@ -22,36 +19,28 @@ static const char sql[] =
     " WHERE id >= ?1 AND started >= ?2 AND key_id <> ''"
     " AND coalesce(fault, '') NOT IN ('POLICY_LIMIT', 'POLICY_QUOTA')) GROUP BY 1, 2, 3";
 
-static str text_of(sqlite3_stmt *statement, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(statement, column);
-
-    return (str){ text, text ? (size_t)sqlite3_column_bytes(statement, column) : 0 };
-}
-
-static int rows_walk(sqlite3_stmt *statement, void (*on_row)(void *ctx, const struct spending *row),
-                     void *ctx)
+static enum err rows_walk(struct database *db, sqlite3_stmt *statement,
+                          void (*on_row)(void *ctx, const struct spending *row), void *ctx)
 {
     int code;
 
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-        const struct spending row = { .key = text_of(statement, 0),
-                                      .tenant = text_of(statement, 1),
+        const struct spending row = { .key = database_text(statement, 0),
+                                      .tenant = database_text(statement, 1),
                                       .at = sqlite3_column_int64(statement, 2),
                                       .requests = sqlite3_column_int64(statement, 3),
                                       .tokens = sqlite3_column_int64(statement, 4),
                                       .cost = sqlite3_column_int64(statement, 5) };
         on_row(ctx, &row);
     }
-    return code;
+    return code == SQLITE_DONE ? OK : database_failed(db, code);
 }
 
 enum err store_read_spending(str directory, usec_utc since, usec_utc now,
                              void (*on_row)(void *ctx, const struct spending *row), void *ctx,
                              char out_why[256])
 {
-    int64_t first_ms = since / 1000 - TICK_MS;
-    const int64_t values[] = { first_ms > 0 ? first_ms << ID_MS_SHIFT : 0, since, now - RECENT_US };
+    const int64_t values[] = { ledger_id_floor(since), since, now - RECENT_US };
     struct database *db = NULL;
     sqlite3_stmt *statement = NULL;
     bool is_live;
@@ -59,15 +48,11 @@ enum err store_read_spending(str directory, usec_utc since, usec_utc now,
 
     if (e != OK)
         return e;
-    int code = sqlite3_prepare_v2(db->connection, sql, -1, &statement, NULL);
-    for (int i = 0; code == SQLITE_OK && i < (int)ARRAY_LEN(values); i++)
-        code = sqlite3_bind_int64(statement, i + 1, values[i]);
-    if (code == SQLITE_OK)
-        code = rows_walk(statement, on_row, ctx);
-    if (code != SQLITE_DONE) {
-        e = database_failed(db, code);
+    e = database_prepare(db, sql, values, ARRAY_LEN(values), &statement);
+    if (e == OK)
+        e = rows_walk(db, statement, on_row, ctx);
+    if (e != OK)
         snprintf(out_why, 256, "ledger.db: %s", database_message(db));
-    }
     sqlite3_finalize(statement);
     database_close(db);
     return e;

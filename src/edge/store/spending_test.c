@@ -101,6 +101,22 @@ static void what_counts_is_counted_once(void)
     world_fini(&w);
 }
 
+/* Rows are passed over by their ids, whose clock may be behind the one of the start. */
+static void an_id_may_be_older_than_its_query(void)
+{
+    usec_utc started = (usec_utc)time(NULL) * SECOND + 30 * SECOND;
+    struct world w;
+
+    world_init(&w);
+    REQUIRE(world_open(&w));
+    asked(&w, STR("k1"), started, OK);
+    CHECK_ERR(ledger_commit(w.ledger), OK);
+    world_close(&w);
+    CHECK_INT(spending_of(&w, started, started).count, 1);
+    CHECK_INT(spending_of(&w, started + 1, started).count, 0);
+    world_fini(&w);
+}
+
 static void a_missing_ledger_is_said(void)
 {
     struct seen seen = { .count = 0 };
@@ -110,4 +126,5 @@ static void a_missing_ledger_is_said(void)
     CHECK(strstr(why, "/nowhere/at/all") != NULL);
 }
 
-TESTS(TEST(what_counts_is_counted_once), TEST(a_missing_ledger_is_said))
+TESTS(TEST(what_counts_is_counted_once), TEST(an_id_may_be_older_than_its_query),
+      TEST(a_missing_ledger_is_said))

@@ -179,6 +179,23 @@ enum err database_statement(struct database *db, enum statement which, sqlite3_s
     return OK;
 }
 
+enum err database_prepare(struct database *db, const char *sql, const int64_t *values, int count,
+                          sqlite3_stmt **out)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(db->connection, sql, -1, &statement, NULL);
+
+    for (int i = 0; code == SQLITE_OK && i < count; i++)
+        code = sqlite3_bind_int64(statement, i + 1, values[i]);
+    if (code == SQLITE_OK) {
+        *out = statement;
+        return OK;
+    }
+    enum err e = database_failed(db, code);
+    sqlite3_finalize(statement);
+    return e;
+}
+
 /* For statements that give no rows. */
 static enum err statement_finish(struct database *db, sqlite3_stmt *statement)
 {
@@ -225,10 +242,10 @@ void database_rollback(struct database *db)
     memcpy(db->message, message, sizeof(message));
 }
 
-enum err database_id_max(struct database *db, int64_t *out)
+enum err database_integer(struct database *db, enum statement which, int64_t *out)
 {
     sqlite3_stmt *statement = NULL;
-    enum err e = database_statement(db, STATEMENT_ID_MAX, &statement);
+    enum err e = database_statement(db, which, &statement);
 
     if (e != OK)
         return e;
@@ -239,6 +256,21 @@ enum err database_id_max(struct database *db, int64_t *out)
         e = database_failed(db, code);
     sqlite3_reset(statement);
     return e;
+}
+
+str database_text(sqlite3_stmt *statement, int column)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    int len = sqlite3_column_bytes(statement, column);
+
+    if (!text || len <= 0)
+        return STR("");
+    return (str){ (const char *)text, (size_t)len };
+}
+
+enum err database_id_max(struct database *db, int64_t *out)
+{
+    return database_integer(db, STATEMENT_ID_MAX, out);
 }
 
 /* ---- rows in ---- */

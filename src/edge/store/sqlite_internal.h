@@ -53,10 +53,17 @@ enum err database_failed(struct database *db, int code);
 NODISCARD enum err database_exec(struct database *db, const char *sql);
 NODISCARD enum err database_statement(struct database *db, enum statement which,
                                       sqlite3_stmt **out); /* prepared on first use */
+/* Of text that is used once, with its parameters from ?1 on; to be finalised by the caller. */
+NODISCARD enum err database_prepare(struct database *db, const char *sql, const int64_t *values,
+                                    int count, sqlite3_stmt **out);
 NODISCARD enum err database_version(struct database *db, int *out);
 
 NODISCARD enum err database_finish(struct database *db, sqlite3_stmt *statement,
                                    int code); /* steps one without rows, unless code is a failure */
+/* Of a statement without parameters that gives one row: its first column; a NULL is 0. */
+NODISCARD enum err database_integer(struct database *db, enum statement which, int64_t *out);
+/* A column of the row that the statement stands on, valid until its next step or reset; a NULL is empty. */
+str database_text(sqlite3_stmt *statement, int column);
 
 /* ---- sqlite_upkeep.c: the rollups follow the rows ---- */
 NODISCARD enum err upkeep_open(struct database *db, enum database_mode mode);

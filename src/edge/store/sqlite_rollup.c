@@ -44,11 +44,8 @@ static void cell_read(sqlite3_stmt *statement, enum rollup_table table, struct r
     cell->table = table;
     for (int i = 0; i < shape->numbers; i++)
         cell->numbers[i] = sqlite3_column_int64(statement, column++);
-    for (int i = 0; i < shape->names; i++, column++) {
-        const unsigned char *text = sqlite3_column_text(statement, column);
-        int len = sqlite3_column_bytes(statement, column);
-        cell->names[i] = (str){ (const char *)text, text && len > 0 ? (size_t)len : 0 };
-    }
+    for (int i = 0; i < shape->names; i++)
+        cell->names[i] = database_text(statement, column++);
     for (int i = 0; i < shape->sums; i++, column++)
         cell->sums[i] = sqlite3_column_type(statement, column) == SQLITE_INTEGER
                             ? sqlite3_column_int64(statement, column)
@@ -79,18 +76,15 @@ static enum err cells_show(struct database *db, sqlite3_stmt *statement, enum ro
 static enum err table_read(struct database *db, enum rollup_table table, int64_t from, int64_t to,
                            rollup_sink *sink, void *ctx)
 {
+    const int64_t span[] = { from, to };
     sqlite3_stmt *statement = NULL;
     char sql[SQL_MAX];
 
     snprintf(sql, sizeof(sql), "SELECT * FROM main.%s WHERE slot >= ?1 AND slot < ?2",
              rollup_tables[table].name);
-    int code = sqlite3_prepare_v2(db->connection, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_bind_int64(statement, 1, from);
-    if (code == SQLITE_OK)
-        code = sqlite3_bind_int64(statement, 2, to);
-    enum err e =
-        code == SQLITE_OK ? cells_show(db, statement, table, sink, ctx) : database_failed(db, code);
+    enum err e = database_prepare(db, sql, span, ARRAY_LEN(span), &statement);
+    if (e == OK)
+        e = cells_show(db, statement, table, sink, ctx);
     sqlite3_finalize(statement);
     return e;
 }
@@ -314,15 +308,18 @@ static enum err cells_count(struct rollup_writer *w, const char *table, int64_t 
     char sql[SQL_MAX];
 
     snprintf(sql, sizeof(sql), "SELECT count(*), min(slot) FROM %s.%s", w->schema, table);
-    int code = sqlite3_prepare_v2(w->db->connection, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_step(statement);
+    enum err e = database_prepare(w->db, sql, NULL, 0, &statement);
+    if (e != OK)
+        return e;
+    int code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
         *out_count = sqlite3_column_int64(statement, 0);
         *out_slot = sqlite3_column_int64(statement, 1);
+    } else {
+        e = database_failed(w->db, code);
     }
     sqlite3_finalize(statement);
-    return code == SQLITE_ROW ? OK : database_failed(w->db, code);
+    return e;
 }
 
 static enum err table_compare(struct rollup_writer *w, enum rollup_table table, int64_t from,

@@ -245,13 +245,7 @@ static str column_blob(struct columns *c)
 
 static str column_text(struct columns *c)
 {
-    int column = c->column++;
-    const unsigned char *text = sqlite3_column_text(c->statement, column);
-    int len = sqlite3_column_bytes(c->statement, column);
-
-    if (!text || len <= 0)
-        return STR("");
-    return (str){ (const char *)text, (size_t)len };
+    return database_text(c->statement, c->column++);
 }
 
 static enum err column_fault(struct columns *c)

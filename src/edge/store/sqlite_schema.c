@@ -176,9 +176,8 @@ static const char *const migrations[] = {
                         /* Whose labels came before them. */
                         "CREATE TABLE rollup_waiting (query_id INTEGER PRIMARY KEY);"
                         "INSERT INTO rollup_waiting SELECT DISTINCT query_id FROM labels"
-                        " WHERE query_id > (SELECT last FROM rollup_state) OR query_id <= (SELECT "
-                        "done FROM "
-                        "rollup_state);",
+                        " WHERE query_id > (SELECT last FROM rollup_state)"
+                        " OR query_id <= (SELECT done FROM rollup_state);",
 
     "ALTER TABLE calls ADD COLUMN started_us INTEGER;", /* since its query started; NULL: unknown */
 

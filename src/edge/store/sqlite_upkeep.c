@@ -60,18 +60,7 @@ enum err database_rollup_read(struct database *db, struct rollup_state *out)
 
 enum err database_pending(struct database *db, int64_t *out_rows)
 {
-    sqlite3_stmt *statement = NULL;
-    enum err e = database_statement(db, STATEMENT_ROLLUP_PENDING, &statement);
-
-    if (e != OK)
-        return e;
-    int code = sqlite3_step(statement);
-    if (code == SQLITE_ROW)
-        *out_rows = sqlite3_column_int64(statement, 0);
-    else
-        e = database_failed(db, code);
-    sqlite3_reset(statement);
-    return e;
+    return database_integer(db, STATEMENT_ROLLUP_PENDING, out_rows);
 }
 
 enum err upkeep_temporary(struct database *db)
@@ -167,13 +156,11 @@ enum err upkeep_label_find(struct database *db, const struct ledger_label *label
 /* The subject's domain is the statement's, until its reset. */
 static struct rollup_subject subject_read(sqlite3_stmt *statement)
 {
-    const unsigned char *domain = sqlite3_column_text(statement, 1);
-    int len = sqlite3_column_bytes(statement, 1);
     bool has_confidence = sqlite3_column_type(statement, 2) != SQLITE_NULL;
 
     return (struct rollup_subject){
         .started = sqlite3_column_int64(statement, 0),
-        .domain = { (const char *)domain, domain && len > 0 ? (size_t)len : 0 },
+        .domain = database_text(statement, 1),
         .confidence = has_confidence ? sqlite3_column_double(statement, 2) : -1,
         .is_calibrated = sqlite3_column_int(statement, 3) != 0,
         .is_paid = sqlite3_column_int(statement, 4) != 0,
