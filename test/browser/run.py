@@ -9,7 +9,6 @@ build/browser-pictures, to be looked at.
 playwright-core and axe-core are installed once, at the versions below, into build/browser-node; where that cannot be done, or where there is
 no Chromium, the test is skipped with the reason. Last line: 'N passed, N failed', and ', N skipped' then.
 """
-import fcntl
 import json
 import os
 import pathlib
@@ -24,36 +23,14 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "e2e")]
 from control_kit import QUICK_GUARDS
-from processes import ROOT, Process, free_port, http_json, to_yaml
+from packages import BUILD, held, node_with
+from processes import Process, free_port, http_json, to_yaml
 
 PACKAGES = ["playwright-core@1.65.1", "axe-core@4.14.1"]
-NODE = ROOT / "build" / "browser-node"
-PICTURES = ROOT / "build" / "browser-pictures"
+NODE = BUILD / "browser-node"
+PICTURES = BUILD / "browser-pictures"
 KEY = "sk-dashboard-7d1c"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
-
-
-def install():
-    """The reason why not, or None."""
-    if not shutil.which("chromium"):
-        return "there is no chromium"
-    stamp, wanted = NODE / "installed", " ".join(PACKAGES)
-    if stamp.exists() and stamp.read_text() == wanted:
-        return None
-    if os.environ.get("WEIR_OFFLINE"):
-        return "WEIR_OFFLINE is set"
-    shutil.rmtree(NODE, ignore_errors=True)
-    NODE.mkdir(parents=True)
-    (NODE / "package.json").write_text('{"private": true}\n')
-    try:
-        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent", *PACKAGES], cwd=NODE, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=300, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"npm install: {error}"
-    if done.returncode != 0:
-        return f"npm install: {' '.join((done.stdout + done.stderr).split())[-300:]}"
-    stamp.write_text(wanted)
-    return None
 
 
 def gateway(weir, directory, name, upstream_port, server):
@@ -107,10 +84,8 @@ def start_rollout(weir, directory, admin, config):
 
 
 def main(weir):
-    (ROOT / "build").mkdir(exist_ok=True)
-    with open(ROOT / "build" / "browser.lock", "w") as lock:  # both builds' tests may run at once
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        reason = install()
+    with held("browser"):
+        reason = node_with(NODE, *PACKAGES) if shutil.which("chromium") else "there is no chromium"
     if reason:
         print(f"skipped: {reason}", file=sys.stderr)
         print("0 passed, 0 failed, 1 skipped")

@@ -9,7 +9,7 @@
     if __name__ == "__main__":
         harness.run(main)
 
-A test is run as PROGRAM WEIR [ARGUMENT …]; its last line is 'N passed, N failed'. No check is about how long something took.
+A test is run as PROGRAM WEIR [ARGUMENT …]; its last line is 'N passed, N failed', and ', N skipped' where something was. No check is about how long something took.
 """
 import http.client
 import json
@@ -35,7 +35,7 @@ PATIENCE = 20  # seconds until something that should happen counts as not happen
 
 class Checks:
     def __init__(self):
-        self.passed = self.failed = 0
+        self.passed = self.failed = self.skipped = 0
 
     def true(self, name, condition, detail=""):
         if condition:
@@ -47,6 +47,10 @@ class Checks:
 
     def equal(self, name, got, want):
         return self.true(name, got == want, f"got {got!r}, want {want!r}")
+
+    def skip(self, reason):
+        self.skipped += 1
+        print(f"skipped: {reason}", file=sys.stderr)
 
     def error(self, name, answer, statuses):
         """One of these statuses, in OpenAI's shape of an error, without a secret."""
@@ -77,7 +81,7 @@ def run(main):
     except Exception:  # whatever it was, the count is printed
         traceback.print_exc()
         checks.failed += 1
-    print(f"{checks.passed} passed, {checks.failed} failed")
+    print(f"{checks.passed} passed, {checks.failed} failed" + (f", {checks.skipped} skipped" if checks.skipped else ""))
     sys.exit(checks.failed > 0)
 
 

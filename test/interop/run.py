@@ -5,19 +5,18 @@
 They are installed once, at the versions below, each into a folder of its own below build/; where that cannot be done (no
 registry within reach) they are skipped, with the reason. Last line: 'N passed, N failed', and ', N skipped' then.
 """
-import fcntl
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1] / "tools"))
-from processes import ROOT, Process, free_port, to_yaml
+sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "e2e")]
+from packages import BUILD, held, node_with, python_with
+from processes import Process, free_port, to_yaml
 from provider import Provider
 
 SDKS = {  # its package, its folder below build/, the program that uses it
@@ -29,41 +28,16 @@ SDKS = {  # its package, its folder below build/, the program that uses it
 KEY = "sk-interop"
 
 
-def succeeds(command, **more):
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False, **more)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return False, str(error)
-    return done.returncode == 0, (done.stdout + done.stderr).strip()[-500:]
-
-
-def install_python(package, folder):
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    return succeeds([folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", package])
-
-
-def install_node(package, folder):
-    folder.mkdir(parents=True)
-    (folder / "package.json").write_text('{"private": true}\n')
-    return succeeds(["npm", "install", "--no-audit", "--no-fund", "--silent", package], cwd=folder)
-
-
-def install(package, name, program):
+def install(package, folder, program):
     """The reason why not, or None."""
-    folder = ROOT / "build" / name
-    stamp = folder / "installed"
-    if stamp.exists() and stamp.read_text() == package:
-        return None
-    shutil.rmtree(folder, ignore_errors=True)
-    ok, said = (install_python if program.endswith(".py") else install_node)(package, folder)
-    if ok:
-        stamp.write_text(package)
-    return None if ok else f"{package} cannot be installed: {said}"
+    if program.endswith(".py"):
+        return python_with(BUILD / folder, package, seconds=600)[1]
+    return node_with(BUILD / folder, package, seconds=600)
 
 
 def command_of(folder, program, *arguments):
     """The command and how to start it: the SDK is found in its folder."""
-    folder = ROOT / "build" / folder
+    folder = BUILD / folder
     if program.endswith(".py"):
         return [folder / "bin" / "python", HERE / program, *arguments], {}
     return ["node", HERE / program, *arguments], {"cwd": folder}
@@ -108,9 +82,7 @@ def run_sdk(command, provider, **more):
 
 
 def main(weir):
-    (ROOT / "build").mkdir(exist_ok=True)
-    with open(ROOT / "build" / "interop.lock", "w") as lock:  # both builds' tests may run at once
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with held("interop"):
         reasons = {name: install(*sdk) for name, sdk in SDKS.items()}
     skipped = [reason for reason in reasons.values() if reason]
     for reason in skipped:

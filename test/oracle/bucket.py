@@ -5,39 +5,20 @@
 The SDK is installed once, at the version below, into build/oracle-growthbook; where that cannot be done (no registry within
 reach) the test is skipped, with the reason. Last line: 'N passed, N failed', and ', N skipped' then.
 """
-import fcntl
 import json
 import os
 import pathlib
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE.parent / "e2e"))
+from packages import BUILD, held, node_with
+
 SDK = "@growthbook/growthbook@1.8.0"
-NODE = ROOT / "build" / "oracle-growthbook"
-
-
-def install():
-    """The reason why not, or None."""
-    stamp = NODE / "installed"
-    if stamp.exists() and stamp.read_text() == SDK:
-        return None
-    shutil.rmtree(NODE, ignore_errors=True)
-    NODE.mkdir(parents=True)
-    (NODE / "package.json").write_text('{"private": true}\n')
-    try:
-        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent", SDK], cwd=NODE, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=600, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"npm install {SDK}: {error}"
-    if done.returncode != 0:
-        return f"npm install {SDK}: {(done.stdout + done.stderr).strip()[-300:]}"
-    stamp.write_text(SDK)
-    return None
+NODE = BUILD / "oracle-growthbook"
 
 
 def weir_says(weir, *words):
@@ -59,10 +40,8 @@ def questions(rng):
 
 
 def main(weir):
-    (ROOT / "build").mkdir(exist_ok=True)
-    with open(ROOT / "build" / "oracle-growthbook.lock", "w") as lock:  # both builds' tests may run at once
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        reason = install()
+    with held("oracle-growthbook"):
+        reason = node_with(NODE, SDK, seconds=600)
     if reason:
         print(f"skipped: {reason}", file=sys.stderr)
         print("0 passed, 0 failed, 1 skipped")

@@ -6,23 +6,19 @@ PyPI's langsmith sends a query with a call below it to a recorder, and so does w
 same form, part by part and in both of LangSmith's ways in. Then the recorder answers as servers do when they do not want something. Skipped,
 with the reason, where the SDK cannot be had.
 """
-import fcntl
 import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "e2e")]
 import harness
-from packages import python_with
-from processes import ROOT
+from packages import BUILD, held, python_with
 from recorder import Recorder
 
-BUILD = ROOT / "build"
 SDK = "langsmith==0.15.1"
 KEY = "lsv2_pt_0123456789abcdef"
 MULTIPART, BATCH = "/runs/multipart", "/runs/batch"
@@ -57,14 +53,6 @@ FORMS = {
     "time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)$"),
     "dotted": re.compile(r"\d{8}T\d{12}Z[0-9a-f-]{36}(\.\d{8}T\d{12}Z[0-9a-f-]{36})*$"),
 }
-
-
-class Count(harness.Checks):
-    skipped = 0
-
-    def skip(self, reason):
-        self.skipped += 1
-        print(f"skipped: {reason}", file=sys.stderr)
 
 
 def server(multipart, answers=None, **config):
@@ -247,26 +235,17 @@ def counted(gateway, what):
     return int(found[1])
 
 
-def main(weir):
-    checks = Count()
-    BUILD.mkdir(exist_ok=True)
+def main(world, checks):
     os.environ["WEIR_E2E_LANGSMITH"] = KEY
-    with open(BUILD / "oracle-langsmith.lock", "w") as lock, tempfile.TemporaryDirectory(prefix="weir-langsmith-") as name:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # both builds' tests may run at once
-        world = harness.World(pathlib.Path(name), weir, [])
-        try:
-            python, reason = python_with(BUILD / "langsmith-venv", SDK)
-            if reason:
-                checks.skip(reason)
-            else:
-                shapes(checks, world, python)
-            refusals(checks, world)
-            limits(checks, world)
-        finally:
-            world.stop(checks)
-    print(f"{checks.passed} passed, {checks.failed} failed" + (f", {checks.skipped} skipped" if checks.skipped else ""))
-    return checks.failed > 0
+    python, reason = python_with(BUILD / "langsmith-venv", SDK)
+    if reason:
+        checks.skip(reason)
+    else:
+        shapes(checks, world, python)
+    refusals(checks, world)
+    limits(checks, world)
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.abspath(sys.argv[1])))
+    with held("oracle-langsmith"):
+        harness.run(main)

@@ -6,7 +6,6 @@ Here: `weir alert test` to Slack, PagerDuty, a webhook whose signature the relea
 SMTP server. notify_sdks.py holds the bytes against the SDKs of npm, notify_trusted.py against a real Alertmanager. Where a
 package cannot be had, its part is skipped, with the reason. Last line: 'N passed, N failed', and ', N skipped' then.
 """
-import fcntl
 import json
 import os
 import pathlib
@@ -16,19 +15,10 @@ import tempfile
 
 import notify_sdks
 import notify_trusted
-from notify_kit import BUILD, ROUTING_KEY, WHSEC, Mailbox, Recorder, Test, fetch
+from notify_kit import ROUTING_KEY, WHSEC, Mailbox, Recorder, Test
+from packages import BUILD, held, python_with
 
-VENV = BUILD / "webhooks-venv"
 WEBHOOKS = "standardwebhooks==1.0.0"
-
-
-def install_webhooks():
-    if (VENV / "installed").exists():
-        return None
-    reason = fetch([sys.executable, "-m", "venv", VENV]) or fetch([VENV / "bin/pip", "install", "-q", WEBHOOKS])
-    if not reason:
-        (VENV / "installed").touch()
-    return reason
 
 
 def slack(test, recorder, base):
@@ -59,12 +49,12 @@ def webhook(test, recorder, base):
     test.true("webhook takes it", status == 0, said)
     message, text = request.json(), request.body.decode()
     test.true("webhook: Alertmanager's version 4", message["version"] == "4" and message["alerts"][0]["labels"]["alertname"] == "test", message)
-    reason = install_webhooks()
+    python, reason = python_with(BUILD / "webhooks-venv", WEBHOOKS)
     if reason:
         return test.skip(reason)
     verify = ("import json, sys; from standardwebhooks import Webhook; h, b, s = json.load(sys.stdin); Webhook(s).verify(b, h)")
     for name, given, want in [("the signature verifies", text, 0), ("another body does not", text + " ", 1)]:
-        done = subprocess.run([VENV / "bin/python", "-c", verify], input=json.dumps([request.headers, given, WHSEC]), text=True, capture_output=True)
+        done = subprocess.run([python, "-c", verify], input=json.dumps([request.headers, given, WHSEC]), text=True, capture_output=True)
         test.true(f"webhook: {name}", (done.returncode != 0) == want, done.stderr)
 
 
@@ -84,9 +74,7 @@ def email(test):
 
 
 def main(weir, driver):
-    BUILD.mkdir(exist_ok=True)
-    with open(BUILD / "oracle-notify.lock", "w") as lock, tempfile.TemporaryDirectory(prefix="weir-notify-") as directory:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # both builds' tests may run at once
+    with held("oracle-notify"), tempfile.TemporaryDirectory(prefix="weir-notify-") as directory:
         test = Test(weir, driver, pathlib.Path(directory))
         recorder = Recorder()
         slack(test, recorder, recorder.base)

@@ -12,10 +12,10 @@ import typing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1] / "tools"))
-from processes import ROOT, Process, free_port, http_json, to_yaml  # noqa: F401, also for the parts
+sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "e2e")]
+from harness import Checks
+from processes import Process, free_port, http_json, to_yaml  # noqa: F401, also for the parts
 
-BUILD = ROOT / "build"
 WHSEC = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"  # 0123456789abcdef01234567
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 
@@ -100,30 +100,10 @@ class Mailbox:
         writer.close()
 
 
-def fetch(command, **more):
-    """The reason why not, or None."""
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False, **more)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return None if done.returncode == 0 else f"{command[0]}: {(done.stdout + done.stderr).strip()[-300:]}"
-
-
-class Test:
+class Test(Checks):
     def __init__(self, weir, driver, directory):
+        super().__init__()
         self.weir, self.driver, self.directory = weir, driver, directory
-        self.passed = self.failed = self.skipped = 0
-
-    def true(self, name, condition, detail=""):
-        self.passed += bool(condition)
-        self.failed += not condition
-        if not condition:
-            print(f"FAILED {name}: {detail}", file=sys.stderr)
-        return bool(condition)
-
-    def skip(self, reason):
-        self.skipped += 1
-        print(f"skipped: {reason}", file=sys.stderr)
 
     def send(self, channel, env=None):
         """weir alert test, of one channel: its status, its JSON, and what it said."""

@@ -8,12 +8,12 @@ changed. Slack's limits are read from the types' comments. standardwebhooks veri
 import copy
 import json
 import re
-import shutil
 import subprocess
 
 import time
 
-from notify_kit import BUILD, HERE, ROUTING_KEY, WHSEC, Recorder, fetch
+from notify_kit import HERE, ROUTING_KEY, WHSEC, Recorder
+from packages import BUILD, node_with
 
 NODE = BUILD / "oracle-notify"
 SDKS = ["@slack/webhook@8.0.2", "@slack/types@3.2.0", "@pagerduty/pdjs@2.2.4", "standardwebhooks@1.1.1", "typescript@5.9.2"]
@@ -32,21 +32,6 @@ type Change = ChangePayload;
 """
 OPEN = "custom_details"  # any object; its keys are ours
 WORDS = ("type", "event_action", "severity")  # one of a few
-
-
-def install():
-    """The reason why not, or None."""
-    stamp = NODE / "installed"
-    wanted = " ".join(SDKS)
-    if stamp.exists() and stamp.read_text() == wanted:
-        return None
-    shutil.rmtree(NODE, ignore_errors=True)
-    NODE.mkdir(parents=True)
-    (NODE / "package.json").write_text('{"private": true}\n')
-    reason = fetch(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *SDKS], cwd=NODE)
-    if not reason:
-        stamp.write_text(wanted)
-    return reason
 
 
 def sent_by_weir(test):
@@ -192,7 +177,7 @@ def limits_hold(test, sent):
 
 
 def check(test):
-    if reason := install():
+    if reason := node_with(NODE, *SDKS):
         return test.skip(reason)
     sent = sent_by_weir(test)
     sdks_send(test, sent)

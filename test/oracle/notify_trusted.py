@@ -10,24 +10,10 @@ What differs, and why:
 """
 import time
 
-from notify_kit import BUILD, ROUTING_KEY, WHSEC, Process, Recorder, fetch, free_port, http_json, to_yaml
+from notify_kit import ROUTING_KEY, WHSEC, Process, Recorder, free_port, http_json, to_yaml
+from packages import BUILD, tried, unpack
 
 ALERTMANAGER = BUILD / "alertmanager"
-
-
-def install():
-    """The program, and the reason why not."""
-    program = ALERTMANAGER / "usr/bin/prometheus-alertmanager"
-    if program.exists():
-        return program, None
-    ALERTMANAGER.mkdir(parents=True, exist_ok=True)
-    reason = fetch(["apt-get", "download", "prometheus-alertmanager"], cwd=ALERTMANAGER)
-    if reason:
-        fetch(["apt-get", "update", "-qq"])
-        reason = fetch(["apt-get", "download", "prometheus-alertmanager"], cwd=ALERTMANAGER)
-    for package in ALERTMANAGER.glob("*.deb"):
-        reason = fetch(["dpkg-deb", "-x", package, ALERTMANAGER])
-    return program, reason
 
 
 class Alertmanager:
@@ -41,7 +27,7 @@ class Alertmanager:
         self.recorder = Recorder()
 
     def cannot(self):
-        return fetch([*self.command, "true"])
+        return tried([*self.command, "true"])
 
     def start(self):
         base, port = self.recorder.base, free_port()
@@ -141,7 +127,7 @@ def compare(test, manager):
 
 
 def check(test):
-    program, reason = install()
+    program, reason = unpack("prometheus-alertmanager", ALERTMANAGER, "usr/bin/prometheus-alertmanager")
     if reason:
         return test.skip(reason)
     manager = Alertmanager(program, test.directory)

@@ -5,23 +5,20 @@
 PyPI's opentelemetry-proto decodes every byte that arrives at a recorder; a real Phoenix (PyPI's arize-phoenix) receives traces and shows
 them. What cannot be had is skipped, with the reason; Phoenix takes under a minute to install the first time.
 """
-import fcntl
 import json
 import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "e2e")]
 import harness
-from packages import python_with
-from processes import ROOT, Process, free_port
+from packages import BUILD, held, python_with
+from processes import Process, free_port
 from recorder import Recorder
 
-BUILD = ROOT / "build"
 PROTO = "opentelemetry-proto==1.45.2"
 PHOENIX = "arize-phoenix==20.26.1"
 PHOENIX_SECONDS = 240
@@ -42,14 +39,6 @@ for kind, path in json.load(sys.stdin):
     out.append([kind, MessageToDict(message), len(same) == len(data)])
 print(json.dumps(out))
 """
-
-
-class Count(harness.Checks):
-    skipped = 0
-
-    def skip(self, reason):
-        self.skipped += 1
-        print(f"skipped: {reason}", file=sys.stderr)
 
 
 def configuration(endpoint, **changes):
@@ -172,7 +161,7 @@ def metrics(checks, messages):
     checks.true("metrics: a gauge", "gauge" in by_name["weir_queries_in_flight"])
 
 
-def bytes_are_right(checks, world, directory):
+def bytes_are_right(checks, world):
     python, reason = python_with(BUILD / "otlp-venv", PROTO)
     if reason:
         return checks.skip(reason)
@@ -181,7 +170,7 @@ def bytes_are_right(checks, world, directory):
         gateway = world.gateway(world.upstream("sim"), configuration(recorder.url, capture_content=captures))
         asked = ask(gateway)
         gateway.stop()
-        folder = directory / f"captured-{captures}"
+        folder = world.directory / f"captured-{captures}"
         folder.mkdir()
         got_traces, got_metrics = decoded(checks, python, folder, recorder)
         if got_traces:
@@ -196,14 +185,14 @@ GRAPHQL = """{projects {edges {node {name traceCount spans(first: 50) {edges {no
   tokenCountTotal cumulativeTokenCountTotal attributes}}}}}}}"""
 
 
-def phoenix(checks, world, directory):
+def phoenix(checks, world):
     python, reason = python_with(BUILD / "phoenix-venv", PHOENIX, seconds=PHOENIX_SECONDS)
     if reason:
         return checks.skip(reason)
     port = free_port()
-    server = Process([python, "-m", "phoenix.server.main", "serve"], directory / "phoenix.log",
+    server = Process([python, "-m", "phoenix.server.main", "serve"], world.directory / "phoenix.log",
                      {"PHOENIX_PORT": str(port), "PHOENIX_HOST": "127.0.0.1", "PHOENIX_GRPC_PORT": str(free_port()),
-                      "PHOENIX_WORKING_DIR": str(directory / "phoenix"), "PHOENIX_TELEMETRY_ENABLED": "false"})
+                      "PHOENIX_WORKING_DIR": str(world.directory / "phoenix"), "PHOENIX_TELEMETRY_ENABLED": "false"})
     try:
         server.wait_for(f"http://127.0.0.1:{port}/healthz", seconds=120)
         gateway = world.gateway(world.upstream("sim"), configuration(f"http://127.0.0.1:{port}"))
@@ -232,22 +221,12 @@ def phoenix(checks, world, directory):
     return None
 
 
-def main(weir):
-    checks = Count()
-    BUILD.mkdir(exist_ok=True)
+def main(world, checks):
     os.environ["WEIR_E2E_OTLP_HEADER"] = f"X-Test: {HEADER}"
-    with open(BUILD / "oracle-otlp.lock", "w") as lock, tempfile.TemporaryDirectory(prefix="weir-otlp-") as name:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # both builds' tests may run at once
-        directory = pathlib.Path(name)
-        world = harness.World(directory, weir, [])
-        try:
-            bytes_are_right(checks, world, directory)
-            phoenix(checks, world, directory)
-        finally:
-            world.stop(checks)
-    print(f"{checks.passed} passed, {checks.failed} failed" + (f", {checks.skipped} skipped" if checks.skipped else ""))
-    return checks.failed > 0
+    bytes_are_right(checks, world)
+    phoenix(checks, world)
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.abspath(sys.argv[1])))
+    with held("oracle-otlp"):
+        harness.run(main)

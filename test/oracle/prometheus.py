@@ -6,36 +6,24 @@ promtool (Debian's package, unpacked into build/) checks the exposition of a gat
 own tests, and every expression of the Grafana dashboard; PyPI's prometheus_client reads the OpenMetrics form. What cannot be had is
 skipped, with the reason.
 """
-import fcntl
 import json
-import os
 import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "e2e")]
 import harness
-from packages import python_with, unpack
+from packages import BUILD, held, python_with, unpack
 from processes import ROOT
 
-BUILD = ROOT / "build"
 SHARE = ROOT / "share"
 CLIENT = "prometheus_client==0.26.0"
 OPENMETRICS = "application/openmetrics-text"
 # Exists only while something is configured or has happened.
 NOT_ALWAYS = {"weir_export_sent_total", "weir_export_dropped_total", "weir_notifications_dead"}
-
-
-class Count(harness.Checks):
-    skipped = 0
-
-    def skip(self, reason):
-        self.skipped += 1
-        print(f"skipped: {reason}", file=sys.stderr)
 
 
 def scrape(gateway, accept="text/plain"):
@@ -133,24 +121,14 @@ def closed(checks, gateways):
     checks.true("a retry is counted", f'weir_model_call_retries_total{{model="{harness.MODEL}"}} 1' in scrape(gateways[1])[1])
 
 
-def main(weir):
-    checks = Count()
-    BUILD.mkdir(exist_ok=True)
-    with open(BUILD / "oracle-prometheus.lock", "w") as lock, tempfile.TemporaryDirectory(prefix="weir-prometheus-") as name:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # both builds' tests may run at once
-        directory = pathlib.Path(name)
-        world = harness.World(directory, weir, [])
-        try:
-            gateways = worked(world)
-            promtool(checks, directory, gateways)
-            names(checks, gateways)
-            openmetrics(checks, gateways)
-            closed(checks, gateways)
-        finally:
-            world.stop(checks)
-    print(f"{checks.passed} passed, {checks.failed} failed" + (f", {checks.skipped} skipped" if checks.skipped else ""))
-    return checks.failed > 0
+def main(world, checks):
+    gateways = worked(world)
+    promtool(checks, world.directory, gateways)
+    names(checks, gateways)
+    openmetrics(checks, gateways)
+    closed(checks, gateways)
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.abspath(sys.argv[1])))
+    with held("oracle-prometheus"):
+        harness.run(main)

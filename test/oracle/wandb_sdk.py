@@ -6,25 +6,21 @@ PyPI's wandb logs to a recorder, and so does weir: the same requests with the sa
 recorder refuses, stalls and stops. Skipped, with the reason, where the SDK cannot be had.
 """
 import base64
-import fcntl
 import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "e2e")]
 import harness
-from packages import python_with
-from processes import ROOT
+from packages import BUILD, held, python_with
 from recorder import Recorder
 
-BUILD = ROOT / "build"
 SDK = "wandb==0.31.0"
 KEY = "0123456789abcdef0123456789abcdef01234567"
 STREAM = "/files/me/weir/run1/file_stream"
@@ -40,14 +36,6 @@ run.log({"success_rate": 1.0})
 run.log({"success_rate": 0.5})
 run.finish()
 """
-
-
-class Count(harness.Checks):
-    skipped = 0
-
-    def skip(self, reason):
-        self.skipped += 1
-        print(f"skipped: {reason}", file=sys.stderr)
 
 
 class Server(Recorder):
@@ -112,9 +100,9 @@ def files_of(server):
     return forms
 
 
-def beside_the_sdk(checks, world, python, directory):
+def beside_the_sdk(checks, world, python):
     theirs, ours = Server(), Server()
-    done = subprocess.run(["timeout", "90", python, "-c", LOG, theirs.url, KEY, str(directory)], capture_output=True, text=True, check=False)
+    done = subprocess.run(["timeout", "90", python, "-c", LOG, theirs.url, KEY, str(world.directory)], capture_output=True, text=True, check=False)
     if not checks.true("the SDK logs", done.returncode == 0 and theirs.complete, done.stderr[-1000:]):
         return
     gateway = gateway_for(world, ours)
@@ -227,27 +215,17 @@ def faults(checks, world):
     server.close()
 
 
-def main(weir):
-    checks = Count()
-    BUILD.mkdir(exist_ok=True)
+def main(world, checks):
     os.environ["WEIR_E2E_WANDB"] = KEY
-    with open(BUILD / "oracle-wandb.lock", "w") as lock, tempfile.TemporaryDirectory(prefix="weir-wandb-") as name:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # both builds' tests may run at once
-        directory = pathlib.Path(name)
-        world = harness.World(directory, weir, [])
-        try:
-            python, reason = python_with(BUILD / "wandb-venv", SDK)
-            if reason:
-                checks.skip(reason)
-            else:
-                beside_the_sdk(checks, world, python, directory)
-            goes_on(checks, world)
-            faults(checks, world)
-        finally:
-            world.stop(checks)
-    print(f"{checks.passed} passed, {checks.failed} failed" + (f", {checks.skipped} skipped" if checks.skipped else ""))
-    return checks.failed > 0
+    python, reason = python_with(BUILD / "wandb-venv", SDK)
+    if reason:
+        checks.skip(reason)
+    else:
+        beside_the_sdk(checks, world, python)
+    goes_on(checks, world)
+    faults(checks, world)
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.abspath(sys.argv[1])))
+    with held("oracle-wandb"):
+        harness.run(main)

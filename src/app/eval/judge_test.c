@@ -2,94 +2,97 @@
 /* judge: keys and answers as models write them. */
 #include "app/eval/eval_rig.h"
 
+static const struct {
+    const char *key;
+    const char *answer;
+    bool is_right;
+} comparisons[] = {
+    /* numbers, whatever the unit */
+    { "18", "18", true },
+    { "18", "18 miles", true },
+    { "18", "**18 miles**.", true },
+    { "18", "$18.00", true },
+    { "70000", "$70,000", true },
+    { "2", "$2 per hour", true },
+    { "60", "60%", true },
+    { "0.6", "60%", true },
+    { "60", "60 %", true },
+    { "2", "2:00 pm", true },
+    { "2", "2:00", true },
+    { "45", "45\xC2\xB0", true },
+    { "-4", "-4", true },
+    { "5", "5 hours", true },
+    { "5 hours", "5", true },
+    { "5 hours", "5 h", true },
+    { "1/2", "0.5", true },
+    { "18", "19 miles", false },
+    { "18", "18 or 19", false },
+    { "18", "18 or nineteen", false },
+    { "18", "18x", false },
+    { "18", "18 x", false },
+    { "2", "2:30 pm", false },
+    { "1", "1 + 1/S - Sb", false },
+    { "-6", "-6 - 2a - 2b", false },
+    { "-4", "-4, 1", false },
+    { "-4", "[-4, -5]", false },
+    { "4", "4*sqrt(2)", false },
+    { "60", "0.6", false },
+    { "5 hours", "6", false },
+    { "18", "about 18 miles", false },
+    { "18", "", false },
+    /* quoted literals, exactly */
+    { "'aB'", "'aB'", true },
+    { "'aB'", "\"aB\"", true },
+    { "'aB'", "aB", true },
+    { "'aB'", "`aB`", true },
+    { "'aB'", "'ab'", false },
+    { "'aB'", "ab", false },
+    { "'aB'", "'aB '", false },
+    { "'a b'", "'a  b'", false },
+    { "'t\\nZA'", "'t\\nZA'", true },
+    { "'t\\nZA'", "t\nZA", true },
+    { "'t\\nZA'", "t\\nZA", true },
+    { "'t\\nZA'", "'t\\\\nZA'", false },
+    { "' f'", "f", true },
+    { "' f'", "'f'", false },
+    { "' '", "''", false },
+    { "' '", "' '", true },
+    { "' '", "\n", false },
+    { "''", "''", true },
+    { "''", "' '", false },
+    { "'08999'", "8999", false },
+    { "'08999'", "08999", true },
+    { "'a,b,'", "a,b", false },
+    { "'it\\'s'", "\"it's\"", true },
+    { "'\\x41'", "A", true },
+    { "'mty'", "mTY", false },
+    /* code: tuples, dictionaries */
+    { "(('a', 1), ('b', 2))", "('a', 1), ('b', 2)", true },
+    { "([], [1])", "[], [1]", true },
+    { "([], [1])", "([], [2])", false },
+    { "{2: 1, 4: 3}", "{4: 3, 2: 1}", true },
+    { "['a', 'b']", "[\"a\", \"b\"]", true },
+    { "True", "True", true },
+    { "True", "False", false },
+    /* text */
+    { "Paris", "paris.", true },
+    { "B", "(B)", true },
+    { "B", "C", false },
+    { "Paris", "", false },
+};
+
 static void compares_by_what_the_key_is(void)
 {
-    static const struct {
-        const char *key;
-        const char *answer;
-        bool is_right;
-    } cases[] = {
-        /* numbers, whatever the unit */
-        { "18", "18", true },
-        { "18", "18 miles", true },
-        { "18", "**18 miles**.", true },
-        { "18", "$18.00", true },
-        { "70000", "$70,000", true },
-        { "2", "$2 per hour", true },
-        { "60", "60%", true },
-        { "0.6", "60%", true },
-        { "60", "60 %", true },
-        { "2", "2:00 pm", true },
-        { "2", "2:00", true },
-        { "45", "45\xC2\xB0", true },
-        { "-4", "-4", true },
-        { "5", "5 hours", true },
-        { "5 hours", "5", true },
-        { "5 hours", "5 h", true },
-        { "1/2", "0.5", true },
-        { "18", "19 miles", false },
-        { "18", "18 or 19", false },
-        { "18", "18 or nineteen", false },
-        { "18", "18x", false },
-        { "18", "18 x", false },
-        { "2", "2:30 pm", false },
-        { "1", "1 + 1/S - Sb", false },
-        { "-6", "-6 - 2a - 2b", false },
-        { "-4", "-4, 1", false },
-        { "-4", "[-4, -5]", false },
-        { "4", "4*sqrt(2)", false },
-        { "60", "0.6", false },
-        { "5 hours", "6", false },
-        { "18", "about 18 miles", false },
-        { "18", "", false },
-        /* quoted literals, exactly */
-        { "'aB'", "'aB'", true },
-        { "'aB'", "\"aB\"", true },
-        { "'aB'", "aB", true },
-        { "'aB'", "`aB`", true },
-        { "'aB'", "'ab'", false },
-        { "'aB'", "ab", false },
-        { "'aB'", "'aB '", false },
-        { "'a b'", "'a  b'", false },
-        { "'t\\nZA'", "'t\\nZA'", true },
-        { "'t\\nZA'", "t\nZA", true },
-        { "'t\\nZA'", "t\\nZA", true },
-        { "'t\\nZA'", "'t\\\\nZA'", false },
-        { "' f'", "f", true },
-        { "' f'", "'f'", false },
-        { "' '", "''", false },
-        { "' '", "' '", true },
-        { "' '", "\n", false },
-        { "''", "''", true },
-        { "''", "' '", false },
-        { "'08999'", "8999", false },
-        { "'08999'", "08999", true },
-        { "'a,b,'", "a,b", false },
-        { "'it\\'s'", "\"it's\"", true },
-        { "'\\x41'", "A", true },
-        { "'mty'", "mTY", false },
-        /* code: tuples, dictionaries */
-        { "(('a', 1), ('b', 2))", "('a', 1), ('b', 2)", true },
-        { "([], [1])", "[], [1]", true },
-        { "([], [1])", "([], [2])", false },
-        { "{2: 1, 4: 3}", "{4: 3, 2: 1}", true },
-        { "['a', 'b']", "[\"a\", \"b\"]", true },
-        { "True", "True", true },
-        { "True", "False", false },
-        /* text */
-        { "Paris", "paris.", true },
-        { "B", "(B)", true },
-        { "B", "C", false },
-        { "Paris", "", false },
-    };
     struct arena arena;
 
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(comparisons); i++) {
         arena_init(&arena, 1 << 20);
-        bool is_right = eval_key_agrees(&arena, str_from(cases[i].key), str_from(cases[i].answer));
-        if (is_right != cases[i].is_right)
-            fprintf(stderr, "    key <%s> answer <%s>\n", cases[i].key, cases[i].answer);
-        CHECK(is_right == cases[i].is_right);
+        bool is_right =
+            eval_key_agrees(&arena, str_from(comparisons[i].key), str_from(comparisons[i].answer));
+        if (is_right != comparisons[i].is_right)
+            fprintf(stderr, "    key <%s> answer <%s>\n", comparisons[i].key,
+                    comparisons[i].answer);
+        CHECK(is_right == comparisons[i].is_right);
         arena_fini(&arena);
     }
 }

@@ -6,75 +6,76 @@
 
 /* ---- the plan ---- */
 
+static const struct {
+    struct guard_spec spec;
+    const char *where; /* NULL: fine */
+    const char *what;
+} limits[] = {
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95 }, NULL, NULL },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 0 }, "guards.0.trip", "never trip" },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = -1 }, "guards.0.trip", "never trip" },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 1 }, "guards.0.trip", "always trips" },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 95 }, "guards.0.trip", "always trips" },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = NAN }, "guards.0.trip", "never trip" },
+    { { .metric = CHANGE_ERROR_RATE, .trip = 1 }, "guards.0.trip", "never trip" },
+    { { .metric = CHANGE_ERROR_RATE, .trip = 0 }, "guards.0.trip", "always trips" },
+    { { .metric = CHANGE_HRM_CONFIDENCE_MEAN, .trip = 0 }, "guards.0.trip", "never trip" },
+    { { .metric = CHANGE_COST_PER_QUERY, .trip = 50000000 }, "guards.0.trip", "never trip" },
+    { { .metric = CHANGE_COST_PER_QUERY, .trip = 49999999 }, NULL, NULL },
+    { { .metric = CHANGE_COST_PER_QUERY, .trip = 0.01 }, "guards.0.trip", "at least 1" },
+    { { .metric = CHANGE_LATENCY_P95, .trip = 30e9 }, "guards.0.trip", "never trip" },
+    { { .metric = CHANGE_LATENCY_P95, .trip = 29e9 }, NULL, NULL },
+    { { .metric = CHANGE_LATENCY_P95, .trip = INFINITY }, "guards.0.trip", "at least 1" },
+    { { .metric = CHANGE_LATENCY_P95, .trip = 5e9, .warn = 6e9 },
+      "guards.0.warn",
+      "before it warns" },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .warn = 0.9 },
+      "guards.0.warn",
+      "before it warns" },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .warn = 1.5 },
+      "guards.0.warn",
+      "always trips" },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .is_compared = true },
+      "guards.0.margin",
+      "margin" },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .is_compared = true, .margin = NAN },
+      "guards.0.margin",
+      "margin" },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 0.99 }, NULL, NULL },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 0.95 }, NULL, NULL },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 0.94 },
+      "guards.0.advance",
+      "where it trips" },
+    { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 1 },
+      "guards.0.advance",
+      "always trips" },
+    { { .metric = CHANGE_LATENCY_P95, .trip = 5e9, .advance = 6e9 },
+      "guards.0.advance",
+      "where it trips" },
+    { { .metric = CHANGE_METRIC_COUNT, .trip = 0.95 }, "guards.0.metric", "unknown" },
+    { { .metric = (enum change_metric) - 1, .trip = 0.95 }, "guards.0.metric", "unknown" },
+};
+
 static void what_can_never_trip_is_refused(void)
 {
-    static const struct {
-        struct guard_spec spec;
-        const char *where; /* NULL: fine */
-        const char *what;
-    } rows[] = {
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95 }, NULL, NULL },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0 }, "guards.0.trip", "never trip" },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = -1 }, "guards.0.trip", "never trip" },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 1 }, "guards.0.trip", "always trips" },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 95 }, "guards.0.trip", "always trips" },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = NAN }, "guards.0.trip", "never trip" },
-        { { .metric = CHANGE_ERROR_RATE, .trip = 1 }, "guards.0.trip", "never trip" },
-        { { .metric = CHANGE_ERROR_RATE, .trip = 0 }, "guards.0.trip", "always trips" },
-        { { .metric = CHANGE_HRM_CONFIDENCE_MEAN, .trip = 0 }, "guards.0.trip", "never trip" },
-        { { .metric = CHANGE_COST_PER_QUERY, .trip = 50000000 }, "guards.0.trip", "never trip" },
-        { { .metric = CHANGE_COST_PER_QUERY, .trip = 49999999 }, NULL, NULL },
-        { { .metric = CHANGE_COST_PER_QUERY, .trip = 0.01 }, "guards.0.trip", "at least 1" },
-        { { .metric = CHANGE_LATENCY_P95, .trip = 30e9 }, "guards.0.trip", "never trip" },
-        { { .metric = CHANGE_LATENCY_P95, .trip = 29e9 }, NULL, NULL },
-        { { .metric = CHANGE_LATENCY_P95, .trip = INFINITY }, "guards.0.trip", "at least 1" },
-        { { .metric = CHANGE_LATENCY_P95, .trip = 5e9, .warn = 6e9 },
-          "guards.0.warn",
-          "before it warns" },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .warn = 0.9 },
-          "guards.0.warn",
-          "before it warns" },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .warn = 1.5 },
-          "guards.0.warn",
-          "always trips" },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .is_compared = true },
-          "guards.0.margin",
-          "margin" },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .is_compared = true, .margin = NAN },
-          "guards.0.margin",
-          "margin" },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 0.99 }, NULL, NULL },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 0.95 }, NULL, NULL },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 0.94 },
-          "guards.0.advance",
-          "where it trips" },
-        { { .metric = CHANGE_SUCCESS_RATE, .trip = 0.95, .advance = 1 },
-          "guards.0.advance",
-          "always trips" },
-        { { .metric = CHANGE_LATENCY_P95, .trip = 5e9, .advance = 6e9 },
-          "guards.0.advance",
-          "where it trips" },
-        { { .metric = CHANGE_METRIC_COUNT, .trip = 0.95 }, "guards.0.metric", "unknown" },
-        { { .metric = (enum change_metric) - 1, .trip = 0.95 }, "guards.0.metric", "unknown" },
-    };
     struct guard_options options = guard_options_default;
 
     options.cost_max = 50000000;
     options.latency_max = 30 * NSEC_PER_SEC;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
         struct arena arena;
         struct change_issues issues = { .arena = &arena };
         struct guard_plan plan = { .count = 77 };
         arena_init(&arena, 1 << 16);
-        enum err result = guard_plan_init(&plan, &rows[i].spec, 1, &options, &issues);
-        CHECK_ERR(result, rows[i].where ? CALLER_BAD_REQUEST : OK);
-        CHECK_INT(plan.count, rows[i].where ? 77 : 1);
-        CHECK_INT(issues.count, rows[i].where != NULL);
-        if (rows[i].where && issues.count > 0) {
-            CHECK_STR(issues.items[0].where, str_from(rows[i].where));
-            if (str_find(issues.items[0].what, str_from(rows[i].what)) == STR_NPOS)
+        enum err result = guard_plan_init(&plan, &limits[i].spec, 1, &options, &issues);
+        CHECK_ERR(result, limits[i].where ? CALLER_BAD_REQUEST : OK);
+        CHECK_INT(plan.count, limits[i].where ? 77 : 1);
+        CHECK_INT(issues.count, limits[i].where != NULL);
+        if (limits[i].where && issues.count > 0) {
+            CHECK_STR(issues.items[0].where, str_from(limits[i].where));
+            if (str_find(issues.items[0].what, str_from(limits[i].what)) == STR_NPOS)
                 fprintf(stderr, "row %zu: %.*s\n", i, STR_ARG(issues.items[0].what));
-            CHECK(str_find(issues.items[0].what, str_from(rows[i].what)) != STR_NPOS);
+            CHECK(str_find(issues.items[0].what, str_from(limits[i].what)) != STR_NPOS);
         }
         arena_fini(&arena);
     }

@@ -150,55 +150,50 @@ static void blocks_see(struct change_sums *sums, int64_t bad, int64_t fine)
     c->control[0] += bad + fine;
 }
 
+static const struct {
+    const char *name;
+    int control_fine_before,
+        control_bad_before; /* the canary had as many, fine ones, and tripped by eight bad ones */
+    int canary_bad, canary_fine, control_bad, control_fine; /* since */
+    int blocks_bad_before, blocks_fine_before, blocks_bad; /* the last since */
+    bool is_late;
+    enum judge_verdict want;
+} weighings[] = {
+    { "nothing yet", 1000, 20, 0, 0, 0, 0, 0, 0, 0, false, JUDGE_OPEN },
+    { "the canary fails beside the control", 1000, 20, 8, 0, 0, 8, 0, 0, 8, false, JUDGE_GUILTY },
+    { "not often enough", 1000, 20, 6, 0, 0, 6, 0, 0, 6, false, JUDGE_OPEN },
+    { "what was before the trip counts", 1000, 20, 4, 0, 0, 4, 5, 0, 4, false, JUDGE_GUILTY },
+    { "what went well before does not", 3000, 60, 8, 0, 0, 8, 0, 3000, 8, false, JUDGE_GUILTY },
+    { "both fail", 1000, 20, 12, 0, 4, 0, 0, 0, 0, false, JUDGE_COMMON },
+    { "both fail half of the time", 1000, 20, 10, 10, 10, 10, 0, 0, 5, false, JUDGE_COMMON },
+    { "the canary is well again", 1000, 20, 0, 40, 0, 40, 0, 0, 0, false, JUDGE_OPEN },
+    { "time is up, the canary is well again", 1000, 20, 0, 40, 0, 40, 1, 0, 0, true,
+      JUDGE_UNCLEAR },
+    { "time is up, 100 to 1", 1000, 20, 5, 0, 0, 5, 0, 0, 5, true, JUDGE_GUILTY },
+    { "time is up, less than that", 1000, 20, 3, 0, 0, 3, 0, 0, 3, true, JUDGE_UNCLEAR },
+    { "enough was seen, and it does not tell", 1000, 20, 40, 984, 20, 1004, 0, 0, 0, false,
+      JUDGE_UNCLEAR },
+    { "nearly enough was seen, and it does not tell", 1000, 20, 40, 984, 20, 1003, 0, 0, 0, false,
+      JUDGE_OPEN },
+    { "the control was beyond its limit before", 200, 30, 4, 4, 0, 4, 0, 0, 4, true, JUDGE_COMMON },
+    { "the control has tripped, though fine since", 0, 5, 12, 0, 0, 2, 0, 0, 2, false,
+      JUDGE_COMMON },
+    { "nearly so, which still speaks for it", 251, 33, 13, 18, 1, 27, 0, 0, 0, false, JUDGE_OPEN },
+    { "common weighs more than the blocks", 251, 33, 13, 80, 4, 27, 0, 0, 7, false, JUDGE_COMMON },
+    { "the canary is better than the control was", 970, 30, 0, 200, 0, 64, 0, 0, 0, true,
+      JUDGE_UNCLEAR },
+    { "time is up, the control was silent", 1000, 20, 30, 0, 0, 0, 0, 0, 0, true, JUDGE_GUILTY },
+    { "time is up, the control's only one failed", 1000, 20, 30, 0, 1, 0, 0, 0, 0, true,
+      JUDGE_COMMON },
+    { "time is up, the control's only one did not", 1000, 20, 30, 0, 0, 1, 0, 0, 1, true,
+      JUDGE_UNCLEAR },
+    { "no history, both fail", 0, 0, 4, 0, 4, 0, 0, 0, 0, false, JUDGE_COMMON },
+    { "no history, the control is fine", 0, 0, 12, 0, 0, 8, 0, 0, 8, false, JUDGE_GUILTY },
+};
+
 static void the_judge_weighs_what_came_since(void)
 {
-    static const struct {
-        const char *name;
-        int control_fine_before,
-            control_bad_before; /* the canary had as many, fine ones, and tripped by eight bad ones */
-        int canary_bad, canary_fine, control_bad, control_fine; /* since */
-        int blocks_bad_before, blocks_fine_before, blocks_bad; /* the last since */
-        bool is_late;
-        enum judge_verdict want;
-    } rows[] = {
-        { "nothing yet", 1000, 20, 0, 0, 0, 0, 0, 0, 0, false, JUDGE_OPEN },
-        { "the canary fails beside the control", 1000, 20, 8, 0, 0, 8, 0, 0, 8, false,
-          JUDGE_GUILTY },
-        { "not often enough", 1000, 20, 6, 0, 0, 6, 0, 0, 6, false, JUDGE_OPEN },
-        { "what was before the trip counts", 1000, 20, 4, 0, 0, 4, 5, 0, 4, false, JUDGE_GUILTY },
-        { "what went well before does not", 3000, 60, 8, 0, 0, 8, 0, 3000, 8, false, JUDGE_GUILTY },
-        { "both fail", 1000, 20, 12, 0, 4, 0, 0, 0, 0, false, JUDGE_COMMON },
-        { "both fail half of the time", 1000, 20, 10, 10, 10, 10, 0, 0, 5, false, JUDGE_COMMON },
-        { "the canary is well again", 1000, 20, 0, 40, 0, 40, 0, 0, 0, false, JUDGE_OPEN },
-        { "time is up, the canary is well again", 1000, 20, 0, 40, 0, 40, 1, 0, 0, true,
-          JUDGE_UNCLEAR },
-        { "time is up, 100 to 1", 1000, 20, 5, 0, 0, 5, 0, 0, 5, true, JUDGE_GUILTY },
-        { "time is up, less than that", 1000, 20, 3, 0, 0, 3, 0, 0, 3, true, JUDGE_UNCLEAR },
-        { "enough was seen, and it does not tell", 1000, 20, 40, 984, 20, 1004, 0, 0, 0, false,
-          JUDGE_UNCLEAR },
-        { "nearly enough was seen, and it does not tell", 1000, 20, 40, 984, 20, 1003, 0, 0, 0,
-          false, JUDGE_OPEN },
-        { "the control was beyond its limit before", 200, 30, 4, 4, 0, 4, 0, 0, 4, true,
-          JUDGE_COMMON },
-        { "the control has tripped, though fine since", 0, 5, 12, 0, 0, 2, 0, 0, 2, false,
-          JUDGE_COMMON },
-        { "nearly so, which still speaks for it", 251, 33, 13, 18, 1, 27, 0, 0, 0, false,
-          JUDGE_OPEN },
-        { "common weighs more than the blocks", 251, 33, 13, 80, 4, 27, 0, 0, 7, false,
-          JUDGE_COMMON },
-        { "the canary is better than the control was", 970, 30, 0, 200, 0, 64, 0, 0, 0, true,
-          JUDGE_UNCLEAR },
-        { "time is up, the control was silent", 1000, 20, 30, 0, 0, 0, 0, 0, 0, true,
-          JUDGE_GUILTY },
-        { "time is up, the control's only one failed", 1000, 20, 30, 0, 1, 0, 0, 0, 0, true,
-          JUDGE_COMMON },
-        { "time is up, the control's only one did not", 1000, 20, 30, 0, 0, 1, 0, 0, 1, true,
-          JUDGE_UNCLEAR },
-        { "no history, both fail", 0, 0, 4, 0, 4, 0, 0, 0, 0, false, JUDGE_COMMON },
-        { "no history, the control is fine", 0, 0, 12, 0, 0, 8, 0, 0, 8, false, JUDGE_GUILTY },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(weighings); i++) {
         struct change_sums sums = { .is_promoted = false };
         struct guard_sums *canary = &sums.arms[SIDE_CANARY].metrics[CHANGE_SUCCESS_RATE];
         struct guard_sums *control = &sums.arms[SIDE_CONTROL].metrics[CHANGE_SUCCESS_RATE];
@@ -206,22 +201,22 @@ static void the_judge_weighs_what_came_since(void)
         struct guard_evidence e;
         struct rig rig;
         rig_open(&rig, NULL);
-        control->n = rows[i].control_fine_before + rows[i].control_bad_before;
-        control->over_trip = rows[i].control_bad_before;
+        control->n = weighings[i].control_fine_before + weighings[i].control_bad_before;
+        control->over_trip = weighings[i].control_bad_before;
         canary->n = control->n + 8;
         canary->over_trip = 8;
-        blocks_see(&sums, rows[i].blocks_bad_before, rows[i].blocks_fine_before);
+        blocks_see(&sums, weighings[i].blocks_bad_before, weighings[i].blocks_fine_before);
         judge_open(&judge, &sums, CHANGE_SUCCESS_RATE, 1000);
-        canary->n += rows[i].canary_bad + rows[i].canary_fine;
-        canary->over_trip += rows[i].canary_bad;
-        control->n += rows[i].control_bad + rows[i].control_fine;
-        control->over_trip += rows[i].control_bad;
-        blocks_see(&sums, rows[i].blocks_bad, 0);
+        canary->n += weighings[i].canary_bad + weighings[i].canary_fine;
+        canary->over_trip += weighings[i].canary_bad;
+        control->n += weighings[i].control_bad + weighings[i].control_fine;
+        control->over_trip += weighings[i].control_bad;
+        blocks_see(&sums, weighings[i].blocks_bad, 0);
         guard_judge(&rig.rollout.plan, &sums, 0, &e);
-        judge_read(&judge, &rig.rollout.plan, &sums, &e, rows[i].is_late ? 2000 : 1999, 1000);
-        if (judge.verdict != rows[i].want)
-            fprintf(stderr, "row '%s': %s\n", rows[i].name, judge_verdict_name(judge.verdict));
-        CHECK_INT(judge.verdict, rows[i].want);
+        judge_read(&judge, &rig.rollout.plan, &sums, &e, weighings[i].is_late ? 2000 : 1999, 1000);
+        if (judge.verdict != weighings[i].want)
+            fprintf(stderr, "row '%s': %s\n", weighings[i].name, judge_verdict_name(judge.verdict));
+        CHECK_INT(judge.verdict, weighings[i].want);
         rig_close(&rig);
     }
 }

@@ -9,132 +9,84 @@
 
 /* ---- specifications ---- */
 
-static void spoil(struct rollout_spec *s, size_t row)
-{
-    switch (row) {
-    case 0:
-        break;
-    case 1:
-        s->id = STR("");
-        break;
-    case 2:
-        s->seed = STR("a/b");
-        break;
-    case 3:
-        s->step_count = 0;
-        break;
-    case 4:
-        s->step_count = ROLLOUT_STEPS_MAX + 1;
-        break;
-    case 5:
-        s->steps[0].share = 0;
-        break;
-    case 6:
-        s->steps[1].share = SHARE_WHOLE + 1;
-        break;
-    case 7:
-        s->steps[1].share = s->steps[0].share;
-        break;
-    case 8:
-        s->steps[2].share = 900000;
-        break;
-    case 9:
-        s->steps[1].time_min_us = 0;
-        break;
-    case 10:
-        s->steps[1].time_max_us = s->steps[1].time_min_us - 1;
-        break;
-    case 11:
-        s->steps[1].time_max_us = INT64_MAX;
-        break;
-    case 12:
-        s->steps[0].n_min = 0;
-        break;
-    case 13:
-        s->holdback = 500001;
-        break;
-    case 14:
-        s->stale_after_us = 0;
-        break;
-    case 15:
-        s->tick_gap_max_us = -1;
-        break;
-    case 16:
-        s->judge_us = 0;
-        break;
-    case 17:
-        s->guards[0].trip = 0;
-        break;
-    case 18:
-        s->guard_options.alpha_trip = 1;
-        break;
-    case 19:
-        for (size_t i = 0; i < s->guard_count; i++)
-            s->guards[i].is_dry_run = true;
-        break;
-    case 20:
-        s->holdback = 0;
-        s->guards[0].is_compared = true;
-        s->guards[0].margin = 0.01;
-        break;
-    case 21:
-        s->guard_count = CHANGE_METRIC_COUNT + 1;
-        break;
-    case 22:
-        s->guards[1].metric = CHANGE_SUCCESS_RATE;
-        break;
-    default:
-        break;
-    }
-}
+/* What makes a specification one that will not do. */
+/* clang-format off */
+#define SPOIL(name, change) static void name(struct rollout_spec *s) { change; }
+SPOIL(nothing, (void)s)
+SPOIL(without_id, s->id = STR(""))
+SPOIL(with_a_slash_in_its_seed, s->seed = STR("a/b"))
+SPOIL(without_steps, s->step_count = 0)
+SPOIL(with_too_many_steps, s->step_count = ROLLOUT_STEPS_MAX + 1)
+SPOIL(with_an_empty_step, s->steps[0].share = 0)
+SPOIL(with_more_than_all, s->steps[1].share = SHARE_WHOLE + 1)
+SPOIL(with_a_step_twice, s->steps[1].share = s->steps[0].share)
+SPOIL(short_of_all, s->steps[2].share = 900000)
+SPOIL(without_time, s->steps[1].time_min_us = 0)
+SPOIL(with_less_than_the_minimum, s->steps[1].time_max_us = s->steps[1].time_min_us - 1)
+SPOIL(with_endless_time, s->steps[1].time_max_us = INT64_MAX)
+SPOIL(without_data, s->steps[0].n_min = 0)
+SPOIL(mostly_held_back, s->holdback = 500001)
+SPOIL(stale_at_once, s->stale_after_us = 0)
+SPOIL(with_a_gap_below_nothing, s->tick_gap_max_us = -1)
+SPOIL(without_judging, s->judge_us = 0)
+SPOIL(with_a_limit_nothing_reaches, s->guards[0].trip = 0)
+SPOIL(with_all_the_alpha, s->guard_options.alpha_trip = 1)
+SPOIL(with_guards_that_only_watch, for (size_t i = 0; i < s->guard_count; i++) s->guards[i].is_dry_run = true)
+SPOIL(compared_with_nobody, s->holdback = 0; s->guards[0].is_compared = true; s->guards[0].margin = 0.01)
+SPOIL(with_too_many_guards, s->guard_count = CHANGE_METRIC_COUNT + 1)
+SPOIL(with_a_metric_twice, s->guards[1].metric = CHANGE_SUCCESS_RATE)
+/* clang-format on */
+
+static const struct {
+    void (*spoil)(struct rollout_spec *s);
+    const char *where, *what; /* NULL: fine */
+} spoiled[] = {
+    { nothing, NULL, NULL },
+    { without_id, "id", "1 to 64" },
+    { with_a_slash_in_its_seed, "seed", "at most 64" },
+    { without_steps, "steps", "1 to 8" },
+    { with_too_many_steps, "steps", "1 to 8" },
+    { with_an_empty_step, "steps.0.share", "tries nothing" },
+    { with_more_than_all, "steps.1.share", "over 100%" },
+    { with_a_step_twice, "steps.1.share", "larger" },
+    { short_of_all, "steps.2.share", "must be 100%" },
+    { without_time, "steps.1.time_min", "minimum time" },
+    { with_less_than_the_minimum, "steps.1.time_max", "maximum time" },
+    { with_endless_time, "steps.1.time_max", "maximum time" },
+    { without_data, "steps.0.n_min", "no data" },
+    { mostly_held_back, "holdback", "50%" },
+    { stale_at_once, "stale_after", "above 0" },
+    { with_a_gap_below_nothing, "tick_gap_max", "above 0" },
+    { without_judging, "judge", "above 0" },
+    { with_a_limit_nothing_reaches, "guards.0.trip", "never trip" },
+    { with_all_the_alpha, "guards", "alpha" },
+    { with_guards_that_only_watch, "guards", "dry run" },
+    { compared_with_nobody, "holdback", "needs a holdback" },
+    { with_too_many_guards, "guards", "1 to 6" },
+    { with_a_metric_twice, "guards.1.metric", "already" },
+};
 
 static void what_is_wrong_with_a_specification_is_named(void)
 {
-    static const char *const rows[][2] = {
-        { NULL, NULL },
-        { "id", "1 to 64" },
-        { "seed", "at most 64" },
-        { "steps", "1 to 8" },
-        { "steps", "1 to 8" },
-        { "steps.0.share", "tries nothing" },
-        { "steps.1.share", "over 100%" },
-        { "steps.1.share", "larger" },
-        { "steps.2.share", "must be 100%" },
-        { "steps.1.time_min", "minimum time" },
-        { "steps.1.time_max", "maximum time" },
-        { "steps.1.time_max", "maximum time" },
-        { "steps.0.n_min", "no data" },
-        { "holdback", "50%" },
-        { "stale_after", "above 0" },
-        { "tick_gap_max", "above 0" },
-        { "judge", "above 0" },
-        { "guards.0.trip", "never trip" },
-        { "guards", "alpha" },
-        { "guards", "dry run" },
-        { "holdback", "needs a holdback" },
-        { "guards", "1 to 6" },
-        { "guards.1.metric", "already" },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(spoiled); i++) {
         struct arena arena;
         struct change_issues issues = { .arena = &arena };
         struct rollout_spec spec;
         struct rollout r = { .attempt = 77 };
         arena_init(&arena, 1 << 16);
         rig_spec(&spec);
-        spoil(&spec, i);
-        CHECK_ERR(rollout_spec_check(&spec, &issues), rows[i][0] ? CALLER_BAD_REQUEST : OK);
-        CHECK(rows[i][0] == NULL || issues.count > 0);
-        for (size_t j = 0; rows[i][0] && j < 1 && issues.count > 0; j++) {
-            if (str_find(issues.items[0].what, str_from(rows[i][1])) == STR_NPOS)
+        spoiled[i].spoil(&spec);
+        CHECK_ERR(rollout_spec_check(&spec, &issues), spoiled[i].where ? CALLER_BAD_REQUEST : OK);
+        CHECK(spoiled[i].where == NULL || issues.count > 0);
+        if (spoiled[i].where && issues.count > 0) {
+            if (str_find(issues.items[0].what, str_from(spoiled[i].what)) == STR_NPOS)
                 fprintf(stderr, "row %zu: %.*s\n", i, STR_ARG(issues.items[0].what));
-            CHECK_STR(issues.items[0].where, str_from(rows[i][0]));
-            CHECK(str_find(issues.items[0].what, str_from(rows[i][1])) != STR_NPOS);
+            CHECK_STR(issues.items[0].where, str_from(spoiled[i].where));
+            CHECK(str_find(issues.items[0].what, str_from(spoiled[i].what)) != STR_NPOS);
         }
-        CHECK_ERR(rollout_init(&r, &spec, &issues), rows[i][0] ? CALLER_BAD_REQUEST : OK);
-        CHECK_INT(r.attempt, rows[i][0] ? 77 : 1);
-        CHECK_INT(r.plan.options.phases, rows[i][0] ? 0 : 3);
+        CHECK_ERR(rollout_init(&r, &spec, &issues), spoiled[i].where ? CALLER_BAD_REQUEST : OK);
+        CHECK_INT(r.attempt, spoiled[i].where ? 77 : 1);
+        CHECK_INT(r.plan.options.phases, spoiled[i].where ? 0 : 3);
         arena_fini(&arena);
     }
 }
@@ -142,20 +94,25 @@ static void what_is_wrong_with_a_specification_is_named(void)
 static void every_value_is_in_the_fingerprint(void)
 {
     struct rollout_spec spec;
-    uint64_t seen[24];
+    uint64_t seen[ARRAY_LEN(spoiled)];
 
-    for (size_t i = 0; i < 23; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(spoiled); i++) {
         rig_spec(&spec);
-        spoil(&spec, i == 21 ? 0 : i);
-        spec.holdback += i == 21;
-        if (i == 3 || i == 4)
-            spec.step_count = i == 3 ? 1 : 2;
+        spoiled[i].spoil(&spec);
+        /* Only what the specification has room for is read. */
+        if (spoiled[i].spoil == without_steps || spoiled[i].spoil == with_too_many_steps)
+            spec.step_count = spoiled[i].spoil == without_steps ? 1 : 2;
+        if (spoiled[i].spoil == with_too_many_guards)
+            spec.guard_count = 1;
         seen[i] = rollout_spec_hash(&spec);
         for (size_t j = 0; j < i; j++)
             CHECK(seen[i] != seen[j]);
     }
     rig_spec(&spec);
     CHECK(rollout_spec_hash(&spec) == seen[0]);
+    spec.holdback++;
+    CHECK(rollout_spec_hash(&spec) != seen[0]);
+    rig_spec(&spec);
     spec.thin_data = THIN_SHIP;
     CHECK(rollout_spec_hash(&spec) != seen[0]);
     rig_spec(&spec);

@@ -9,84 +9,82 @@
 #define USER "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
 #define HEAD "{\"model\":\"m\"," USER
 
+static const struct {
+    const char *body;
+    enum err fault;
+    const char *param;
+    const char *message;
+} refused_requests[] = {
+    { "", CALLER_BAD_JSON, "", "the body is not valid JSON: unexpected end at byte 0" },
+    { HEAD ",\"model\":\"n\"}", CALLER_BAD_JSON, "",
+      "the body is not valid JSON: duplicate name at byte 57" },
+    { HEAD ",\"mod\\u0065l\":\"n\"}", CALLER_BAD_JSON, "",
+      "the body is not valid JSON: duplicate name at byte 57" },
+    { "[]", CALLER_BAD_REQUEST, "", "the body must be a JSON object" },
+    { "{}", CALLER_BAD_REQUEST, "model", "model must be a non-empty string" },
+    { "{\"model\":\"\"," USER "}", CALLER_BAD_REQUEST, "model",
+      "model must be a non-empty string" },
+    { "{\"model\":null," USER "}", CALLER_BAD_REQUEST, "model",
+      "model must be a non-empty string" },
+    { "{\"model\":1," USER "}", CALLER_BAD_REQUEST, "model", "model must be a non-empty string" },
+    { "{\"model\":\"m\"}", CALLER_BAD_REQUEST, "messages", "messages must be a non-empty array" },
+    { "{\"model\":\"m\",\"messages\":[]}", CALLER_BAD_REQUEST, "messages",
+      "messages must be a non-empty array" },
+    { "{\"model\":\"m\",\"messages\":{\"a\":1}}", CALLER_BAD_REQUEST, "messages",
+      "messages must be a non-empty array" },
+    { "{\"model\":\"m\",\"messages\":[1]}", CALLER_BAD_REQUEST, "messages[0]",
+      "messages[0] must be an object" },
+    { "{\"model\":\"m\",\"messages\":[{\"role\":\"robot\",\"content\":\"x\"}]}", CALLER_BAD_REQUEST,
+      "messages[0].role",
+      "messages[0].role must be one of system, developer, user, assistant, tool, function" },
+    { "{\"model\":\"m\",\"messages\":[{\"content\":\"x\"}]}", CALLER_BAD_REQUEST,
+      "messages[0].role", NULL },
+    { "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"user\","
+      "\"content\":5}]}",
+      CALLER_BAD_REQUEST, "messages[1].content",
+      "messages[1].content must be a string or an array of content parts" },
+    { "{\"model\":\"m\",\"messages\":[{\"role\":\"user\"}]}", CALLER_BAD_REQUEST,
+      "messages[0].content", NULL },
+    { "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":null}]}", CALLER_BAD_REQUEST,
+      "messages[0].content", NULL },
+    { "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[\"x\"]}]}",
+      CALLER_BAD_REQUEST, "messages[0].content", NULL },
+    { "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}]}",
+      CALLER_BAD_REQUEST, "messages[0].content", NULL },
+    { HEAD ",\"stream\":1}", CALLER_BAD_REQUEST, "stream", "stream must be a boolean" },
+    { HEAD ",\"stream_options\":true}", CALLER_BAD_REQUEST, "stream_options", NULL },
+    { HEAD ",\"stream_options\":{\"include_usage\":1}}", CALLER_BAD_REQUEST, "stream_options",
+      NULL },
+    { HEAD ",\"tools\":{}}", CALLER_BAD_REQUEST, "tools", "tools must be an array" },
+    { HEAD ",\"n\":0}", CALLER_BAD_REQUEST, "n", "n must be an integer from 1 to 128" },
+    { HEAD ",\"n\":129}", CALLER_BAD_REQUEST, "n", NULL },
+    { HEAD ",\"n\":1.5}", CALLER_BAD_REQUEST, "n", NULL },
+    { HEAD ",\"temperature\":-0.1}", CALLER_BAD_REQUEST, "temperature", NULL },
+    { HEAD ",\"temperature\":\"0\"}", CALLER_BAD_REQUEST, "temperature", NULL },
+    { HEAD ",\"max_tokens\":0}", CALLER_BAD_REQUEST, "max_tokens",
+      "max_tokens must be a positive integer" },
+    { HEAD ",\"max_completion_tokens\":1e30}", CALLER_BAD_REQUEST, "max_completion_tokens", NULL },
+    { HEAD ",\"metadata\":[]}", CALLER_BAD_REQUEST, "metadata", "metadata must be an object" },
+    { HEAD ",\"response_format\":\"json\"}", CALLER_BAD_REQUEST, "response_format", NULL },
+};
+
 static void requests_are_refused_with_reasons(void)
 {
-    static const struct {
-        const char *body;
-        enum err fault;
-        const char *param;
-        const char *message;
-    } rows[] = {
-        { "", CALLER_BAD_JSON, "", "the body is not valid JSON: unexpected end at byte 0" },
-        { HEAD ",\"model\":\"n\"}", CALLER_BAD_JSON, "",
-          "the body is not valid JSON: duplicate name at byte 57" },
-        { HEAD ",\"mod\\u0065l\":\"n\"}", CALLER_BAD_JSON, "",
-          "the body is not valid JSON: duplicate name at byte 57" },
-        { "[]", CALLER_BAD_REQUEST, "", "the body must be a JSON object" },
-        { "{}", CALLER_BAD_REQUEST, "model", "model must be a non-empty string" },
-        { "{\"model\":\"\"," USER "}", CALLER_BAD_REQUEST, "model",
-          "model must be a non-empty string" },
-        { "{\"model\":null," USER "}", CALLER_BAD_REQUEST, "model",
-          "model must be a non-empty string" },
-        { "{\"model\":1," USER "}", CALLER_BAD_REQUEST, "model",
-          "model must be a non-empty string" },
-        { "{\"model\":\"m\"}", CALLER_BAD_REQUEST, "messages",
-          "messages must be a non-empty array" },
-        { "{\"model\":\"m\",\"messages\":[]}", CALLER_BAD_REQUEST, "messages",
-          "messages must be a non-empty array" },
-        { "{\"model\":\"m\",\"messages\":{\"a\":1}}", CALLER_BAD_REQUEST, "messages",
-          "messages must be a non-empty array" },
-        { "{\"model\":\"m\",\"messages\":[1]}", CALLER_BAD_REQUEST, "messages[0]",
-          "messages[0] must be an object" },
-        { "{\"model\":\"m\",\"messages\":[{\"role\":\"robot\",\"content\":\"x\"}]}",
-          CALLER_BAD_REQUEST, "messages[0].role",
-          "messages[0].role must be one of system, developer, user, assistant, tool, function" },
-        { "{\"model\":\"m\",\"messages\":[{\"content\":\"x\"}]}", CALLER_BAD_REQUEST,
-          "messages[0].role", NULL },
-        { "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"user\","
-          "\"content\":5}]}",
-          CALLER_BAD_REQUEST, "messages[1].content",
-          "messages[1].content must be a string or an array of content parts" },
-        { "{\"model\":\"m\",\"messages\":[{\"role\":\"user\"}]}", CALLER_BAD_REQUEST,
-          "messages[0].content", NULL },
-        { "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":null}]}",
-          CALLER_BAD_REQUEST, "messages[0].content", NULL },
-        { "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[\"x\"]}]}",
-          CALLER_BAD_REQUEST, "messages[0].content", NULL },
-        { "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}]}",
-          CALLER_BAD_REQUEST, "messages[0].content", NULL },
-        { HEAD ",\"stream\":1}", CALLER_BAD_REQUEST, "stream", "stream must be a boolean" },
-        { HEAD ",\"stream_options\":true}", CALLER_BAD_REQUEST, "stream_options", NULL },
-        { HEAD ",\"stream_options\":{\"include_usage\":1}}", CALLER_BAD_REQUEST, "stream_options",
-          NULL },
-        { HEAD ",\"tools\":{}}", CALLER_BAD_REQUEST, "tools", "tools must be an array" },
-        { HEAD ",\"n\":0}", CALLER_BAD_REQUEST, "n", "n must be an integer from 1 to 128" },
-        { HEAD ",\"n\":129}", CALLER_BAD_REQUEST, "n", NULL },
-        { HEAD ",\"n\":1.5}", CALLER_BAD_REQUEST, "n", NULL },
-        { HEAD ",\"temperature\":-0.1}", CALLER_BAD_REQUEST, "temperature", NULL },
-        { HEAD ",\"temperature\":\"0\"}", CALLER_BAD_REQUEST, "temperature", NULL },
-        { HEAD ",\"max_tokens\":0}", CALLER_BAD_REQUEST, "max_tokens",
-          "max_tokens must be a positive integer" },
-        { HEAD ",\"max_completion_tokens\":1e30}", CALLER_BAD_REQUEST, "max_completion_tokens",
-          NULL },
-        { HEAD ",\"metadata\":[]}", CALLER_BAD_REQUEST, "metadata", "metadata must be an object" },
-        { HEAD ",\"response_format\":\"json\"}", CALLER_BAD_REQUEST, "response_format", NULL },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(refused_requests); i++) {
         struct arena arena;
         struct chat_request request = { .n = 77 };
         struct chat_error error = { 0 };
         arena_init(&arena, ARENA_BYTES);
-        CHECK_ERR(chat_request_parse(&arena, str_from(rows[i].body), &request, &error),
-                  rows[i].fault);
-        CHECK_ERR(error.fault, rows[i].fault);
-        CHECK_STR(error.param, str_from(rows[i].param));
-        if (rows[i].message)
-            CHECK_STR(error.message, str_from(rows[i].message));
+        CHECK_ERR(chat_request_parse(&arena, str_from(refused_requests[i].body), &request, &error),
+                  refused_requests[i].fault);
+        CHECK_ERR(error.fault, refused_requests[i].fault);
+        CHECK_STR(error.param, str_from(refused_requests[i].param));
+        if (refused_requests[i].message)
+            CHECK_STR(error.message, str_from(refused_requests[i].message));
         CHECK(error.message.len > 0);
         CHECK_INT(request.n, 77);
         if (check_failures > 0)
-            fprintf(stderr, "    %s\n", rows[i].body);
+            fprintf(stderr, "    %s\n", refused_requests[i].body);
         arena_fini(&arena);
     }
 }

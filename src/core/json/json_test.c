@@ -21,87 +21,88 @@ static struct json parsed(struct arena *arena, str text)
     return v;
 }
 
+static const struct {
+    str text;
+    size_t offset;
+    const char *what;
+} not_json[] = {
+    { STR(""), 0, "unexpected end" },
+    { STR("  "), 2, "unexpected end" },
+    { STR("nul"), 0, "unexpected byte" },
+    { STR("nullx"), 4, "something follows the value" },
+    { STR("True"), 0, "unexpected byte" },
+    { STR("NaN"), 0, "unexpected byte" },
+    { STR("\xEF\xBB\xBF{}"), 0, "unexpected byte" },
+    { STR("{} {}"), 3, "something follows the value" },
+    { STR("1 \0"), 2, "something follows the value" },
+    { STR("[1,]"), 3, "unexpected byte" },
+    { STR("[,1]"), 1, "unexpected byte" },
+    { STR("[1 2]"), 3, "expected a comma or the end" },
+    { STR("[1}"), 2, "expected a comma or the end" },
+    { STR("["), 1, "unexpected end" },
+    { STR("[1"), 2, "unexpected end" },
+    { STR("[1,"), 3, "unexpected end" },
+    { STR("]"), 0, "unexpected byte" },
+    { STR("{1:2}"), 1, "expected a name" },
+    { STR("{\"a\" 1}"), 5, "expected a colon" },
+    { STR("{\"a\":}"), 5, "unexpected byte" },
+    { STR("{\"a\":1,}"), 7, "expected a name" },
+    { STR("{\"a\":1"), 6, "unexpected end" },
+    { STR("{\"a\":1]"), 6, "expected a comma or the end" },
+    { STR("{\"a\""), 4, "unexpected end" },
+    { STR("{'a':1}"), 1, "expected a name" },
+    { STR("[1\v]"), 2, "expected a comma or the end" },
+    { STR("[1\xC2\xA0]"), 2, "expected a comma or the end" },
+    { STR("// x\n1"), 0, "unexpected byte" },
+    { STR("+1"), 0, "unexpected byte" },
+    { STR("01"), 2, "unexpected end" },
+    { STR("01 "), 2, "bad number" },
+    { STR("-"), 1, "unexpected end" },
+    { STR("- "), 1, "bad number" },
+    { STR(".5"), 0, "unexpected byte" },
+    { STR("1. "), 2, "bad number" },
+    { STR("1.e5"), 2, "bad number" },
+    { STR("1e "), 2, "bad number" },
+    { STR("1e+ "), 3, "bad number" },
+    { STR("0x10"), 1, "something follows the value" },
+    { STR("\""), 1, "unexpected end" },
+    { STR("\"a"), 2, "unexpected end" },
+    { STR("\"a\nb\""), 2, "control byte in a string" },
+    { STR("\"01234567\x1F\""), 9, "control byte in a string" },
+    { STR("\"\0\""), 1, "control byte in a string" },
+    { STR("\"\\x\""), 1, "bad escape" },
+    { STR("\"\\u12g4\""), 1, "bad escape" },
+    { STR("\"\\u123"), 1, "bad escape" },
+    { STR("\"\\"), 1, "bad escape" },
+    { STR("\"\x80\""), 1, "not UTF-8" },
+    { STR("\"\xC0\x80\""), 1, "not UTF-8" },
+    { STR("\"\xC1\xBF\""), 1, "not UTF-8" },
+    { STR("\"\xC3\""), 1, "not UTF-8" },
+    { STR("\"\xE0\x9F\xBF\""), 1, "not UTF-8" },
+    { STR("\"\xED\xA0\x80\""), 1, "not UTF-8" },
+    { STR("\"\xE2\x82\""), 1, "not UTF-8" },
+    { STR("\"\xF0\x8F\xBF\xBF\""), 1, "not UTF-8" },
+    { STR("\"\xF4\x90\x80\x80\""), 1, "not UTF-8" },
+    { STR("\"\xF5\x80\x80\x80\""), 1, "not UTF-8" },
+    { STR("\"\xF0\x9F\x98\""), 1, "not UTF-8" },
+    { STR("\"\xC3\xA9\xFF\""), 3, "not UTF-8" },
+    { STR("\xC3\xA9"), 0, "unexpected byte" },
+};
+
 static void refuses_what_is_not_json(void)
 {
-    static const struct {
-        str text;
-        size_t offset;
-        const char *what;
-    } rows[] = {
-        { STR(""), 0, "unexpected end" },
-        { STR("  "), 2, "unexpected end" },
-        { STR("nul"), 0, "unexpected byte" },
-        { STR("nullx"), 4, "something follows the value" },
-        { STR("True"), 0, "unexpected byte" },
-        { STR("NaN"), 0, "unexpected byte" },
-        { STR("\xEF\xBB\xBF{}"), 0, "unexpected byte" },
-        { STR("{} {}"), 3, "something follows the value" },
-        { STR("1 \0"), 2, "something follows the value" },
-        { STR("[1,]"), 3, "unexpected byte" },
-        { STR("[,1]"), 1, "unexpected byte" },
-        { STR("[1 2]"), 3, "expected a comma or the end" },
-        { STR("[1}"), 2, "expected a comma or the end" },
-        { STR("["), 1, "unexpected end" },
-        { STR("[1"), 2, "unexpected end" },
-        { STR("[1,"), 3, "unexpected end" },
-        { STR("]"), 0, "unexpected byte" },
-        { STR("{1:2}"), 1, "expected a name" },
-        { STR("{\"a\" 1}"), 5, "expected a colon" },
-        { STR("{\"a\":}"), 5, "unexpected byte" },
-        { STR("{\"a\":1,}"), 7, "expected a name" },
-        { STR("{\"a\":1"), 6, "unexpected end" },
-        { STR("{\"a\":1]"), 6, "expected a comma or the end" },
-        { STR("{\"a\""), 4, "unexpected end" },
-        { STR("{'a':1}"), 1, "expected a name" },
-        { STR("[1\v]"), 2, "expected a comma or the end" },
-        { STR("[1\xC2\xA0]"), 2, "expected a comma or the end" },
-        { STR("// x\n1"), 0, "unexpected byte" },
-        { STR("+1"), 0, "unexpected byte" },
-        { STR("01"), 2, "unexpected end" },
-        { STR("01 "), 2, "bad number" },
-        { STR("-"), 1, "unexpected end" },
-        { STR("- "), 1, "bad number" },
-        { STR(".5"), 0, "unexpected byte" },
-        { STR("1. "), 2, "bad number" },
-        { STR("1.e5"), 2, "bad number" },
-        { STR("1e "), 2, "bad number" },
-        { STR("1e+ "), 3, "bad number" },
-        { STR("0x10"), 1, "something follows the value" },
-        { STR("\""), 1, "unexpected end" },
-        { STR("\"a"), 2, "unexpected end" },
-        { STR("\"a\nb\""), 2, "control byte in a string" },
-        { STR("\"01234567\x1F\""), 9, "control byte in a string" },
-        { STR("\"\0\""), 1, "control byte in a string" },
-        { STR("\"\\x\""), 1, "bad escape" },
-        { STR("\"\\u12g4\""), 1, "bad escape" },
-        { STR("\"\\u123"), 1, "bad escape" },
-        { STR("\"\\"), 1, "bad escape" },
-        { STR("\"\x80\""), 1, "not UTF-8" },
-        { STR("\"\xC0\x80\""), 1, "not UTF-8" },
-        { STR("\"\xC1\xBF\""), 1, "not UTF-8" },
-        { STR("\"\xC3\""), 1, "not UTF-8" },
-        { STR("\"\xE0\x9F\xBF\""), 1, "not UTF-8" },
-        { STR("\"\xED\xA0\x80\""), 1, "not UTF-8" },
-        { STR("\"\xE2\x82\""), 1, "not UTF-8" },
-        { STR("\"\xF0\x8F\xBF\xBF\""), 1, "not UTF-8" },
-        { STR("\"\xF4\x90\x80\x80\""), 1, "not UTF-8" },
-        { STR("\"\xF5\x80\x80\x80\""), 1, "not UTF-8" },
-        { STR("\"\xF0\x9F\x98\""), 1, "not UTF-8" },
-        { STR("\"\xC3\xA9\xFF\""), 3, "not UTF-8" },
-        { STR("\xC3\xA9"), 0, "unexpected byte" },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(not_json); i++) {
         struct arena arena;
         struct json v = { 0 };
         struct json_error error = { 0 };
         arena_init(&arena, ARENA_BYTES);
-        CHECK_ERR(json_parse(&arena, rows[i].text, &v, &error), CALLER_BAD_JSON);
+        CHECK_ERR(json_parse(&arena, not_json[i].text, &v, &error), CALLER_BAD_JSON);
         CHECK(!json_exists(v));
-        CHECK_INT(error.offset, rows[i].offset);
-        CHECK_STR(str_from(error.what), str_from(rows[i].what));
+        CHECK_INT(error.offset, not_json[i].offset);
+        CHECK_STR(str_from(error.what), str_from(not_json[i].what));
         if (check_failures > 0)
-            fprintf(stderr, "    row %zu: %.*s\n", i, STR_ARG(rows[i].text));
-        CHECK_ERR(json_parse(&arena, rows[i].text, &v, NULL), CALLER_BAD_JSON);
+            fprintf(stderr, "    row %zu: %.*s\n", i, STR_ARG(not_json[i].text));
+        CHECK_ERR(json_parse(&arena, not_json[i].text, &v, NULL), CALLER_BAD_JSON);
         arena_fini(&arena);
     }
 }

@@ -142,8 +142,8 @@ static void curvature_set(struct logistic_solver *s, const struct problem *probl
     for (size_t k = 0; k < t->n; k++) {
         size_t row = t->subset[k];
         const float *dense = &t->rows->dense[row * ROUTE_DENSE];
-        double p = 1 / (1 + exp(-t->offset[row])),
-               by = weight_of(problem->cases, row) * p * (1 - p);
+        double p = 1 / (1 + exp(-t->offset[row]));
+        double by = weight_of(problem->cases, row) * p * (1 - p);
         double value = (double)t->rows->gram_value[row];
         out[0] += by;
         for (size_t i = 0; i < ROUTE_DENSE; i++)

@@ -26,8 +26,8 @@ struct expected { /* of a domain and all below it, weighted */
 
 struct sided {
     struct train t;
-    double *weight
-        [ROUTE_SIDES]; /* by row, 0 for rows of the other side; they sum to the effective number of rows */
+    /* By row, 0 for rows of the other side; they sum to the effective number of rows. */
+    double *weight[ROUTE_SIDES];
     double *weight_own; /* by row: of its own side */
     struct cross cross[ROUTE_SIDES];
     double *right[ROUTE_SIDES]; /* by row: P(this side is right), by the last fit */

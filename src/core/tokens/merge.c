@@ -58,8 +58,8 @@ struct parts {
     uint32_t *next; /* where the next part begins; len for the last one */
     uint32_t *before; /* where the part before begins; unused for the first */
     uint32_t *ranks; /* of the union with the next part; padded to whole blocks */
-    uint32_t
-        *tree; /* tree[1] is the lowest of all ranks, tree[i] that of tree[2i] and tree[2i + 1] */
+    /* tree[1] is the lowest of all ranks, tree[i] that of tree[2i] and tree[2i + 1]. */
+    uint32_t *tree;
 };
 
 static uint32_t block_min(const uint32_t *ranks)

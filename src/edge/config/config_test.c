@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config's tests of texts: what is refused and where, defaults, values, the hash, limits. */
+/* config's tests of texts: what is refused and where, defaults, values, limits. */
 #include "edge/config/internal.h"
 
 #include "edge/config/config_check.h"
@@ -407,129 +407,6 @@ static void every_key_of_the_seed_is_in_the_table(void)
     }
 }
 
-/* A value that every key of a type takes and that is nobody's default. */
-static void other_value(const struct config_key *key, char out[64])
-{
-    struct key_range range = { 0 };
-    const char *last = key->choices ? strrchr(key->choices, ' ') + 1 : "";
-    bool is_true = key->fallback && strcmp(key->fallback, "true") == 0;
-
-    if (key->range)
-        CHECK(key_range_parse(key->range, &range));
-    switch (key->type) {
-    case KEY_TEXT:
-        /* A model that is named must be there. */
-        snprintf(out, 64, "%s", strncmp(key->path, "cascade.", 8) == 0 ? "gpt-4o-mini" : "other");
-        break;
-    case KEY_BOOL:
-        snprintf(out, 64, "%s", is_true ? "false" : "true");
-        break;
-    case KEY_INTEGER:
-    case KEY_NUMBER:
-    case KEY_SECONDS:
-    case KEY_BYTES:
-    case KEY_DOLLARS:
-        snprintf(out, 64, "%.15g", range.high);
-        if (range.is_high_open || (key->fallback && strcmp(key->fallback, out) == 0))
-            snprintf(out, 64, "%.15g", (range.low + range.high) / 2);
-        break;
-    case KEY_CHOICE:
-    case KEY_DURABILITY:
-    case KEY_SYNC:
-        snprintf(out, 64, "%s",
-                 strcmp(key->path, "route.scorer") == 0              ? "seed_v1"
-                 : key->fallback && strcmp(key->fallback, last) == 0 ? "direct"
-                                                                     : last);
-        break;
-    case KEY_ADDRESS:
-        snprintf(out, 64, "localhost:1");
-        break;
-    case KEY_SECRETS:
-        snprintf(out, 64, "%s", strcmp(key->path, "otlp.headers") == 0 ? "" : "['env:HOME']");
-        break;
-    case KEY_DURATION:
-        snprintf(out, 64, "%.15gs", range.high);
-        break;
-    case KEY_TEXTS:
-        snprintf(out, 64, "%s",
-                 strcmp(key->path, "otlp.resource") == 0 ? "[a=one, b=two]" : "[one, two]");
-        break;
-    case KEY_URL:
-    case KEY_SECRET:
-    case KEY_FILE:
-    case KEY_DAY:
-    case KEY_PRICE:
-    case KEY_SHARE:
-    case KEY_TYPE_COUNT:
-        out[0] = '\0'; /* not at the root, or hashed through what the file holds */
-        break;
-    }
-}
-
-static void the_hash_follows_each_key(void)
-{
-    size_t n, count = 0;
-    const struct config_key *keys = config_keys(&n);
-    uint64_t seen[128];
-
-    seen[count++] = hash_of("");
-    CHECK(hash_of("# the same\nmax_retries: 2") == seen[0]);
-    for (size_t i = 0; i < n; i++) {
-        char value[64], text[256];
-        const char *dot = strchr(keys[i].path, '.');
-        if (keys[i].record != RECORD_ROOT)
-            continue;
-        other_value(&keys[i], value);
-        if (value[0] == '\0')
-            continue;
-        bool is_provider = strcmp(keys[i].path, "model_provider") == 0;
-        bool is_backoff = strcmp(keys[i].path, "upstream.backoff_seconds") == 0 ||
-                          strcmp(keys[i].path, "breaker.open_seconds") == 0;
-        if (is_backoff)
-            snprintf(value, sizeof(value), "3");
-        if (strcmp(keys[i].path, "otlp.resource") == 0)
-            snprintf(value, sizeof(value), "[one=two]");
-        if (dot)
-            snprintf(text, sizeof(text), "%.*s: {%s: %s}", (int)(dot - keys[i].path), keys[i].path,
-                     dot + 1, value);
-        else
-            snprintf(text, sizeof(text), "%s: %s%s", keys[i].path, value,
-                     is_provider ? "\nproviders: {other: {base_url: 'http://h'}}" : "");
-        uint64_t hash = hash_of(text);
-        for (size_t j = 0; j < count; j++)
-            CHECK(hash != seen[j]);
-        REQUIRE(count < ARRAY_LEN(seen));
-        seen[count++] = hash;
-    }
-    CHECK(count > 45);
-}
-
-static void the_hash_follows_records(void)
-{
-    static const char *const texts[] = {
-        "providers: {p: {base_url: 'http://h'}}",
-        "providers: {q: {base_url: 'http://h'}}",
-        "providers: {p: {base_url: 'http://i'}}",
-        "providers: {p: {base_url: 'http://h', simulated: true}}",
-        "providers: {p: {base_url: 'http://h', json_schema: true}}",
-        "providers: {p: {base_url: 'http://h', dialect: anthropic}}",
-        "providers: {p: {base_url: 'http://h', responses: true}}",
-        "providers: {p: {base_url: 'http://h', api_key: 'env:HOME'}}",
-        "providers: {p: {base_url: 'http://h', api_key: 'env:PATH'}}",
-        "models: {m: {}}",
-        "models: {n: {}}",
-        "models: {m: {upstream_name: n}}",
-        "models: {m: {}, n: {}}",
-    };
-    uint64_t seen[ARRAY_LEN(texts)];
-
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        seen[i] = hash_of(texts[i]);
-        for (size_t j = 0; j < i; j++)
-            CHECK(seen[i] != seen[j]);
-    }
-}
-
 static void the_table_is_sound_and_documented(void)
 {
     size_t n;
@@ -620,6 +497,5 @@ static void limits_hold(void)
 TESTS(TEST(bad_files_are_refused_at_their_place), TEST(defaults_hold_without_a_file),
       TEST(values_reach_their_fields), TEST(the_strategies_get_their_part), TEST(choices_are_known),
       TEST(keys_without_effect_are_said), TEST(every_key_of_the_seed_is_in_the_table),
-      TEST(the_hash_follows_each_key), TEST(the_hash_follows_records),
       TEST(the_table_is_sound_and_documented), TEST(limits_hold), TEST(ranges_are_parsed),
       TEST(what_is_wrong_twice_is_said_twice))

@@ -30,102 +30,101 @@ static void done(struct tried *t)
     config_issues_fini(&t->issues);
 }
 
+static const struct {
+    const char *text, *want;
+} wrong_texts[] = {
+    { "", "0:0 rollout is required: a rollout's file, or its keys right here" },
+    { "rollout: []", "1:10 rollout is required: a rollout's file, or its keys right here" },
+    { "rollout: /nowhere.yaml", "0:0 cannot be read: No such file or directory" },
+    { "rollout:\n" STEPS, "0:0 name is required" },
+    { "rollout:\n  name: r\n  steps: [{share: 10%}]", "3:11 steps[0].min is required" },
+    { "rollout:\n  name: r\n  steps: [{share: 110%, min: 1h}]",
+      "3:19 steps[0].share must be a share of at most 100 %, as 7% or 0.07, exact to 0.0001 %, "
+      "got '110%'" },
+    { "rollout:\n  name: r\n  steps: [{share: 60%, min: 1h}, {share: 50%, min: 1h}]",
+      "3:35 steps.1.share: each step must have a larger share than the one before it" },
+    { ROLLOUT "  guards: {sucess_rate: {trip: 0.9}}",
+      "4:12 guards.sucess_rate: no such metric; did you mean 'success_rate'?" },
+    { ROLLOUT "  guards: {error_rate: {trip: 1}}",
+      "4:25 guards.error_rate.trip: nothing lies beyond this limit, so the guard can never "
+      "trip; it must be between 0 and 1" },
+    { "models: {baseline: {timeout_ms: 4000}}\n" ROLLOUT,
+      "0:0 guards.latency_p95.trip: no query reaches this limit, because it is ended before, "
+      "so the guard can never trip" },
+    { "trafic: {}\n" ROLLOUT, "1:1 unknown key 'trafic'; did you mean 'traffic'?" },
+    { "traffic: {per_secnd: 3}\n" ROLLOUT,
+      "1:11 unknown key 'traffic.per_secnd'; did you mean 'traffic.per_second'?" },
+    { "tick: 0.05s\n" ROLLOUT, "1:7 tick must be in [0.1, 3600], got '0.05s'" },
+    { "alerts_every: 0.5s\n" ROLLOUT, "1:15 alerts_every must be 0s or at least 1s" },
+    { "traffic: {per_second: 0}\n" ROLLOUT,
+      "1:23 traffic.per_second must be in (0, 100000], got 0" },
+    { "traffic: {per_second: 100000}\n" ROLLOUT,
+      "1:10 traffic: with this timeout up to 6000000 queries would be under way at once; "
+      "100000 "
+      "is the limit" },
+    { "traffic: {domains: {stem: 0.7, tactical: 0.7}}\n" ROLLOUT,
+      "1:20 traffic.domains: the shares must add up to 1, they add up to 1.4" },
+    { "traffic: {domains: {chess: 1}}\n" ROLLOUT, "1:21 unknown key 'traffic.domains.chess'" },
+    { "traffic: {hours: [1, 2]}\n" ROLLOUT,
+      "1:18 traffic.hours must be 24 numbers, none below 0 and not all of them 0" },
+    { "traffic: {hours: [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}\n" ROLLOUT,
+      "1:18 traffic.hours must be 24 numbers, none below 0 and not all of them 0" },
+    { "traffic: {hours: [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,-1]}\n" ROLLOUT,
+      "1:18 traffic.hours must be 24 numbers, none below 0 and not all of them 0" },
+    { "models: {canari: {success: 1}}\n" ROLLOUT,
+      "1:10 unknown key 'canari'; it must be one of baseline, canary" },
+    { "models: {canary: {sucess: 1}}\n" ROLLOUT,
+      "1:19 unknown key 'models.canary.sucess'; did you mean 'models.canary.success'?" },
+    { "models: {canary: {success: 1.5}}\n" ROLLOUT,
+      "1:28 models.canary.success must be in [0, 1], got 1.5" },
+    { "models: {canary: {domains: {chess: {success: 1}}}}\n" ROLLOUT,
+      "1:29 unknown key 'chess'; it must be one of generic, tactical, cybersecurity, stem" },
+    { "models: {canary: {domains: {stem: {succes: 1}}}}\n" ROLLOUT,
+      "1:36 unknown key 'models.canary.domains.stem.succes'; did you mean "
+      "'models.canary.domains.stem.success'?" },
+    { "models: {canary: {recorded: {from: x}}}\n" ROLLOUT,
+      "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
+    { "models: {canary: {recorded: {cell: x}}}\n" ROLLOUT,
+      "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
+    { "models: {canary: {recorded: }}\n" ROLLOUT,
+      "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
+    { "models: {canary: {recorded: {from: x, cell: y, form: x}}}\n" ROLLOUT,
+      "1:48 unknown key 'models.canary.recorded.form'; did you mean "
+      "'models.canary.recorded.from'?" },
+    { "models: {canary: {recorded: x}}\n" ROLLOUT,
+      "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
+    { "models:\n  canary:\n    success: 0.9\n    recorded: {from: x, cell: y}\n" ROLLOUT,
+      "3:14 success: a recorded model has it from its recording" },
+    { "models: {canary: {recorded: {from: x, cell: y}, errors: 0.1}}\n" ROLLOUT,
+      "1:57 errors: a recorded model has it from its recording" },
+    { "models: {canary: {recorded: {from: x, cell: y}, domains: {stem: {success: "
+      "1}}}}\n" ROLLOUT,
+      "1:75 success: a recorded model has it from its recording" },
+    { "models: {canary: {domains: {stem: {recorded: {from: x, cell: y}}}}}\n" ROLLOUT,
+      "1:46 recorded: a model is recorded as a whole, not in one domain" },
+    { "models: {baseline: {recorded: {from: x, cell: y}}, canary: {errors: 0.2}}\n" ROLLOUT,
+      "1:69 errors: a recorded model has it from its recording" },
+    { "models: 3\n" ROLLOUT, "1:9 models must be a mapping of baseline and canary" },
+    { "events: 3\n" ROLLOUT, "1:9 events must be a list of at most 16 events" },
+    { "events: [{start: 1h}]\n" ROLLOUT, "1:10 events[0].what is required" },
+    { "events: [{what: outage, start: 1}]\n" ROLLOUT,
+      "1:32 events[0].start must be a time such as 30s, 5m, 4h or 3d, got 1" },
+    { "events: [{what: outage, size: 3}]\n" ROLLOUT, "1:31 the size of outage must be in [0, 1]" },
+    { "events: [{what: outage, arm: all}]\n" ROLLOUT,
+      "1:30 events[0].arm must be one of baseline, canary, both, got 'all'" },
+    { "expect: {outcome: fine}\n" ROLLOUT, "1:19 expect.outcome must be completed, "
+                                           "rolled_back, paused, paused:REASON or unfinished" },
+    { "expect: {outcome: 'paused:fine'}\n" ROLLOUT,
+      "1:19 expect.outcome must be completed, rolled_back, paused, paused:REASON or "
+      "unfinished" },
+    { "expect: {guard: latency}\n" ROLLOUT, "1:17 expect.guard: no such metric" },
+};
+
 static void what_is_wrong_is_said_where_it_stands(void)
 {
-    static const struct {
-        const char *text, *want;
-    } cases[] = {
-        { "", "0:0 rollout is required: a rollout's file, or its keys right here" },
-        { "rollout: []", "1:10 rollout is required: a rollout's file, or its keys right here" },
-        { "rollout: /nowhere.yaml", "0:0 cannot be read: No such file or directory" },
-        { "rollout:\n" STEPS, "0:0 name is required" },
-        { "rollout:\n  name: r\n  steps: [{share: 10%}]", "3:11 steps[0].min is required" },
-        { "rollout:\n  name: r\n  steps: [{share: 110%, min: 1h}]",
-          "3:19 steps[0].share must be a share of at most 100 %, as 7% or 0.07, exact to 0.0001 %, "
-          "got '110%'" },
-        { "rollout:\n  name: r\n  steps: [{share: 60%, min: 1h}, {share: 50%, min: 1h}]",
-          "3:35 steps.1.share: each step must have a larger share than the one before it" },
-        { ROLLOUT "  guards: {sucess_rate: {trip: 0.9}}",
-          "4:12 guards.sucess_rate: no such metric; did you mean 'success_rate'?" },
-        { ROLLOUT "  guards: {error_rate: {trip: 1}}",
-          "4:25 guards.error_rate.trip: nothing lies beyond this limit, so the guard can never "
-          "trip; it must be between 0 and 1" },
-        { "models: {baseline: {timeout_ms: 4000}}\n" ROLLOUT,
-          "0:0 guards.latency_p95.trip: no query reaches this limit, because it is ended before, "
-          "so the guard can never trip" },
-        { "trafic: {}\n" ROLLOUT, "1:1 unknown key 'trafic'; did you mean 'traffic'?" },
-        { "traffic: {per_secnd: 3}\n" ROLLOUT,
-          "1:11 unknown key 'traffic.per_secnd'; did you mean 'traffic.per_second'?" },
-        { "tick: 0.05s\n" ROLLOUT, "1:7 tick must be in [0.1, 3600], got '0.05s'" },
-        { "alerts_every: 0.5s\n" ROLLOUT, "1:15 alerts_every must be 0s or at least 1s" },
-        { "traffic: {per_second: 0}\n" ROLLOUT,
-          "1:23 traffic.per_second must be in (0, 100000], got 0" },
-        { "traffic: {per_second: 100000}\n" ROLLOUT,
-          "1:10 traffic: with this timeout up to 6000000 queries would be under way at once; "
-          "100000 "
-          "is the limit" },
-        { "traffic: {domains: {stem: 0.7, tactical: 0.7}}\n" ROLLOUT,
-          "1:20 traffic.domains: the shares must add up to 1, they add up to 1.4" },
-        { "traffic: {domains: {chess: 1}}\n" ROLLOUT, "1:21 unknown key 'traffic.domains.chess'" },
-        { "traffic: {hours: [1, 2]}\n" ROLLOUT,
-          "1:18 traffic.hours must be 24 numbers, none below 0 and not all of them 0" },
-        { "traffic: {hours: [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}\n" ROLLOUT,
-          "1:18 traffic.hours must be 24 numbers, none below 0 and not all of them 0" },
-        { "traffic: {hours: [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,-1]}\n" ROLLOUT,
-          "1:18 traffic.hours must be 24 numbers, none below 0 and not all of them 0" },
-        { "models: {canari: {success: 1}}\n" ROLLOUT,
-          "1:10 unknown key 'canari'; it must be one of baseline, canary" },
-        { "models: {canary: {sucess: 1}}\n" ROLLOUT,
-          "1:19 unknown key 'models.canary.sucess'; did you mean 'models.canary.success'?" },
-        { "models: {canary: {success: 1.5}}\n" ROLLOUT,
-          "1:28 models.canary.success must be in [0, 1], got 1.5" },
-        { "models: {canary: {domains: {chess: {success: 1}}}}\n" ROLLOUT,
-          "1:29 unknown key 'chess'; it must be one of generic, tactical, cybersecurity, stem" },
-        { "models: {canary: {domains: {stem: {succes: 1}}}}\n" ROLLOUT,
-          "1:36 unknown key 'models.canary.domains.stem.succes'; did you mean "
-          "'models.canary.domains.stem.success'?" },
-        { "models: {canary: {recorded: {from: x}}}\n" ROLLOUT,
-          "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
-        { "models: {canary: {recorded: {cell: x}}}\n" ROLLOUT,
-          "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
-        { "models: {canary: {recorded: }}\n" ROLLOUT,
-          "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
-        { "models: {canary: {recorded: {from: x, cell: y, form: x}}}\n" ROLLOUT,
-          "1:48 unknown key 'models.canary.recorded.form'; did you mean "
-          "'models.canary.recorded.from'?" },
-        { "models: {canary: {recorded: x}}\n" ROLLOUT,
-          "1:19 recorded needs both: from, the folder of an evaluation, and cell, one of its" },
-        { "models:\n  canary:\n    success: 0.9\n    recorded: {from: x, cell: y}\n" ROLLOUT,
-          "3:14 success: a recorded model has it from its recording" },
-        { "models: {canary: {recorded: {from: x, cell: y}, errors: 0.1}}\n" ROLLOUT,
-          "1:57 errors: a recorded model has it from its recording" },
-        { "models: {canary: {recorded: {from: x, cell: y}, domains: {stem: {success: "
-          "1}}}}\n" ROLLOUT,
-          "1:75 success: a recorded model has it from its recording" },
-        { "models: {canary: {domains: {stem: {recorded: {from: x, cell: y}}}}}\n" ROLLOUT,
-          "1:46 recorded: a model is recorded as a whole, not in one domain" },
-        { "models: {baseline: {recorded: {from: x, cell: y}}, canary: {errors: 0.2}}\n" ROLLOUT,
-          "1:69 errors: a recorded model has it from its recording" },
-        { "models: 3\n" ROLLOUT, "1:9 models must be a mapping of baseline and canary" },
-        { "events: 3\n" ROLLOUT, "1:9 events must be a list of at most 16 events" },
-        { "events: [{start: 1h}]\n" ROLLOUT, "1:10 events[0].what is required" },
-        { "events: [{what: outage, start: 1}]\n" ROLLOUT,
-          "1:32 events[0].start must be a time such as 30s, 5m, 4h or 3d, got 1" },
-        { "events: [{what: outage, size: 3}]\n" ROLLOUT,
-          "1:31 the size of outage must be in [0, 1]" },
-        { "events: [{what: outage, arm: all}]\n" ROLLOUT,
-          "1:30 events[0].arm must be one of baseline, canary, both, got 'all'" },
-        { "expect: {outcome: fine}\n" ROLLOUT, "1:19 expect.outcome must be completed, "
-                                               "rolled_back, paused, paused:REASON or unfinished" },
-        { "expect: {outcome: 'paused:fine'}\n" ROLLOUT,
-          "1:19 expect.outcome must be completed, rolled_back, paused, paused:REASON or "
-          "unfinished" },
-        { "expect: {guard: latency}\n" ROLLOUT, "1:17 expect.guard: no such metric" },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct tried t = try(cases[i].text);
-        CHECK_STR(str_from(t.first), str_from(cases[i].want));
+    for (size_t i = 0; i < ARRAY_LEN(wrong_texts); i++) {
+        struct tried t = try(wrong_texts[i].text);
+        CHECK_STR(str_from(t.first), str_from(wrong_texts[i].want));
         done(&t);
     }
 }

@@ -1,19 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What oracles fetch into build/, on first use: Debian packages that are unpacked, never installed, and virtual environments."""
+"""What tests fetch into build/, on first use: Debian packages that are unpacked, never installed, and packages of PyPI and npm, each
+set in a folder of its own."""
+import contextlib
+import fcntl
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
 
+BUILD = pathlib.Path(__file__).resolve().parents[2] / "build"
 
-def fetch(command, seconds=300, **more):
-    """The reason why not, or None."""
-    if os.environ.get("WEIR_OFFLINE"):
-        return "WEIR_OFFLINE is set"
+
+@contextlib.contextmanager
+def held(name):
+    """What tests of both builds, which may run at once, do one after the other."""
+    BUILD.mkdir(exist_ok=True)
+    with open(BUILD / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def tried(command, seconds=300, **more):
+    """The reason why a command failed, or None."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False, **more)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return None if done.returncode == 0 else f"{command[0]}: {(done.stdout + done.stderr).strip()[-300:]}"
+
+
+def fetch(command, seconds=300, **more):
+    return "WEIR_OFFLINE is set" if os.environ.get("WEIR_OFFLINE") else tried(command, seconds, **more)
 
 
 def unpack(package, directory, program):
@@ -41,3 +59,17 @@ def python_with(directory, *packages, seconds=300):
     if not reason:
         mark.write_text(" ".join(packages))
     return python, reason
+
+
+def node_with(directory, *packages, seconds=300):
+    """The reason why a folder from which Node finds these packages cannot be made, or None."""
+    mark = directory / "installed"
+    if mark.exists() and mark.read_text() == " ".join(packages):
+        return None
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    (directory / "package.json").write_text('{"private": true}\n')
+    reason = fetch(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *packages], seconds, cwd=directory)
+    if not reason:
+        mark.write_text(" ".join(packages))
+    return reason
