@@ -218,27 +218,13 @@ static int revoke(struct admin_client *c)
     return result;
 }
 
-static const struct {
-    const char *word;
-    int (*run)(struct admin_client *c);
-} words[] = { { "create", create }, { "list", list }, { "revoke", revoke } };
+static const struct admin_word words[] = { { "create", create },
+                                           { "list", list },
+                                           { "revoke", revoke } };
 
 static int run(const struct cli_args *args)
 {
-    struct admin_client client;
-    str word = args->word_count > 0 ? args->words[0] : (str){ 0 };
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (!str_eq(word, str_from(words[i].word)))
-            continue;
-        int result = admin_client_open(&client, "key", args);
-        if (result != EXIT_DONE)
-            return result;
-        result = words[i].run(&client);
-        admin_client_close(&client);
-        return result;
-    }
-    return cli_usage_error("key", "say what: create, list or revoke ID");
+    return admin_run("key", args, words, ARRAY_LEN(words), "say what: create, list or revoke ID");
 }
 
 static const struct cli_option options[] = {
