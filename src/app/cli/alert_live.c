@@ -89,8 +89,7 @@ static int matchers_write(const struct cli_args *args, struct buf *out)
         bool is_negative = word.ptr[equals - 1] == '!';
         str label = str_slice(word, 0, equals - is_negative);
         str value = str_slice(word, equals + 1, word.len);
-        if (out->ptr[out->len - 1] != '{')
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, label);
         buf_add_char(out, ':');
         struct buf text = { 0 };
