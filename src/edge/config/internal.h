@@ -63,6 +63,8 @@ struct config_place {
 void issues_init(struct config_issues *issues);
 void issue_add(struct config_issues *issues, const struct config_place *place, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+/* Adds all of another list, which ends. */
+void issues_take(struct config_issues *issues, struct config_issues *from);
 void issues_sort(struct config_issues *issues); /* by file, line and column; stable */
 struct config_place place_of(const struct yaml_node *node);
 struct config_place place_of_key(const struct yaml_node *node);

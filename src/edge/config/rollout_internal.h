@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What rollout.c and experiment.c share: a file of their kind from its bytes to its tree, and issues back to places. */
+/* What rollout.c, experiment.c and scenario.c share: a file of their kind from its bytes to its tree, and issues back to places. */
 #ifndef WEIR_EDGE_CONFIG_ROLLOUT_INTERNAL_H
 #define WEIR_EDGE_CONFIG_ROLLOUT_INTERNAL_H
 
 #include "edge/config/internal.h"
 #include "edge/config/rollout.h"
 
-/* Texts are kept in the holder's arena, through which the key table writes them; it is no configuration. */
 /* Whether configurations of arms are loaded too, and what they must not contradict: see config_arm_load(). */
 struct plan_arms {
     bool are_loaded;
     bool are_checked;
     const struct config *own;
 };
+/* Texts are kept in the holder's arena, through which the key table writes them; it is no configuration. */
 struct plan_build {
     struct config_build build;
     struct plan_arms arms;
