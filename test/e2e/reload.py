@@ -96,6 +96,11 @@ def restarts(checks, gateway):
     checks.equal("what needs a restart is named", (answer.status, answer.json["needs_restart"]), (200, ["server.workers"]))
     checks.equal("and serves on", gateway.chat(MODEL, "Hi").status, 200)
     rewrite(gateway, '"workers": 3', '"workers": 2')
+    good = gateway.config.read_text()
+    gateway.config.write_text(good + "tenants: {acme: {concurrent: 1}}\n")
+    checks.equal("so are tenants", reload(gateway).json["needs_restart"], ["tenants"])
+    gateway.config.write_text(good)
+    checks.equal("and no longer when they are as before", reload(gateway).json["needs_restart"], [])
 
 
 def by_signal(checks, gateway, first):

@@ -52,14 +52,10 @@ void key_digest(str text, uint8_t out[SHA256_BYTES])
     sha256_end(&s, out);
 }
 
-/* All bytes are looked at, whatever the first say. */
 static bool digest_eq(const uint8_t a[SHA256_BYTES], const uint8_t b[SHA256_BYTES])
 {
-    volatile uint8_t difference = 0;
-
-    for (size_t i = 0; i < SHA256_BYTES; i++)
-        difference = (uint8_t)(difference | (a[i] ^ b[i]));
-    return difference == 0;
+    return str_eq_secret((str){ (const char *)a, SHA256_BYTES },
+                         (str){ (const char *)b, SHA256_BYTES });
 }
 
 /* ---- adding ---- */

@@ -10,8 +10,7 @@ static void limits_write(const struct key_spec *spec, struct buf *out)
     buf_add_char(out, '[');
     for (size_t i = 0; i < spec->rule_count; i++) {
         const struct limit_rule *rule = &spec->rules[i];
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         buf_add_char(out, '{');
         json_member_str(out, "of", str_from(limit_kind_name(rule->kind)));
         if (rule->kind != LIMIT_CONCURRENT)
@@ -29,8 +28,7 @@ void key_spec_write(const struct key_spec *spec, struct buf *out)
     json_key(out, "models");
     buf_add_char(out, '[');
     for (size_t i = 0; i < spec->model_count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, spec->models[i]);
     }
     buf_add_char(out, ']');

@@ -78,6 +78,25 @@ void admin_client_forget(struct admin_client *c)
     c->arena = fresh;
 }
 
+int admin_run(const char *command, const struct cli_args *args, const struct admin_word *words,
+              size_t word_count, const char *usage)
+{
+    struct admin_client client;
+    str word = args->word_count > 0 ? args->words[0] : (str){ 0 };
+
+    for (size_t i = 0; i < word_count; i++) {
+        if (!str_eq(word, str_from(words[i].word)))
+            continue;
+        int result = admin_client_open(&client, command, args);
+        if (result != EXIT_DONE)
+            return result;
+        result = words[i].run(&client);
+        admin_client_close(&client);
+        return result;
+    }
+    return cli_usage_error(command, "%s", usage);
+}
+
 /* "weir alert: message", to stderr unless nobody wants to read it there. */
 static void complain(struct admin_client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -31,6 +31,15 @@ void admin_client_close(struct admin_client *c);
 /* Frees all answers: for a command that asks again and again. */
 void admin_client_forget(struct admin_client *c);
 
+/* A command's first word: "start" in `weir rollout start`. */
+struct admin_word {
+    const char *word;
+    int (*run)(struct admin_client *c);
+};
+/* Runs what the first word names, with a client that is open; when it names none of the words, usage says which there are. */
+int admin_run(const char *command, const struct cli_args *args, const struct admin_word *words,
+              size_t word_count, const char *usage);
+
 struct admin_call {
     const char *method;
     str path;
@@ -55,8 +64,8 @@ bool admin_flag(struct json v, const char *name);
 int admin_file(struct admin_client *c, str path, str *out);
 
 /* ---- alert_live.c: the words of `weir alert` that need a running gateway ---- */
-int alert_list(const struct cli_args *args);
-int alert_history(const struct cli_args *args);
-int alert_silence(const struct cli_args *args);
+int alert_list(struct admin_client *c);
+int alert_history(struct admin_client *c);
+int alert_silence(struct admin_client *c);
 
 #endif

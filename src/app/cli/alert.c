@@ -74,24 +74,10 @@ static int test_send(const struct cli_args *args, const struct wire_channel *cha
     return report(args, channel, result, why);
 }
 
-static int run(const struct cli_args *args)
+static int test(const struct cli_args *args)
 {
     struct config *config = NULL;
 
-    static const struct {
-        const char *word;
-        int (*run)(const struct cli_args *args);
-    } live[] = { { "list", alert_list },
-                 { "history", alert_history },
-                 { "silence", alert_silence } };
-
-    for (size_t i = 0; i < ARRAY_LEN(live) && args->word_count > 0; i++) {
-        if (str_eq(args->words[0], str_from(live[i].word)))
-            return live[i].run(args);
-    }
-    if (args->word_count == 0 || !str_eq(args->words[0], STR("test")))
-        return cli_usage_error("alert", "say what: list, history, silence LABEL=VALUE or test "
-                                        "CHANNEL");
     if (args->word_count != 2)
         return cli_usage_error("alert", "name one channel: weir alert test CHANNEL");
     int status = cli_config_load(args, false, &config);
@@ -108,6 +94,18 @@ static int run(const struct cli_args *args)
     }
     config_close(config);
     return status;
+}
+
+static int run(const struct cli_args *args)
+{
+    static const struct admin_word live[] = { { "list", alert_list },
+                                              { "history", alert_history },
+                                              { "silence", alert_silence } };
+
+    if (args->word_count > 0 && str_eq(args->words[0], STR("test")))
+        return test(args);
+    return admin_run("alert", args, live, ARRAY_LEN(live),
+                     "say what: list, history, silence LABEL=VALUE or test CHANNEL");
 }
 
 static const struct cli_option options[] = {

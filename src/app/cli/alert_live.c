@@ -7,18 +7,6 @@
 #define SILENCE_SECONDS_DEFAULT 3600
 #define SILENCE_SECONDS_MAX (INT64_C(365) * 86400)
 
-static int with_client(const struct cli_args *args, int (*run)(struct admin_client *c))
-{
-    struct admin_client client;
-    int result = admin_client_open(&client, "alert", args);
-
-    if (result != EXIT_DONE)
-        return result;
-    result = run(&client);
-    admin_client_close(&client);
-    return result;
-}
-
 /* ---- list ---- */
 
 static void alert_print(struct admin_client *c, struct json a)
@@ -47,7 +35,7 @@ static void silence_print(struct admin_client *c, struct json s)
     printf(" (%.*s)\n", STR_ARG(admin_text(c, s, "comment")));
 }
 
-static int list(struct admin_client *c)
+int alert_list(struct admin_client *c)
 {
     const struct admin_call call = { "GET", STR("/admin/v1/alerts"), { 0 }, -1 };
     struct json answer;
@@ -66,14 +54,9 @@ static int list(struct admin_client *c)
     return EXIT_DONE;
 }
 
-int alert_list(const struct cli_args *args)
-{
-    return with_client(args, list);
-}
-
 /* ---- history ---- */
 
-static int history(struct admin_client *c)
+int alert_history(struct admin_client *c)
 {
     const struct admin_call call = { "GET", STR("/admin/v1/alerts/history"), { 0 }, -1 };
     struct json answer;
@@ -92,11 +75,6 @@ static int history(struct admin_client *c)
     return EXIT_DONE;
 }
 
-int alert_history(const struct cli_args *args)
-{
-    return with_client(args, history);
-}
-
 /* ---- silence ---- */
 
 /* LABEL=VALUE and LABEL!=VALUE words as the members of "match". */
@@ -111,8 +89,7 @@ static int matchers_write(const struct cli_args *args, struct buf *out)
         bool is_negative = word.ptr[equals - 1] == '!';
         str label = str_slice(word, 0, equals - is_negative);
         str value = str_slice(word, equals + 1, word.len);
-        if (out->ptr[out->len - 1] != '{')
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, label);
         buf_add_char(out, ':');
         struct buf text = { 0 };
@@ -138,7 +115,7 @@ static int silence_end(struct admin_client *c, str id)
     return result;
 }
 
-static int silence(struct admin_client *c)
+int alert_silence(struct admin_client *c)
 {
     int64_t seconds = SILENCE_SECONDS_DEFAULT;
     struct buf members = { 0 };
@@ -162,9 +139,4 @@ static int silence(struct admin_client *c)
         silence_print(c, answer);
     buf_fini(&members);
     return result;
-}
-
-int alert_silence(const struct cli_args *args)
-{
-    return with_client(args, silence);
 }

@@ -15,8 +15,7 @@ static void print_json(const struct config_issues *issues)
             const struct config_issue *issue = &issues->items[i];
             if (issue->is_warning != (warnings == 1))
                 continue;
-            if (out.ptr[out.len - 1] == '}')
-                buf_add_char(&out, ',');
+            json_comma(&out);
             buf_add_char(&out, '{');
             json_member_str(&out, "file", issue->file);
             json_member_i64(&out, "line", issue->line);

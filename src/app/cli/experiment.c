@@ -158,27 +158,14 @@ static int stop(struct admin_client *c)
     return result;
 }
 
-static const struct {
-    const char *word;
-    int (*run)(struct admin_client *c);
-} words[] = { { "start", start }, { "status", status }, { "stop", stop }, { "results", results } };
+static const struct admin_word words[] = {
+    { "start", start }, { "status", status }, { "stop", stop }, { "results", results }
+};
 
 static int run(const struct cli_args *args)
 {
-    struct admin_client client;
-    str word = args->word_count > 0 ? args->words[0] : (str){ 0 };
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (!str_eq(word, str_from(words[i].word)))
-            continue;
-        int result = admin_client_open(&client, "experiment", args);
-        if (result != EXIT_DONE)
-            return result;
-        result = words[i].run(&client);
-        admin_client_close(&client);
-        return result;
-    }
-    return cli_usage_error("experiment", "say what: start FILE, status, stop or results");
+    return admin_run("experiment", args, words, ARRAY_LEN(words),
+                     "say what: start FILE, status, stop or results");
 }
 
 static const struct cli_option options[] = {

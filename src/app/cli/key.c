@@ -4,28 +4,22 @@
 
 #include <time.h>
 
+#include "app/access/access.h"
 #include "base/utc.h"
 #include "core/money/limit.h"
 #include "core/money/money.h"
 
 #define USEC INT64_C(1000000)
 
-/* ---- what a key may do, as members of the request ---- */
+/* ---- what a key may do ---- */
 
-static void limit_write(struct buf *out, enum limit_kind kind, enum limit_window window,
-                        int64_t most)
+static void limit_add(struct key_spec *spec, enum limit_kind kind, enum limit_window window,
+                      int64_t most)
 {
-    if (out->ptr[out->len - 1] == '}')
-        buf_add_char(out, ',');
-    buf_add_char(out, '{');
-    json_member_str(out, "of", str_from(limit_kind_name(kind)));
-    if (kind != LIMIT_CONCURRENT)
-        json_member_str(out, "per", str_from(limit_window_name(window)));
-    json_member_i64(out, "most", most);
-    buf_add_char(out, '}');
+    spec->rules[spec->rule_count++] = (struct limit_rule){ kind, window, most };
 }
 
-static int budget_write(const struct cli_args *args, struct buf *out)
+static int budget_read(const struct cli_args *args, struct key_spec *spec)
 {
     str budget = cli_value(args, "budget-usd"), per = cli_value(args, "per");
     enum limit_window window = LIMIT_MONTH;
@@ -39,11 +33,11 @@ static int budget_write(const struct cli_args *args, struct buf *out)
     if (!cost_parse(budget, &most) || most > LIMIT_MOST)
         return cli_usage_error("key", "--budget-usd must be dollars such as 5 or 0.25, not '%.*s'",
                                STR_ARG(budget));
-    limit_write(out, LIMIT_COST, window, most);
+    limit_add(spec, LIMIT_COST, window, most);
     return EXIT_DONE;
 }
 
-static int limits_write(const struct cli_args *args, struct buf *out)
+static int limits_read(const struct cli_args *args, struct key_spec *spec)
 {
     static const struct {
         const char *option;
@@ -52,32 +46,26 @@ static int limits_write(const struct cli_args *args, struct buf *out)
                  { "tokens-per-minute", LIMIT_TOKENS },
                  { "concurrent", LIMIT_CONCURRENT } };
 
-    buf_add(out, STR(",\"limits\":["));
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int64_t most = 0;
         if (!cli_integer(args, "key", rows[i].option, 0, LIMIT_MOST, &most))
             return EXIT_USAGE;
         if (cli_has(args, rows[i].option))
-            limit_write(out, rows[i].kind, LIMIT_MINUTE, most);
+            limit_add(spec, rows[i].kind, LIMIT_MINUTE, most);
     }
-    int status = budget_write(args, out);
-    buf_add_char(out, ']');
-    return status;
+    return budget_read(args, spec);
 }
 
-static void models_write(const struct cli_args *args, struct buf *out)
+static int models_read(const struct cli_args *args, struct key_spec *spec)
 {
     str rest = cli_value(args, "models"), model;
 
-    if (!rest.ptr)
-        return;
-    buf_add(out, STR(",\"models\":["));
-    for (bool is_first = true; str_next(&rest, ',', &model); is_first = false) {
-        if (!is_first)
-            buf_add_char(out, ',');
-        json_write_str(out, str_trim(model));
+    while (rest.ptr && str_next(&rest, ',', &model)) {
+        if (spec->model_count == KEY_MODELS_MAX)
+            return cli_usage_error("key", "--models names more than %zu", KEY_MODELS_MAX);
+        spec->models[spec->model_count++] = str_trim(model);
     }
-    buf_add_char(out, ']');
+    return EXIT_DONE;
 }
 
 /* "90d" and "12h" from now, or a date. */
@@ -95,24 +83,20 @@ static bool expires_parse(str text, usec_utc *out)
     return true;
 }
 
-static int members_write(const struct cli_args *args, struct buf *out)
+static int spec_read(const struct cli_args *args, struct key_spec *out)
 {
-    str tenant = cli_value(args, "tenant"), expires = cli_value(args, "expires");
-    usec_utc at = 0;
+    str expires = cli_value(args, "expires");
 
-    if (tenant.len == 0)
+    *out = (struct key_spec){ .tenant = cli_value(args, "tenant") };
+    if (out->tenant.len == 0)
         return cli_usage_error("key", "say whose key it is: --tenant NAME");
-    if (expires.ptr && !expires_parse(expires, &at))
+    if (expires.ptr && !expires_parse(expires, &out->expires))
         return cli_usage_error("key",
                                "--expires must be a date, YYYY-MM-DD, or 90d or 12h from now, "
                                "not '%.*s'",
                                STR_ARG(expires));
-    buf_add(out, STR("\"tenant\":"));
-    json_write_str(out, tenant);
-    if (at != 0)
-        json_member_i64(out, "expires_us", at);
-    models_write(args, out);
-    return limits_write(args, out);
+    int status = models_read(args, out);
+    return status == EXIT_DONE ? limits_read(args, out) : status;
 }
 
 /* ---- for people ---- */
@@ -170,12 +154,16 @@ static int create(struct admin_client *c)
 {
     struct buf members = { 0 };
     struct json answer = { .node = NULL };
-    int result = members_write(c->args, &members);
+    struct key_spec spec;
+    int result = spec_read(c->args, &spec);
 
-    if (result == EXIT_DONE) {
-        const struct admin_call call = { "POST", STR("/admin/v1/keys"), buf_str(&members), -1 };
-        result = admin_call(c, &call, &answer);
-    }
+    if (result != EXIT_DONE)
+        return result;
+    buf_add_char(&members, '{');
+    key_spec_write(&spec, &members);
+    const struct admin_call call = { "POST", STR("/admin/v1/keys"),
+                                     str_slice(buf_str(&members), 1, members.len), -1 };
+    result = admin_call(c, &call, &answer);
     buf_fini(&members);
     if (result != EXIT_DONE || admin_prints_json(c, answer))
         return result;
@@ -218,27 +206,13 @@ static int revoke(struct admin_client *c)
     return result;
 }
 
-static const struct {
-    const char *word;
-    int (*run)(struct admin_client *c);
-} words[] = { { "create", create }, { "list", list }, { "revoke", revoke } };
+static const struct admin_word words[] = { { "create", create },
+                                           { "list", list },
+                                           { "revoke", revoke } };
 
 static int run(const struct cli_args *args)
 {
-    struct admin_client client;
-    str word = args->word_count > 0 ? args->words[0] : (str){ 0 };
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (!str_eq(word, str_from(words[i].word)))
-            continue;
-        int result = admin_client_open(&client, "key", args);
-        if (result != EXIT_DONE)
-            return result;
-        result = words[i].run(&client);
-        admin_client_close(&client);
-        return result;
-    }
-    return cli_usage_error("key", "say what: create, list or revoke ID");
+    return admin_run("key", args, words, ARRAY_LEN(words), "say what: create, list or revoke ID");
 }
 
 static const struct cli_option options[] = {

@@ -171,13 +171,13 @@ static str issue_line(struct arena *arena, const struct config_issue *issue)
 
 static void strings_begin(struct buf *out, const char *name)
 {
-    buf_printf(out, ",\"%s\":[", name);
+    json_key(out, name);
+    buf_add_char(out, '[');
 }
 
 static void strings_add(struct buf *out, str text)
 {
-    if (out->ptr[out->len - 1] != '[')
-        buf_add_char(out, ',');
+    json_comma(out);
     json_write_str(out, text);
 }
 

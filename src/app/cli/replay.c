@@ -59,8 +59,7 @@ static void print_json(const struct replay *r, const struct counterfactual *c)
     for (size_t i = 0; i < r->arm_count; i++) {
         if (arm_is_idle(&r->arms[i]))
             continue;
-        if (out.ptr[out.len - 1] == '}')
-            buf_add_char(&out, ',');
+        json_comma(&out);
         add_arm(&out, &r->arms[i]);
     }
     buf_add_char(&out, ']');

@@ -163,10 +163,7 @@ static int history(struct admin_client *c)
     return result;
 }
 
-static const struct {
-    const char *word;
-    int (*run)(struct admin_client *c);
-} words[] = {
+static const struct admin_word words[] = {
     { "start", start },      { "status", status },   { "pause", operate },
     { "resume", operate },   { "promote", operate }, { "abort", operate },
     { "rollback", operate }, { "retry", operate },   { "history", history },
@@ -174,21 +171,10 @@ static const struct {
 
 static int run(const struct cli_args *args)
 {
-    struct admin_client client;
-    str word = args->word_count > 0 ? args->words[0] : (str){ 0 };
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (!str_eq(word, str_from(words[i].word)))
-            continue;
-        int result = admin_client_open(&client, "rollout", args);
-        if (result != EXIT_DONE)
-            return result;
-        result = words[i].run(&client);
-        admin_client_close(&client);
-        return result;
-    }
-    return cli_usage_error("rollout", "say what: start FILE, status, pause, resume, promote, "
-                                      "abort, rollback, retry or history");
+    return admin_run(
+        "rollout", args, words, ARRAY_LEN(words),
+        "say what: start FILE, status, pause, resume, promote, abort, rollback, retry or "
+        "history");
 }
 
 static const struct cli_option options[] = {

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#include "base/utc.h"
+
 #define JSON_TYPE STR("application/json")
 #define EVENTS_MAX 1000
 #define TEXT_MAX 1000 /* of an actor or a reason */
@@ -78,8 +80,7 @@ void api_issues(struct exchange *x, const struct config_issues *issues)
         const struct config_issue *issue = &issues->items[i];
         if (issue->is_warning)
             continue;
-        if (body.ptr[body.len - 1] == '}')
-            buf_add_char(&body, ',');
+        json_comma(&body);
         buf_add_char(&body, '{');
         json_member_str(&body, "file", issue->file);
         json_member_i64(&body, "line", issue->line);
@@ -90,6 +91,17 @@ void api_issues(struct exchange *x, const struct config_issues *issues)
     buf_add(&body, STR("]}"));
     exchange_respond(x, 400, JSON_TYPE, NULL, 0, buf_str(&body));
     buf_fini(&body);
+}
+
+void api_member_utc(struct buf *out, const char *name, usec_utc at)
+{
+    char text[UTC_TEXT_MAX];
+
+    json_key(out, name);
+    if (at == 0)
+        buf_add(out, STR("null"));
+    else
+        json_write_str(out, utc_format(at, text));
 }
 
 /* ---- requests ---- */
@@ -161,8 +173,7 @@ static void on_event(void *ctx, const struct control_event *event)
 {
     struct buf *out = ctx;
 
-    if (out->ptr[out->len - 1] == '}')
-        buf_add_char(out, ',');
+    json_comma(out);
     buf_add_char(out, '{');
     json_member_i64(out, "event", event->sequence);
     json_member_i64(out, "at_us", event->at);

@@ -5,27 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/utc.h"
-
 #define OUTBOX_SHOWN 100
 #define SILENCE_MAX_US (INT64_C(365) * 86400 * 1000000)
-
-static void comma(struct buf *out)
-{
-    if (out->ptr[out->len - 1] == '}')
-        buf_add_char(out, ',');
-}
-
-static void member_utc(struct buf *out, const char *name, usec_utc at)
-{
-    char text[UTC_TEXT_MAX];
-
-    json_key(out, name);
-    if (at == 0)
-        buf_add(out, STR("null"));
-    else
-        json_write_str(out, utc_format(at, text));
-}
 
 /* ---- alerts ---- */
 
@@ -42,7 +23,7 @@ static void instance_write(const struct controller *c, const struct alert_instan
     json_member_str(out, "state", str_from(alert_state_name(i->state)));
     json_member_str(out, "arm", str_from(i->arm));
     json_member_str(out, "domain", str_from(i->domain));
-    member_utc(out, "since", i->since);
+    api_member_utc(out, "since", i->since);
     json_member_double(out, "value", i->value);
     json_member_i64(out, "n", i->n);
     json_member_str(out, "sentence", alert_sentence(m, i, arena));
@@ -63,7 +44,7 @@ static void silence_write(const struct controller *c, const struct alert_silence
     json_key(out, "matchers");
     buf_add_char(out, '[');
     for (size_t i = 0; i < s->matcher_count; i++) {
-        comma(out);
+        json_comma(out);
         buf_add_char(out, '{');
         json_member_str(out, "label", str_from(s->matchers[i].label));
         json_member_str(out, "value", str_from(s->matchers[i].value));
@@ -71,8 +52,8 @@ static void silence_write(const struct controller *c, const struct alert_silence
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
-    member_utc(out, "starts", s->starts);
-    member_utc(out, "ends", s->ends);
+    api_member_utc(out, "starts", s->starts);
+    api_member_utc(out, "ends", s->ends);
     json_member_str(out, "author", str_from(s->author));
     json_member_str(out, "comment", str_from(s->comment));
     buf_add_char(out, '}');
@@ -84,7 +65,7 @@ static void silences_write(const struct controller *c, struct buf *out)
 
     buf_add_char(out, '[');
     for (size_t i = 0; (s = alert_silence_at(c->alerting.machine, i)) != NULL; i++) {
-        comma(out);
+        json_comma(out);
         silence_write(c, s, out);
     }
     buf_add_char(out, ']');
@@ -97,7 +78,7 @@ static void alerts_list(struct controller *c, struct exchange *x)
 
     buf_add(&body, STR("{\"object\":\"list\",\"data\":["));
     for (size_t i = 0; (instance = alert_at(c->alerting.machine, i)) != NULL; i++) {
-        comma(&body);
+        json_comma(&body);
         instance_write(c, instance, exchange_arena(x), &body);
     }
     buf_add(&body, STR("],\"silences\":"));
@@ -283,13 +264,13 @@ static void on_message(void *ctx, const struct outbox_message *m)
 {
     struct buf *out = ctx;
 
-    comma(out);
+    json_comma(out);
     buf_add_char(out, '{');
     json_member_i64(out, "id", m->id);
     json_member_str(out, "key", m->key);
     json_member_str(out, "channel", m->channel);
-    member_utc(out, "created", m->created);
-    member_utc(out, "due", m->due);
+    api_member_utc(out, "created", m->created);
+    api_member_utc(out, "due", m->due);
     json_member_i64(out, "attempts", m->attempts);
     json_member_str(out, "error", m->error);
     buf_add_char(out, '}');

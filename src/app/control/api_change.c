@@ -28,12 +28,6 @@ static void list_begin(struct buf *out)
     buf_add(out, STR("{\"object\":\"list\",\"data\":["));
 }
 
-static void list_comma(struct buf *out)
-{
-    if (out->ptr[out->len - 1] == '}')
-        buf_add_char(out, ',');
-}
-
 /* ---- starting either ---- */
 
 typedef enum start_result begin_function(struct controller *c, const struct rollout_start *start,
@@ -92,7 +86,7 @@ static void rollouts_list(struct controller *c, struct exchange *x)
 
     list_begin(&body);
     for (const struct live_rollout *l = c->rollout; l; l = l->older) {
-        list_comma(&body);
+        json_comma(&body);
         rollout_status_write(c, l, &body);
     }
     buf_add(&body, STR("]}"));
@@ -288,7 +282,7 @@ static void experiments_list(struct controller *c, struct exchange *x)
 
     list_begin(&body);
     for (size_t i = c->experiment_count; i > 0; i--) {
-        list_comma(&body);
+        json_comma(&body);
         experiment_status_write(c->experiments[i - 1], &body);
     }
     buf_add(&body, STR("]}"));

@@ -18,12 +18,6 @@ static const struct {
     { "24h", 24 * 3600 * NSEC_PER_SEC },
 };
 
-static void comma(struct buf *out)
-{
-    if (out->ptr[out->len - 1] == '}')
-        buf_add_char(out, ',');
-}
-
 /* Of nothing there is no mean: null. */
 static void member_mean(struct buf *out, const char *name, double value, int64_t n)
 {
@@ -84,7 +78,7 @@ static void series_write(const struct controller *c, const char *name, unsigned 
     buf_add_char(out, '[');
     for (size_t i = 0; i < n; i++) {
         windows_summarise(c->windows, windows_now(c), &labels[i], 3600 * NSEC_PER_SEC, &s);
-        comma(out);
+        json_comma(out);
         buf_add_char(out, '{');
         json_member_str(out, "name", by == ALERT_BY_ARM ? labels[i].arm : labels[i].domain);
         summary_members(out, &s);
@@ -102,7 +96,7 @@ static void minutes_write(const struct controller *c, struct buf *out)
     json_key(out, "minutes");
     buf_add_char(out, '[');
     for (size_t i = 0; i < ARRAY_LEN(s); i++) {
-        comma(out);
+        json_comma(out);
         buf_add_char(out, '{');
         json_member_i64(out, "at", minute - 60 * (int64_t)(ARRAY_LEN(s) - 1 - i));
         summary_members(out, &s[i]);

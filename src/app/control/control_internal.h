@@ -269,6 +269,8 @@ void api_refuse(struct exchange *x, const struct api_error *error);
 extern const struct api_error api_unknown_path, api_bad_method;
 /* Why control.db could not be read or written. */
 const struct api_error *api_store_error(const struct controller *c);
+/* A member with an instant as text; 0: null. */
+void api_member_utc(struct buf *out, const char *name, usec_utc at);
 /* The body's members, where it has any; false having answered. */
 struct api_request {
     str actor, reason, file;

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "app/access/access.h"
-#include "base/utc.h"
 #include "edge/store/spending.h"
 
 #define KIND STR("key")
@@ -159,17 +158,6 @@ enum err keys_restore(struct controller *c, char out_why[256])
 
 /* ---- writing ---- */
 
-static void member_instant(struct buf *out, const char *name, usec_utc at)
-{
-    char text[UTC_TEXT_MAX];
-
-    json_key(out, name);
-    if (at == 0)
-        buf_add(out, STR("null"));
-    else
-        json_write_str(out, utc_format(at, text));
-}
-
 static void view_write(const struct access_view *v, struct buf *out)
 {
     const struct limit_view *l = &v->limit;
@@ -196,22 +184,20 @@ static void key_write(const struct controller *c, const struct key *key, struct 
     json_member_str(out, "id", spec.id);
     json_member_str(out, "tenant", spec.tenant);
     json_member_bool(out, "configured", key_is_configured(key));
-    member_instant(out, "created", spec.created);
-    member_instant(out, "expires", spec.expires);
-    member_instant(out, "revoked", spec.revoked);
+    api_member_utc(out, "created", spec.created);
+    api_member_utc(out, "expires", spec.expires);
+    api_member_utc(out, "revoked", spec.revoked);
     json_key(out, "models");
     buf_add_char(out, '[');
     for (size_t i = 0; i < spec.model_count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, spec.models[i]);
     }
     buf_add_char(out, ']');
     json_key(out, "limits");
     buf_add_char(out, '[');
     for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         view_write(&views[i], out);
     }
     buf_add_char(out, ']');
@@ -226,8 +212,7 @@ static void on_key(void *ctx, const struct key *key)
 {
     struct listing *l = ctx;
 
-    if (l->out->ptr[l->out->len - 1] == '}')
-        buf_add_char(l->out, ',');
+    json_comma(l->out);
     buf_add_char(l->out, '{');
     key_write(l->c, key, l->out);
     buf_add_char(l->out, '}');

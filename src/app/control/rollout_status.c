@@ -128,8 +128,7 @@ static void arms_write(const struct live_rollout *l, struct buf *out)
         enum rollout_arm arm = (enum rollout_arm)i;
         if (arm == (s.is_baking ? ARM_CONTROL : ARM_HOLDBACK))
             continue;
-        if (out->ptr[out->len - 1] == '}')
-            buf_add_char(out, ',');
+        json_comma(out);
         arm_write(l, &s, arm, out);
     }
     buf_add_char(out, ']');

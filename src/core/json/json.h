@@ -82,7 +82,9 @@ void json_write_str(struct buf *out, str s); /* quoted; bytes that are not UTF-8
 void json_write_double(struct buf *out,
                        double v); /* shortest that reads back; null for inf and nan */
 void json_write_bool(struct buf *out, bool v);
-/* {"name":value} members without fuss: writes a comma when the last byte of out is neither '{' nor '[' nor ':'. */
+/* Before an item of an array or an object: a comma, unless out is empty or its last byte is '{', '[' or ':'. */
+void json_comma(struct buf *out);
+/* {"name":value} members without fuss: with json_comma() before each. */
 void json_key(struct buf *out, const char *name); /* `,"name":` */
 void json_member_str(struct buf *out, const char *name, str s);
 void json_member_i64(struct buf *out, const char *name, int64_t v);

@@ -170,6 +170,28 @@ static void writes_members(void)
     buf_fini(&out);
 }
 
+static void commas_stand_between_items(void)
+{
+    struct buf out = { 0 };
+
+    json_comma(&out);
+    buf_add(&out, STR("{\"a\":"));
+    json_comma(&out);
+    buf_add_char(&out, '[');
+    json_comma(&out);
+    buf_add_char(&out, '1');
+    json_comma(&out);
+    buf_add(&out, STR("\"x\""));
+    json_comma(&out);
+    buf_add(&out, STR("{}"));
+    json_comma(&out);
+    buf_add(&out, STR("[]"));
+    json_comma(&out);
+    buf_add(&out, STR("2]}"));
+    CHECK_STR(buf_str(&out), STR("{\"a\":[1,\"x\",{},[],2]}"));
+    buf_fini(&out);
+}
+
 static void doubles_are_short_and_read_back(void)
 {
     static const struct {
@@ -338,5 +360,5 @@ static void strings_round_trip(void)
 }
 
 TESTS(TEST(integers_are_exact), TEST(doubles_are_the_nearest), TEST(writes_escape),
-      TEST(writes_members), TEST(doubles_are_short_and_read_back), TEST(canonical_forms),
-      TEST(equal_values_have_equal_bytes), TEST(strings_round_trip))
+      TEST(writes_members), TEST(commas_stand_between_items), TEST(doubles_are_short_and_read_back),
+      TEST(canonical_forms), TEST(equal_values_have_equal_bytes), TEST(strings_round_trip))

@@ -16,13 +16,6 @@ static const struct yaml_node *alerts_map(const struct config_build *build, str 
     return *out_count > 0 ? map->first : NULL;
 }
 
-/* Appends an entry of a map, to tell whether two maps say the same. */
-static void as_written(struct buf *out, const struct record *record, str name)
-{
-    json_write_str(out, name);
-    record_print(record->kind, record->base, out);
-}
-
 /* ---- channels ---- */
 
 /* An address that is a secret is named, like any other. */
@@ -105,7 +98,7 @@ static void channels_load(struct config_build *build)
                                  .owner = node->key };
         size_t errors = build->issues->errors;
         record_load(build, &record, node);
-        as_written(&written, &record, node->key);
+        entry_print(&record, node->key, &written);
         if (build->issues->errors == errors)
             channel_make(build, node, &from, &channels[i]);
         receivers[i] = (struct alert_receiver){ channels[i].name, channels[i].severity_min,
@@ -233,7 +226,7 @@ static void rule_load(struct config_build *build, const struct yaml_node *node,
     bool is_new;
 
     record_load(build, &record, node);
-    as_written(written, &record, node->key);
+    entry_print(&record, node->key, written);
     if (build->issues->errors != errors)
         return;
     str name = name_take(build, node, "rule");

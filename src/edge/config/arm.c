@@ -7,8 +7,8 @@
 #include "edge/config/internal.h"
 
 static const char *const process_keys[] = {
-    "server", "ledger", "upstream.connections_max", "monitoring.log_level", "route.audit_share",
-    "alerts",
+    "server", "ledger",  "upstream.connections_max", "monitoring.log_level", "route.audit_share",
+    "alerts", "tenants",
 };
 
 struct comparison {
@@ -38,16 +38,16 @@ static void refuse(const struct comparison *c, const struct yaml_node *node, str
               STR_ARG(path));
 }
 
-static bool value_is_same(const struct comparison *c, const struct config_key *key)
+static const struct config_map *map_find(str path)
 {
-    struct buf arm = { 0 }, own = { 0 };
+    size_t count;
+    const struct config_map *maps = config_maps(&count);
 
-    setting_print(key, c->build->snapshot, &arm);
-    setting_print(key, c->own, &own);
-    bool is_same = str_eq(buf_str(&arm), buf_str(&own));
-    buf_fini(&arm);
-    buf_fini(&own);
-    return is_same;
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq(path, str_from(maps[i].path)))
+            return &maps[i];
+    }
+    return NULL;
 }
 
 /* As deep as the table's paths are. */
@@ -55,15 +55,10 @@ static void compare(const struct comparison *c, const struct yaml_node *node, st
 {
     const struct config_snapshot *arm = c->build->snapshot;
     const struct config_key *key = key_find(path);
+    const struct config_map *map = map_find(path);
 
-    if (key) {
-        if (!value_is_same(c, key))
-            refuse(c, node, path);
-    } else if (str_eq(path, STR("alerts.channels"))) {
-        if (arm->channels_hash != c->own->channels_hash)
-            refuse(c, node, path);
-    } else if (str_eq(path, STR("alerts.rules"))) {
-        if (arm->rules_hash != c->own->rules_hash)
+    if (key || map) {
+        if (key ? !setting_is_same(key, arm, c->own) : !config_map_is_same(map, arm, c->own))
             refuse(c, node, path);
     } else {
         for (const struct yaml_node *child = node->first; child; child = child->next)

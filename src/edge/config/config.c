@@ -5,6 +5,8 @@
  */
 #include "edge/config/internal.h"
 
+#include "core/json/json.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -101,6 +103,12 @@ void record_print(enum key_record record, const void *base, struct buf *out)
     for (size_t i = 0; i < n; i++)
         if (keys[i].record == record)
             setting_print(&keys[i], base, out);
+}
+
+void entry_print(const struct record *record, str name, struct buf *out)
+{
+    json_write_str(out, name);
+    record_print(record->kind, record->base, out);
 }
 
 static bool hash_compute(struct config_snapshot *snapshot)

@@ -63,6 +63,8 @@ struct config_place {
 void issues_init(struct config_issues *issues);
 void issue_add(struct config_issues *issues, const struct config_place *place, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+/* Adds all of another list, which ends. */
+void issues_take(struct config_issues *issues, struct config_issues *from);
 void issues_sort(struct config_issues *issues); /* by file, line and column; stable */
 struct config_place place_of(const struct yaml_node *node);
 struct config_place place_of_key(const struct yaml_node *node);
@@ -229,7 +231,7 @@ struct config_snapshot {
     str extends, prices_file, prompts_directory, fallback_file, route_model_file;
     struct config *fallback; /* of route.fallback; NULL: none */
     uint64_t route_model_hash; /* of the text of route.model */
-    uint64_t channels_hash, rules_hash; /* of alerts.channels and alerts.rules as written */
+    uint64_t channels_hash, rules_hash, tenants_hash; /* of these maps as written */
     struct config_model *models; /* the config's, with room for CONFIG_MODELS_HIDDEN_MAX more */
 };
 
@@ -257,6 +259,17 @@ struct setting {
 void setting_apply(const struct setting *s);
 /* Appends what the field holds, unambiguously, secrets left out: the hash is made of this. */
 void setting_print(const struct config_key *key, const void *base, struct buf *out);
+
+/* Whether setting_print() says the same of both. */
+bool setting_is_same(const struct config_key *key, const void *base, const void *other);
+/* The path of a map of names that belongs to the process ("alerts.rules"), and whether two configurations have the same there. */
+struct config_map {
+    const char *path;
+    size_t hash; /* its place in struct config_snapshot */
+};
+const struct config_map *config_maps(size_t *out_count);
+bool config_map_is_same(const struct config_map *map, const struct config_snapshot *a,
+                        const struct config_snapshot *b);
 
 /* "env:NAME" or "file:PATH" to its value. An environment variable that is not set is an empty value. */
 enum secret_result {
@@ -326,6 +339,8 @@ NODISCARD enum err config_arm_load(str path, const struct config *own, struct co
                                    struct config_issues *issues);
 /* Appends every field of a record, as the hash is made of. */
 void record_print(enum key_record record, const void *base, struct buf *out);
+/* Appends an entry of a map, to tell whether two maps say the same. */
+void entry_print(const struct record *record, str name, struct buf *out);
 
 /* config/prices.yaml, compiled in; one text. */
 extern const str config_prices_builtin[];

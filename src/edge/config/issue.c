@@ -71,6 +71,17 @@ static bool issue_is_before(const struct config_issue *a, const struct config_is
     return a->line != b->line ? a->line < b->line : a->column < b->column;
 }
 
+void issues_take(struct config_issues *issues, struct config_issues *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct config_issue *issue = &from->items[i];
+        struct config_file file = { .name = issue->file };
+        struct config_place place = { &file, issue->line, issue->column, issue->is_warning };
+        issue_add(issues, &place, "%.*s", STR_ARG(issue->message));
+    }
+    config_issues_fini(from);
+}
+
 void issues_sort(struct config_issues *issues)
 {
     /* The last of a full list speaks for those behind it and keeps its place. */

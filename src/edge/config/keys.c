@@ -185,7 +185,7 @@ static const struct config_key keys[] = {
       "how often readiness tries the ledger's disk, control.db, and providers that answered no query meanwhile" },
     { "server.ready_needs_provider", RECORD_ROOT, KEY_BOOL, NULL, NULL, "true", NULL, RESTART, EFFECT, ROOT(server.ready_needs_provider), 0, false,
       "not ready while no provider answers; false: it is shown and does not count" },
-    { "server.keys", RECORD_ROOT, KEY_SECRETS, NULL, NULL, NULL, NULL, RELOAD, EFFECT, BUILD(keys), 0, false,
+    { "server.keys", RECORD_ROOT, KEY_SECRETS, NULL, NULL, NULL, NULL, RESTART, EFFECT, BUILD(keys), 0, false,
       "keys that clients must send (`Authorization: Bearer`), each env:NAME or file:PATH; none: everyone is let in" },
 
     { "upstream.connect_timeout_seconds", RECORD_ROOT, KEY_SECONDS, "seconds", "(0, 600]", "5", NULL, RELOAD, EFFECT, ROOT(upstream.connect_timeout), 0, false,

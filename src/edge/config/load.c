@@ -232,6 +232,7 @@ static void tenants_load(struct config_build *build)
     const struct yaml_node *node = map && map->kind == YAML_MAPPING ? map->first : NULL;
     struct config_tenant *tenants =
         node ? ARENA_ARRAY(&c->arena, map->count, struct config_tenant) : NULL;
+    struct buf written = { 0 };
 
     if (!tenants)
         return;
@@ -248,7 +249,10 @@ static void tenants_load(struct config_build *build)
                                  .shown = path_join(&build->scratch, STR("tenants"), node->key),
                                  .owner = node->key };
         record_load(build, &record, node);
+        entry_print(&record, node->key, &written);
     }
+    build->snapshot->tenants_hash = str_hash(buf_str(&written));
+    buf_fini(&written);
 }
 
 /* ---- prices ---- */

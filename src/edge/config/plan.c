@@ -81,13 +81,7 @@ struct config *plan_profile_load(struct plan_build *p, const struct yaml_node *n
         struct config_place place = place_of(node);
         issue_add(build->issues, &place, "%.*s is no valid configuration", STR_ARG(node->text));
     }
-    for (size_t i = 0; i < issues.count; i++) {
-        const struct config_issue *issue = &issues.items[i];
-        struct config_file file = { .name = issue->file };
-        struct config_place place = { &file, issue->line, issue->column, issue->is_warning };
-        issue_add(build->issues, &place, "%.*s", STR_ARG(issue->message));
-    }
-    config_issues_fini(&issues);
+    issues_take(build->issues, &issues);
     return config;
 }
 

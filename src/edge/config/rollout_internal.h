@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What rollout.c and experiment.c share: a file of their kind from its bytes to its tree, and issues back to places. */
+/* What rollout.c, experiment.c and scenario.c share: a file of their kind from its bytes to its tree, and issues back to places. */
 #ifndef WEIR_EDGE_CONFIG_ROLLOUT_INTERNAL_H
 #define WEIR_EDGE_CONFIG_ROLLOUT_INTERNAL_H
 

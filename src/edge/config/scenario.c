@@ -198,17 +198,6 @@ static nsec canary_timeout(const struct scenario *s)
     return (nsec)(longest * (double)NSEC_PER_MS);
 }
 
-static void issues_take(struct plan_build *p, struct config_issues *issues)
-{
-    for (size_t i = 0; i < issues->count; i++) {
-        const struct config_issue *issue = &issues->items[i];
-        struct config_file file = { .name = issue->file };
-        struct config_place place = { &file, issue->line, issue->column, issue->is_warning };
-        issue_add(p->build.issues, &place, "%.*s", STR_ARG(issue->message));
-    }
-    config_issues_fini(issues);
-}
-
 static void rollout_make(struct plan_build *p, struct scenario *s)
 {
     struct yaml_node *node = yaml_get(p->build.root, STR("rollout"));
@@ -231,7 +220,7 @@ static void rollout_make(struct plan_build *p, struct scenario *s)
         issues_init(&issues);
         e = rollout_part_load(node, canary_timeout(s), &s->rollout, &issues);
     }
-    issues_take(p, &issues);
+    issues_take(p->build.issues, &issues);
     if (e != OK && node->kind == YAML_SCALAR)
         scenario_fault(
             p, node,

@@ -243,17 +243,22 @@ static bool key_pick(struct upstream_call *call)
     return request->key_count == 0;
 }
 
+/* The attempt ended because of its key: refused or limited. */
+static bool is_of_key(const struct upstream_call *call)
+{
+    return call->result == PROVIDER_AUTH || call->result == PROVIDER_RATE_LIMITED;
+}
+
 /* What the attempt says about the provider. A refused key and a limit say that it is there; that we gave up says nothing. */
 static void lane_tell(struct upstream_call *call)
 {
     bool is_alive = call->result == OK || call->result == PROVIDER_REJECTED ||
                     call->result == PROVIDER_NO_MODEL;
-    bool is_of_key = call->result == PROVIDER_AUTH || call->result == PROVIDER_RATE_LIMITED;
 
     if (!call->has_ticket)
         return;
     call->has_ticket = false;
-    if (is_of_key || (!is_alive && !err_info(call->result)->blames_provider))
+    if (is_of_key(call) || (!is_alive && !err_info(call->result)->blames_provider))
         lane_forget(call->key->lane, call->ticket);
     else
         lane_note(call->key->lane, &call->request.limits->breaker, now_of(call), call->ticket,
@@ -264,9 +269,8 @@ static void lane_tell(struct upstream_call *call)
 static bool key_walk(struct upstream_call *call)
 {
     const struct upstream_request *request = &call->request;
-    bool is_of_key = call->result == PROVIDER_AUTH || call->result == PROVIDER_RATE_LIMITED;
 
-    if (!is_of_key || request->key_count < 2 || call->is_refused)
+    if (!is_of_key(call) || request->key_count < 2 || call->is_refused)
         return false;
     nsec rest = call->retry_after >= 0 ? call->retry_after : request->limits->key_rest;
     call->keys_refused |= key_bit(call, call->key);
