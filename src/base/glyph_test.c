@@ -31,7 +31,7 @@ static void kinds_have_their_borders(void)
         { STR("\u2069"), GLYPH_HOSTILE },   { STR("\u206a"), GLYPH_PLAIN },
         { STR("\ufefe"), GLYPH_PLAIN },     { STR("\ufeff"), GLYPH_UNSEEN },
         { STR("\uff00"), GLYPH_PLAIN },     { STR("🚀"), GLYPH_PLAIN },
-        { STR("\U0001061c"), GLYPH_PLAIN }, /* not its lower bits alone */
+        { STR("\U0010061c"), GLYPH_PLAIN }, /* not its lower bits alone */
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -96,7 +96,9 @@ static void path_write(const struct config_key *key, str name, struct buf *out)
     buf_fini(&path);
 }
 
-static void record_write(enum key_record record, const void *base, str name, struct buf *out)
+/* running, latest: the record's value in each; parts of the root need no restart, and give the same twice. */
+static void record_write(enum key_record record, const void *running, const void *latest, str name,
+                         struct buf *out)
 {
     size_t n;
     const struct config_key *keys = config_keys(&n);
@@ -110,7 +112,7 @@ static void record_write(enum key_record record, const void *base, str name, str
         buf_add_char(out, '{');
         path_write(key, name, out);
         json_key(out, "value");
-        value_write(key, base, out);
+        value_write(key, key->reload == RESTART ? running : latest, out);
         json_key(out, "default");
         if (key->fallback)
             json_write_str(out, str_from(key->fallback));
@@ -159,22 +161,28 @@ static void channels_write(const struct config *c, struct buf *out)
     buf_add_char(out, ']');
 }
 
-void config_effective_write(const struct config *c, struct buf *out)
+void config_effective_write(const struct config *running, const struct config *latest,
+                            struct buf *out)
 {
     char hash[24];
-    int len = snprintf(hash, sizeof(hash), "%016" PRIx64, c->hash);
+    int len = snprintf(hash, sizeof(hash), "%016" PRIx64, latest->hash);
 
     buf_add_char(out, '{');
     json_member_str(out, "hash", (str){ hash, (size_t)len });
     json_key(out, "keys");
     buf_add_char(out, '[');
-    record_write(RECORD_ROOT, CONTAINER_OF_CONST(c, struct config_snapshot, config), STR(""), out);
-    for (size_t i = 0; i < c->provider_count; i++)
-        record_write(RECORD_PROVIDER, &c->providers[i], c->providers[i].name, out);
-    for (size_t i = 0; i < c->model_count; i++)
-        record_write(RECORD_MODEL, &c->models[i], c->models[i].name, out);
+    record_write(RECORD_ROOT, CONTAINER_OF_CONST(running, struct config_snapshot, config),
+                 CONTAINER_OF_CONST(latest, struct config_snapshot, config), STR(""), out);
+    for (size_t i = 0; i < latest->provider_count; i++) {
+        const struct config_provider *provider = &latest->providers[i];
+        record_write(RECORD_PROVIDER, provider, provider, provider->name, out);
+    }
+    for (size_t i = 0; i < latest->model_count; i++) {
+        const struct config_model *model = &latest->models[i];
+        record_write(RECORD_MODEL, model, model, model->name, out);
+    }
     buf_add_char(out, ']');
-    prices_write(c, out);
-    channels_write(c, out);
+    prices_write(latest, out);
+    channels_write(running, out);
     buf_add_char(out, '}');
 }
