@@ -83,7 +83,10 @@ void json_write_double(struct buf *out,
                        double v); /* shortest that reads back; null for inf and nan */
 void json_write_bool(struct buf *out, bool v);
 /* {"name":value} members without fuss: writes a comma when the last byte of out is neither '{' nor '[' nor ':'. */
-void json_key(struct buf *out, const char *name); /* `,"name":` */
+void json_element(
+    struct buf *out); /* a comma, unless the buffer is empty or its container has just begun */
+void json_key(struct buf *out,
+              const char *name); /* `"name":`, behind the comma that json_element gives */
 void json_member_str(struct buf *out, const char *name, str s);
 void json_member_i64(struct buf *out, const char *name, int64_t v);
 void json_member_double(struct buf *out, const char *name, double v);

@@ -79,12 +79,17 @@ void json_write_bool(struct buf *out, bool v)
     buf_add(out, v ? STR("true") : STR("false"));
 }
 
-void json_key(struct buf *out, const char *name)
+void json_element(struct buf *out)
 {
     char last = out->len > 0 ? out->ptr[out->len - 1] : '{';
 
     if (last != '{' && last != '[' && last != ':')
         buf_add_char(out, ',');
+}
+
+void json_key(struct buf *out, const char *name)
+{
+    json_element(out);
     json_write_str(out, str_from(name));
     buf_add_char(out, ':');
 }

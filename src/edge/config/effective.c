@@ -10,8 +10,7 @@ static void texts_write(const str *texts, size_t count, struct buf *out)
 {
     buf_add_char(out, '[');
     for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_element(out);
         json_write_str(out, texts[i]);
     }
     buf_add_char(out, ']');
@@ -107,8 +106,7 @@ static void record_write(enum key_record record, const void *running, const void
         const struct config_key *key = &keys[i];
         if (key->record != record)
             continue;
-        if (out->len > 0 && out->ptr[out->len - 1] == '}')
-            buf_add_char(out, ',');
+        json_element(out);
         buf_add_char(out, '{');
         path_write(key, name, out);
         json_key(out, "value");
@@ -131,8 +129,7 @@ static void prices_write(const struct config *c, struct buf *out)
     buf_add_char(out, '[');
     for (size_t i = 0; i < c->prices.count; i++) {
         const struct price *p = &c->prices.rows[i];
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_element(out);
         buf_add_char(out, '{');
         json_member_str(out, "model", p->model);
         json_member_i64(out, "from_day", p->from_day);
@@ -151,8 +148,7 @@ static void channels_write(const struct config *c, struct buf *out)
     buf_add_char(out, '[');
     for (size_t i = 0; i < c->alerts.policy.receiver_count; i++) {
         const struct alert_receiver *receiver = &c->alerts.policy.receivers[i];
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_element(out);
         buf_add_char(out, '{');
         json_member_str(out, "name", receiver->name);
         json_member_str(out, "severity_min", str_from(alert_severity_name(receiver->severity_min)));
