@@ -186,9 +186,9 @@ bool str_to_double(str s, double *out)
     return true;
 }
 
-/* The length of the UTF-8 sequence at p (at most n bytes remain), 0 when it is malformed. */
-static size_t utf8_sequence(const unsigned char *p, size_t n)
+size_t str_utf8_length(str s)
 {
+    const unsigned char *p = (const unsigned char *)s.ptr;
     /* clang-format off */
     static const struct { unsigned char lead_min, lead_max, second_min, second_max, len; } forms[] = {
         { 0x00, 0x7F, 0x00, 0x00, 1 }, { 0xC2, 0xDF, 0x80, 0xBF, 2 }, { 0xE0, 0xE0, 0xA0, 0xBF, 3 },
@@ -196,10 +196,10 @@ static size_t utf8_sequence(const unsigned char *p, size_t n)
         { 0xF0, 0xF0, 0x90, 0xBF, 4 }, { 0xF1, 0xF3, 0x80, 0xBF, 4 }, { 0xF4, 0xF4, 0x80, 0x8F, 4 },
     };
     /* clang-format on */
-    for (size_t f = 0; f < ARRAY_LEN(forms); f++) {
+    for (size_t f = 0; s.len > 0 && f < ARRAY_LEN(forms); f++) {
         if (p[0] < forms[f].lead_min || p[0] > forms[f].lead_max)
             continue;
-        if (forms[f].len > n)
+        if (forms[f].len > s.len)
             return 0;
         if (forms[f].len > 1 && (p[1] < forms[f].second_min || p[1] > forms[f].second_max))
             return 0;
@@ -223,7 +223,7 @@ bool str_is_utf8(str s)
             i += 8;
             continue;
         }
-        size_t len = utf8_sequence(p + i, s.len - i);
+        size_t len = str_utf8_length((str){ s.ptr + i, s.len - i });
         if (len == 0)
             return false;
         i += len;

@@ -45,6 +45,8 @@ bool str_to_i64(str s, int64_t *out);
 bool str_to_u64(str s, uint64_t *out);
 /* A decimal floating-point number, the whole text; no hex, no inf, no nan. */
 bool str_to_double(str s, double *out);
+/* Of the first character in bytes; 0 when there is none or it is malformed in the sense of str_is_utf8. */
+size_t str_utf8_length(str s);
 bool str_is_utf8(str s); /* strict: no overlong forms, no surrogates, at most U+10FFFF */
 uint64_t str_hash(str s); /* 64-bit FNV-1a; not for adversarial keys */
 /* Edit distance in bytes (Levenshtein), for "nearest known name"; at most 64 bytes of each count. */

@@ -125,6 +125,18 @@ async function looks(browser) {
     }
 }
 
+// No tile is left alone in a row of its own.
+async function rows(browser) {
+    for (const width of [700, 900, 1180, 1239, 1240]) {
+        const { context, page } = await open(browser, world.busy, { width });
+        await go(page, world.busy, "overview");
+        const tops = await page.locator(".tile").evaluateAll((tiles) => tiles.map((tile) => tile.offsetTop));
+        const lengths = [...new Set(tops)].map((top) => tops.filter((other) => other === top).length);
+        check(`${width}: rows of tiles are as long as each other`, new Set(lengths).size === 1, lengths.join(" "));
+        await context.close();
+    }
+}
+
 async function weight(browser) {
     const { context, page } = await open(browser, world.busy, {});
     const sizes = [];
@@ -368,7 +380,7 @@ async function signingIn(browser) {
 
 mkdirSync(world.pictures, { recursive: true });
 const browser = await chromium.launch({ executablePath: world.chromium, args: ["--no-sandbox", "--disable-gpu"] });
-for (const part of [weight, live, looks, hostile, keyboard, silences, withoutCharts, levers, signingIn]) {
+for (const part of [weight, live, rows, looks, hostile, keyboard, silences, withoutCharts, levers, signingIn]) {
     const started = Date.now();
     try {
         await part(browser);

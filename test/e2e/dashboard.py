@@ -121,6 +121,7 @@ def simulated(checks, world, up):
     """What simulated providers answered is kept apart, and shown by itself only where nothing was paid for."""
     port = up.port
     gateway = world.gateway(up, {"providers": {"pretend": {"base_url": f"http://127.0.0.1:{port}/v1", "simulated": True}},
+                                 "report": {"baseline": "gpt-4o-mini", "validated_domains": ["stem"]},
                                  "models": {"made-up": {"provider": "pretend"}, harness.MODEL: {"provider": "test"}}})
     gateway.chat("made-up", "Hi")
     gateway.chat("no-such-model", "Hi")
@@ -128,6 +129,10 @@ def simulated(checks, world, up):
     wait_for(lambda: len(get(gateway, "/admin/v1/queries").json["data"]) == 3)
     series = get(gateway, "/admin/v1/series?range=1h").json
     checks.equal("of what was simulated", (series["simulated"], series["total"]["n"], series["other_queries"]), (True, 2, 1))
+    report = get(gateway, "/admin/v1/reports?simulated=1").json
+    said = json.loads(gateway.command("report", "--simulated", "--json", "--tz", "UTC", "--date", report["date"]).stdout)
+    checks.equal("the day's report is that of weir report", report, said)
+    checks.equal("the baseline is the configuration's", (series["baseline"], report["repriced"]["baseline"]), ("gpt-4o-mini", "gpt-4o-mini"))
     gateway.chat(harness.MODEL, "Hi")
     # Asked so seldom that every answer is an old one that must be made anew.
     checks.true("an old answer is not given again", wait_for(lambda: time.sleep(1.1) or len(get(gateway, "/admin/v1/queries").json["data"]) == 4, 15))

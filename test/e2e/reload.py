@@ -90,9 +90,20 @@ def broken(checks, gateway):
     gateway.config.write_text(good)
 
 
+def settings(gateway):
+    _, answer = http_json(f"http://127.0.0.1:{gateway.admin_port}/admin/v1/config")
+    return answer["hash"], {key["key"]: key["value"] for key in answer["keys"]}
+
+
 def restarts(checks, gateway):
+    before, _ = settings(gateway)
     rewrite(gateway, '"workers": 2', '"workers": 3')
+    rewrite(gateway, '"max_retries": 0', '"max_retries": 2')
     answer = reload(gateway)
+    shown, values = settings(gateway)
+    checks.equal("the settings: what was reloaded, and what waits for a restart as it holds", (values["max_retries"], values["server.workers"]), (2, 2))
+    checks.equal("the settings: the hash is the reload's", (shown, shown != before), (answer.json["config_hash"], True))
+    rewrite(gateway, '"max_retries": 2', '"max_retries": 0')
     checks.equal("what needs a restart is named", (answer.status, answer.json["needs_restart"]), (200, ["server.workers"]))
     checks.equal("and serves on", gateway.chat(MODEL, "Hi").status, 200)
     rewrite(gateway, '"workers": 3', '"workers": 2')

@@ -4,6 +4,7 @@ import { el, note, table } from "./dom.js";
 import { figure, nothing } from "./figure.js";
 import * as format from "./format.js";
 
+const HEIGHT = 210;
 const plots = new Set();
 
 function css(name) {
@@ -78,7 +79,7 @@ function plot(box, x, series, options) {
   const made = new uPlot(
     {
       width: box.clientWidth || 300,
-      height: options.height ?? 210,
+      height: HEIGHT,
       legend: { live: true },
       cursor: { y: false, points: { size: 7 } },
       scales: { x: { time: true }, y: { range } },
@@ -96,12 +97,12 @@ function plot(box, x, series, options) {
       plots.delete(made);
       made.destroy();
     } else if (box.clientWidth > 0) {
-      made.setSize({ width: box.clientWidth, height: options.height ?? 210 });
+      made.setSize({ width: box.clientWidth, height: HEIGHT });
     }
   }).observe(box);
 }
 
-// series: [{name, values, color, fill}], values null where there is none; options: {format, detail, target, range, zero, height, labels}.
+// series: [{name, values, color, fill}], values null where there is none; options: {format, detail, target, range, zero, n}.
 export function lines(title, x, series, options) {
   const numbers = () =>
     table(
@@ -146,7 +147,7 @@ export function lines(title, x, series, options) {
 
 // ---- bars by name ----
 
-// rows: [{name, values: [..], n, text: [..]}]; series: [{name, color}].
+// rows: [{name, values: [..], n}]; series: [{name, color}]; options: {format, detail, max, target, count}.
 export function bars(title, rows, series, options) {
   if (rows.length === 0) return nothing(title, options.detail);
   const top = options.max ?? Math.max(...rows.flatMap((r) => r.values.map((v) => v ?? 0)), 1e-12);

@@ -98,11 +98,9 @@ export function tile(label, value, detail, extra) {
   );
 }
 
-let toasts = 0;
 export function toast(text, kind) {
   const box = document.getElementById("toasts");
-  const id = `toast-${++toasts}`;
-  const shown = el("p", { class: `toast ${kind ?? ""}`, id }, text);
+  const shown = el("p", { class: `toast ${kind ?? ""}` }, text);
   box.append(shown);
   setTimeout(() => shown.remove(), 7000);
 }

@@ -19,7 +19,7 @@ function frame(width, height) {
 
 // ---- a histogram of confidences ----
 
-// bins: counts over [0, 1]; options: {mean, target, n, color}.
+// bins: counts over [0, 1]; options: {mean, target, color, detail}.
 export function histogram(title, bins, options) {
   const total = bins.reduce((sum, v) => sum + v, 0);
   const detail = `${format.n(total)}${total ? `, mean ${format.share(options.mean)}` : ""}${options.detail ? `, ${options.detail}` : ""}`;
@@ -147,7 +147,7 @@ export function reliability(title, bins, options) {
 
 // ---- boxes ----
 
-// rows: [{name, n, low, q1, median, q3, p95, high}] in milliseconds.
+// rows: [{name, n, low, q1, median, q3, p95}] in milliseconds.
 export function boxes(title, rows, options) {
   if (rows.length === 0) return nothing(title, options.detail);
   const top = Math.max(...rows.map((r) => r.p95), options.target ?? 0) * 1.08 || 1;

@@ -43,6 +43,16 @@ function warnings(s) {
   ];
 }
 
+// ---- what several of these pages make of the sums ----
+
+export const name = (group) => group.name || "(none)";
+
+// One column over another, bucket by bucket; null where there is nothing to be a share of.
+export const ratios = (parts, wholes) => parts.map((v, i) => (wholes[i] > 0 ? v / wholes[i] : null));
+
+export const costAQuery = (sums) =>
+  sums.priced ? format.nano(sums.priced_cost_nano_usd / sums.priced) : format.NONE;
+
 export async function ledgerPage(root, page, whole) {
   const bar = el("div", { class: "row between" }),
     body = el("div", { class: "page" });

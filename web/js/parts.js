@@ -23,6 +23,9 @@ export const EXAMPLE = `curl http://127.0.0.1:8080/v1/chat/completions \\
   -d '{"model": "weir/auto", "messages": [
        {"role": "user", "content": "What is 17 * 24?"}]}'`;
 
+// The thresholds of the alert rules that ship with weir.
+export const ALERT = { success: 0.95, hrm: 0.8, trm: 0.75, latency: 2000 };
+
 // What a rollout waits for before it advances.
 export const HOLDS = {
   none: "nothing: it advances",

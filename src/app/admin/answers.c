@@ -15,13 +15,7 @@ static const struct {
 void reading_refuse(struct reading *r, int status, const char *code, const char *message)
 {
     buf_reset(r->body);
-    buf_add(r->body, STR("{\"error\":{"));
-    json_member_str(r->body, "message", str_from(message));
-    json_member_str(r->body, "type",
-                    status >= 500 ? STR("server_error") : STR("invalid_request_error"));
-    buf_add(r->body, STR(",\"param\":null"));
-    json_member_str(r->body, "code", str_from(code));
-    buf_add(r->body, STR("}}"));
+    refusal_write(&(struct refusal){ status, code, message }, r->body);
     r->status = status;
     r->fresh = 0;
 }

@@ -21,19 +21,24 @@ void dashboard_answer(struct exchange *x, int status, str body)
     exchange_respond(x, status, JSON_TYPE, headers, ARRAY_LEN(headers), body);
 }
 
+void refusal_write(const struct refusal *refusal, struct buf *out)
+{
+    buf_add(out, STR("{\"error\":{"));
+    json_member_str(out, "message", str_from(refusal->message));
+    json_member_str(out, "type",
+                    refusal->status == 401   ? STR("authentication_error")
+                    : refusal->status >= 500 ? STR("server_error")
+                                             : STR("invalid_request_error"));
+    buf_add(out, STR(",\"param\":null"));
+    json_member_str(out, "code", str_from(refusal->code));
+    buf_add(out, STR("}}"));
+}
+
 void dashboard_refuse(struct exchange *x, const struct refusal *refusal)
 {
     struct buf body = { 0 };
 
-    buf_add(&body, STR("{\"error\":{"));
-    json_member_str(&body, "message", str_from(refusal->message));
-    json_member_str(&body, "type",
-                    refusal->status == 401   ? STR("authentication_error")
-                    : refusal->status >= 500 ? STR("server_error")
-                                             : STR("invalid_request_error"));
-    buf_add(&body, STR(",\"param\":null"));
-    json_member_str(&body, "code", str_from(refusal->code));
-    buf_add(&body, STR("}}"));
+    refusal_write(refusal, &body);
     dashboard_answer(x, refusal->status, buf_str(&body));
     buf_fini(&body);
 }

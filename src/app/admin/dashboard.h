@@ -28,7 +28,10 @@ struct world;
 
 struct dashboard_options {
     struct world *world;
-    const struct config *config; /* must outlive it */
+    const struct config *config; /* with which the process began; must outlive it */
+    /* The one that holds now, valid until the loop's next turn. */
+    const struct config *(*config_now)(const void *reload);
+    const void *reload;
     const struct log *log;
     str directory; /* of the ledger */
     struct controller *controller; /* must outlive it */

@@ -75,6 +75,7 @@ struct refusal {
     const char *message;
 };
 /* In OpenAI's shape of an error. */
+void refusal_write(const struct refusal *refusal, struct buf *out);
 void dashboard_refuse(struct exchange *x, const struct refusal *refusal);
 /* JSON that must not be kept. */
 void dashboard_answer(struct exchange *x, int status, str body);

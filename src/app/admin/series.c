@@ -15,7 +15,6 @@
 #define HOUR_US (60 * MINUTE_US)
 #define DAY_US (24 * HOUR_US)
 #define FRESH (10 * NSEC_PER_SEC)
-#define BASELINE_DEFAULT STR("gpt-4o")
 #define ALPHA 0.05
 
 /* Widths divide a day, so that a bucket has one price. */
@@ -163,8 +162,7 @@ static void columns_write(const struct series *s, struct buf *out)
         json_key(out, column_names[c]);
         buf_add_char(out, '[');
         for (size_t i = 0; i < s->summary->bucket_count; i++) {
-            if (i > 0)
-                buf_add_char(out, ',');
+            json_comma(out);
             value_write(s, (enum column)c, i, out);
         }
         buf_add_char(out, ']');
@@ -229,8 +227,7 @@ static void groups_write(const char *name, const struct browse_group *groups, si
     json_key(out, name);
     buf_add_char(out, '[');
     for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         buf_add_char(out, '{');
         json_member_str(out, "name", groups[i].name);
         sums_members(&groups[i].sums, out);
@@ -245,8 +242,7 @@ static void models_write(const struct browse_summary *summary, struct buf *out)
     buf_add_char(out, '[');
     for (size_t i = 0; i < summary->model_count; i++) {
         const struct browse_model *m = &summary->models[i];
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         buf_add_char(out, '{');
         json_member_str(out, "name", m->name);
         json_member_i64(out, "calls", m->calls);
@@ -287,14 +283,12 @@ static void confidences_write(const struct browse_summary *summary, struct buf *
         json_key(out, names[c]);
         buf_add(out, STR("{\"bins\":["));
         for (size_t i = 0; i < BROWSE_BINS; i++) {
-            if (i > 0)
-                buf_add_char(out, ',');
+            json_comma(out);
             buf_add_i64(out, summary->bins[c][i]);
         }
         buf_add(out, STR("],\"tenths\":["));
         for (size_t i = 0; i < BROWSE_TENTHS; i++) {
-            if (i > 0)
-                buf_add_char(out, ',');
+            json_comma(out);
             tenth_write(&summary->tenths[c][i], out);
         }
         buf_add(out, STR("]}"));
@@ -346,7 +340,7 @@ static bool params_read(struct reading *r, struct series *s, bool *out_chooses)
         return false;
     *out_chooses = simulated.len == 0;
     if (s->baseline.len == 0)
-        s->baseline = BASELINE_DEFAULT;
+        s->baseline = r->config->report.baseline;
     s->range = range_find(range.len > 0 ? range : STR("24h"));
     if (s->range)
         return true;

@@ -240,14 +240,15 @@ static bool key_read(struct exchange *x, str *out)
            json_str(json_get(root, STR("key")), exchange_arena(x), out);
 }
 
-static void cookie_answer(struct exchange *x, str token, const char *more)
+static void cookie_answer(struct exchange *x, str token, nsec life)
 {
     char name[32];
 
     cookie_name(x, name);
     state_answer(x, true, token.len > 0,
-                 arena_printf(exchange_arena(x), "%s=%.*s; Path=/; HttpOnly; SameSite=Strict%s",
-                              name, STR_ARG(token), more));
+                 arena_printf(exchange_arena(x),
+                              "%s=%.*s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%" PRId64, name,
+                              STR_ARG(token), life / NSEC_PER_SEC));
 }
 
 static void sign_in(struct dashboard *d, struct exchange *x)
@@ -274,7 +275,7 @@ static void sign_in(struct dashboard *d, struct exchange *x)
     } else {
         LOG(d->options.log, LOG_INFO, "signed in at the dashboard",
             LOG_TEXT("peer", exchange_peer(x)));
-        cookie_answer(x, (str){ session->token, SESSION_TOKEN_LEN }, "; Max-Age=43200");
+        cookie_answer(x, (str){ session->token, SESSION_TOKEN_LEN }, SESSION_LIFE);
     }
 }
 
@@ -297,6 +298,6 @@ void session_answer(struct dashboard *d, struct exchange *x)
         struct session *session = session_find(d, cookie_find(x));
         if (session)
             session->until = 0;
-        cookie_answer(x, (str){ 0 }, "; Max-Age=0");
+        cookie_answer(x, (str){ 0 }, 0);
     }
 }

@@ -15,7 +15,7 @@ void settings_answer(struct dashboard *d, struct exchange *x)
         dashboard_refuse(x, &refusal_method);
         return;
     }
-    config_effective_write(d->options.config, &body);
+    config_effective_write(d->options.config, d->options.config_now(d->options.reload), &body);
     if (body.failed)
         dashboard_refuse(x, &failed);
     else

@@ -7,6 +7,7 @@
 
 #include "app/engine/engine.h"
 #include "app/engine/stack.h"
+#include "base/glyph.h"
 #include "core/json/json.h"
 #include "edge/config/config.h"
 #include "edge/store/store.h"
@@ -37,15 +38,19 @@ static void on_finish(struct query *q)
 
 /* ---- what people see ---- */
 
-/* Model output on a terminal: control bytes cannot move the cursor. */
+/* Model output on a terminal: nothing in it can move the cursor or turn the direction of the rest. */
 static void print_safe(str text, size_t max)
 {
-    for (size_t i = 0; i < text.len && i < max; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c == '\n' && max == SIZE_MAX)
-            putchar('\n');
+    bool keeps_lines = max == SIZE_MAX;
+
+    text = str_slice(text, 0, max);
+    for (struct glyph g; glyph_next(&text, &g);) {
+        bool is_shown = g.kind == GLYPH_PLAIN || g.kind == GLYPH_UNSEEN ||
+                        (keeps_lines && str_eq(g.bytes, STR("\n")));
+        if (is_shown)
+            fwrite(g.bytes.ptr, 1, g.bytes.len, stdout);
         else
-            putchar(c < 0x20 || c == 0x7f ? ' ' : c);
+            putchar(' ');
     }
 }
 

@@ -262,6 +262,13 @@ enum err reload_run(struct reload *r, struct buf *out)
     return e;
 }
 
+const struct config *reload_config(const void *r)
+{
+    const struct reload *reload = r;
+
+    return reload->now->config ? reload->now->config : reload->options.running;
+}
+
 void reload_on_request(void *ctx, struct exchange *x)
 {
     struct reload *r = ctx;

@@ -73,6 +73,8 @@ void reload_seat_fini(struct reload_seat *seat);
 /* Reads the file again; what came of it is logged, and appended as JSON to *out unless that is NULL. CALLER_BAD_REQUEST: the file
  * is not valid; WEIR_OVERLOADED: a reload is under way; WEIR_NO_MEMORY. In each case nothing has changed. */
 NODISCARD enum err reload_run(struct reload *r, struct buf *out);
+/* The configuration that holds now, for the main thread, until its loop's next turn. r is a struct reload. */
+const struct config *reload_config(const void *r);
 /* POST /admin/v1/config/reload; ctx is a struct reload. */
 void reload_on_request(void *ctx, struct exchange *x);
 

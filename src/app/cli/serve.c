@@ -264,6 +264,8 @@ static enum err dashboard_start(struct serve *s, const struct cli_args *args, st
     const struct dashboard_options options = {
         .world = s->world,
         .config = s->config,
+        .config_now = reload_config,
+        .reload = s->reload,
         .log = &s->log,
         .directory = directory.len > 0 ? directory : s->config->ledger.directory,
         .controller = s->controller,

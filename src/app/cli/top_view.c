@@ -5,7 +5,9 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/glyph.h"
 #include "base/utc.h"
 
 #define MINUTES 60
@@ -13,46 +15,18 @@
 
 /* ---- clean text ---- */
 
-static size_t character_length(str s)
-{
-    for (size_t n = 1; n <= 4 && n <= s.len; n++) {
-        if (str_is_utf8(str_slice(s, 0, n)))
-            return n;
-    }
-    return 0;
-}
-
-/* C0, DEL, C1, and the embeddings, overrides and isolates of direction. */
-static bool is_hostile(str c)
-{
-    const unsigned char *b = (const unsigned char *)c.ptr;
-
-    if (c.len == 1)
-        return b[0] < 0x20 || b[0] == 0x7f;
-    if (c.len == 2)
-        return b[0] == 0xc2 && b[1] < 0xa0;
-    return c.len == 3 && b[0] == 0xe2 &&
-           ((b[1] == 0x80 && (b[2] == 0x8e || b[2] == 0x8f || (b[2] >= 0xa8 && b[2] <= 0xae))) ||
-            (b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9));
-}
-
 str top_clean(struct arena *arena, str text)
 {
     char *out = arena_alloc(arena, text.len + 1);
-    size_t n = 0, length;
+    size_t n = 0;
 
     if (!out)
         return (str){ 0 };
-    for (size_t i = 0; i < text.len; i += length) {
-        str rest = str_slice(text, i, text.len);
-        length = character_length(rest);
-        if (length == 0 || is_hostile(str_slice(rest, 0, length))) {
-            out[n++] = '?';
-            length = length == 0 ? 1 : length;
-            continue;
-        }
-        for (size_t k = 0; k < length; k++)
-            out[n++] = rest.ptr[k];
+    for (struct glyph g; glyph_next(&text, &g);) {
+        bool is_shown = g.kind == GLYPH_PLAIN || g.kind == GLYPH_UNSEEN;
+        str shown = is_shown ? g.bytes : STR("?");
+        memcpy(out + n, shown.ptr, shown.len);
+        n += shown.len;
     }
     return (str){ out, n };
 }
@@ -212,9 +186,8 @@ static void title(struct top_frame *f, const struct top_state *s, const struct t
     if (wall > 0) {
         str when = utc_format(wall, at);
         int gap = f->columns - width_of(buf_str(&line)) - 21;
-        buf_printf(&line, "%*s%.*s%.*s ", gap > 1 ? gap : 1, "", STR_ARG(str_slice(when, 0, 10)), 0,
-                   "");
-        buf_printf(&line, "%.*s", STR_ARG(str_slice(when, 11, 19)));
+        buf_printf(&line, "%*s%.*s %.*s", gap > 1 ? gap : 1, "", STR_ARG(str_slice(when, 0, 10)),
+                   STR_ARG(str_slice(when, 11, 19)));
     }
     int rest = f->columns - width_of(buf_str(&line));
     if (rest > 0)

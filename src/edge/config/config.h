@@ -235,9 +235,11 @@ struct reason_config config_reason(const struct config *c);
 /* Tells which keys that need a restart differ between two configurations of one process. */
 void config_restart_keys(const struct config *running, const struct config *wanted,
                          void (*on_key)(void *ctx, str path), void *ctx);
-/* What holds, as a JSON object: keys [{key, value, default, unit, needs_restart, text}], prices, channels, hash. Times are in seconds,
- * money in dollars; of a secret only where it comes from. */
-void config_effective_write(const struct config *c, struct buf *out);
+/* What holds in a process that began with `running` and has taken over `latest` since (which may be the same): keys that need a
+ * restart are of the former. A JSON object: keys [{key, value, default, unit, needs_restart, text}], prices, channels, hash (of the
+ * latter). Times are in seconds, money in dollars; of a secret only where it comes from. */
+void config_effective_write(const struct config *running, const struct config *latest,
+                            struct buf *out);
 
 /* The key table as Markdown: docs/configuration.md. */
 void config_document(struct buf *out);

@@ -10,8 +10,7 @@ static void texts_write(const str *texts, size_t count, struct buf *out)
 {
     buf_add_char(out, '[');
     for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, texts[i]);
     }
     buf_add_char(out, ']');
@@ -96,7 +95,9 @@ static void path_write(const struct config_key *key, str name, struct buf *out)
     buf_fini(&path);
 }
 
-static void record_write(enum key_record record, const void *base, str name, struct buf *out)
+/* running, latest: the record's value in each; parts of the root need no restart, and give the same twice. */
+static void record_write(enum key_record record, const void *running, const void *latest, str name,
+                         struct buf *out)
 {
     size_t n;
     const struct config_key *keys = config_keys(&n);
@@ -105,12 +106,11 @@ static void record_write(enum key_record record, const void *base, str name, str
         const struct config_key *key = &keys[i];
         if (key->record != record)
             continue;
-        if (out->len > 0 && out->ptr[out->len - 1] == '}')
-            buf_add_char(out, ',');
+        json_comma(out);
         buf_add_char(out, '{');
         path_write(key, name, out);
         json_key(out, "value");
-        value_write(key, base, out);
+        value_write(key, key->reload == RESTART ? running : latest, out);
         json_key(out, "default");
         if (key->fallback)
             json_write_str(out, str_from(key->fallback));
@@ -129,8 +129,7 @@ static void prices_write(const struct config *c, struct buf *out)
     buf_add_char(out, '[');
     for (size_t i = 0; i < c->prices.count; i++) {
         const struct price *p = &c->prices.rows[i];
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         buf_add_char(out, '{');
         json_member_str(out, "model", p->model);
         json_member_i64(out, "from_day", p->from_day);
@@ -149,8 +148,7 @@ static void channels_write(const struct config *c, struct buf *out)
     buf_add_char(out, '[');
     for (size_t i = 0; i < c->alerts.policy.receiver_count; i++) {
         const struct alert_receiver *receiver = &c->alerts.policy.receivers[i];
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         buf_add_char(out, '{');
         json_member_str(out, "name", receiver->name);
         json_member_str(out, "severity_min", str_from(alert_severity_name(receiver->severity_min)));
@@ -159,22 +157,28 @@ static void channels_write(const struct config *c, struct buf *out)
     buf_add_char(out, ']');
 }
 
-void config_effective_write(const struct config *c, struct buf *out)
+void config_effective_write(const struct config *running, const struct config *latest,
+                            struct buf *out)
 {
     char hash[24];
-    int len = snprintf(hash, sizeof(hash), "%016" PRIx64, c->hash);
+    int len = snprintf(hash, sizeof(hash), "%016" PRIx64, latest->hash);
 
     buf_add_char(out, '{');
     json_member_str(out, "hash", (str){ hash, (size_t)len });
     json_key(out, "keys");
     buf_add_char(out, '[');
-    record_write(RECORD_ROOT, CONTAINER_OF_CONST(c, struct config_snapshot, config), STR(""), out);
-    for (size_t i = 0; i < c->provider_count; i++)
-        record_write(RECORD_PROVIDER, &c->providers[i], c->providers[i].name, out);
-    for (size_t i = 0; i < c->model_count; i++)
-        record_write(RECORD_MODEL, &c->models[i], c->models[i].name, out);
+    record_write(RECORD_ROOT, CONTAINER_OF_CONST(running, struct config_snapshot, config),
+                 CONTAINER_OF_CONST(latest, struct config_snapshot, config), STR(""), out);
+    for (size_t i = 0; i < latest->provider_count; i++) {
+        const struct config_provider *provider = &latest->providers[i];
+        record_write(RECORD_PROVIDER, provider, provider, provider->name, out);
+    }
+    for (size_t i = 0; i < latest->model_count; i++) {
+        const struct config_model *model = &latest->models[i];
+        record_write(RECORD_MODEL, model, model, model->name, out);
+    }
     buf_add_char(out, ']');
-    prices_write(c, out);
-    channels_write(c, out);
+    prices_write(latest, out);
+    channels_write(running, out);
     buf_add_char(out, '}');
 }

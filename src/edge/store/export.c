@@ -134,8 +134,7 @@ static void write_labels(struct buf *out, const struct row_query *q)
     buf_add_char(out, '[');
     for (size_t i = 0; i < q->labels_len; i++) {
         const struct ledger_label *label = &q->labels[i];
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         buf_add_char(out, '{');
         json_member_str(out, "source", str_from(ledger_source_name(label->source)));
         json_member_double(out, "value", label->value);
@@ -198,8 +197,7 @@ void export_query_write(struct buf *out, const struct row_query *q)
     json_key(out, "calls");
     buf_add_char(out, '[');
     for (size_t i = 0; i < q->calls_len; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         write_call(out, &q->calls[i]);
     }
     buf_add(out, STR("]}"));

@@ -5,7 +5,7 @@ import { card, el, note, pill, replace, table } from "../dom.js";
 import * as format from "../format.js";
 
 export const title = "Configuration";
-export const about = "What this process was started with. Secrets are shown by their source alone.";
+export const about = "What holds now, after every reload; what needs a restart is as this process began. Secrets are shown by their source alone.";
 
 function words(v) {
   if (Array.isArray(v)) return v.length ? v.join(", ") : "none";

@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { card, el, note, replace, table, tile } from "../dom.js";
 import * as format from "../format.js";
 import { bars, lines } from "../charts.js";
-import { ledgerPage } from "../ledger.js";
+import { costAQuery, ledgerPage, name, ratios } from "../ledger.js";
 
 export const title = "Cost";
 export const about =
@@ -28,11 +28,7 @@ function tiles(s) {
       format.nano(t.cost_nano_usd),
       `${format.count(t.n)} queries${t.unpriced_calls ? `, ${format.count(t.unpriced_calls)} calls without a price` : ""}`,
     ),
-    tile(
-      "Cost a query",
-      t.priced ? format.nano(t.priced_cost_nano_usd / t.priced) : format.NONE,
-      `mean, ${format.n(t.priced)}`,
-    ),
+    tile("Cost a query", costAQuery(t), `mean, ${format.n(t.priced)}`),
     tile(
       `At ${s.baseline}'s price`,
       format.nano(t.baseline_cost_nano_usd),
@@ -79,11 +75,11 @@ function whole(s) {
     byCost = (list) =>
       [...list]
         .sort((x, y) => y.cost_nano_usd - x.cost_nano_usd)
-        .map((g) => ({ name: g.name || "(none)", values: [g.cost_nano_usd / 1e9], n: g.n }));
+        .map((g) => ({ name: name(g), values: [g.cost_nano_usd / 1e9], n: g.n }));
   const each = (list) =>
     [...list]
       .filter((g) => g.priced > 0)
-      .map((g) => ({ name: g.name || "(none)", values: [g.priced_cost_nano_usd / g.priced / 1e9], n: g.priced }))
+      .map((g) => ({ name: name(g), values: [g.priced_cost_nano_usd / g.priced / 1e9], n: g.priced }))
       .sort((x, y) => y.values[0] - x.values[0]);
   const one = [{ name: "Cost", color: "--series-2" }];
   return [
@@ -101,7 +97,7 @@ function whole(s) {
               name: "Mean",
               color: "--series-2",
               fill: true,
-              values: b.at.map((_, i) => (b.priced[i] > 0 ? b.priced_cost_nano_usd[i] / b.priced[i] / 1e9 : null)),
+              values: ratios(b.priced_cost_nano_usd, b.priced).map(usd),
             },
           ],
           { format: format.dollars, n: b.priced, detail: `every ${format.span(s.width)}` },

@@ -3,12 +3,11 @@
 import { card, el, table } from "../dom.js";
 import * as format from "../format.js";
 import { bars } from "../charts.js";
-import { ledgerPage } from "../ledger.js";
+import { costAQuery, ledgerPage, name } from "../ledger.js";
+import { ALERT } from "../parts.js";
 
 export const title = "Domains";
 export const about = "What questions are about, and how well each kind is answered.";
-
-const name = (d) => d.name || "(none)";
 
 function whole(s) {
   const list = [...s.domains].sort((a, b) => b.n - a.n),
@@ -24,7 +23,7 @@ function whole(s) {
           "Success by domain",
           list.map((d) => ({ name: name(d), values: [d.succeeded / d.n], n: d.n })),
           [{ name: "Success", color: "--good" }],
-          { format: (v) => format.percent(v), max: 1, target: 0.95, detail: "mark: alert below 95 %" },
+          { format: (v) => format.percent(v), max: 1, target: ALERT.success, detail: "mark: alert below 95 %" },
         ),
       ),
       card(
@@ -75,11 +74,7 @@ function whole(s) {
             number: true,
             cell: (d) => `${format.percent(d.success_lower)} – ${format.percent(d.success_upper)}`,
           },
-          {
-            title: "Cost a query",
-            number: true,
-            cell: (d) => (d.priced ? format.nano(d.priced_cost_nano_usd / d.priced) : format.NONE),
-          },
+          { title: "Cost a query", number: true, cell: costAQuery },
           { title: "Cost", number: true, cell: (d) => format.nano(d.cost_nano_usd) },
           { title: "p50", number: true, cell: (d) => format.ms(d.latency_ms.p50) },
           { title: "p95", number: true, cell: (d) => format.ms(d.latency_ms.p95) },
@@ -105,11 +100,7 @@ function whole(s) {
           { title: "Strategy", cell: name },
           { title: "n", number: true, cell: (d) => format.count(d.n) },
           { title: "Success", number: true, cell: (d) => format.percent(d.succeeded / d.n, 2) },
-          {
-            title: "Cost a query",
-            number: true,
-            cell: (d) => (d.priced ? format.nano(d.priced_cost_nano_usd / d.priced) : format.NONE),
-          },
+          { title: "Cost a query", number: true, cell: costAQuery },
           { title: "p95", number: true, cell: (d) => format.ms(d.latency_ms.p95) },
         ],
         [...s.strategies].sort((a, b) => b.n - a.n),

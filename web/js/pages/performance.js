@@ -4,14 +4,12 @@ import { card, el, note, tile } from "../dom.js";
 import * as format from "../format.js";
 import { lines } from "../charts.js";
 import { boxes, histogram, reliability } from "../drawings.js";
-import { ledgerPage } from "../ledger.js";
+import { ledgerPage, name, ratios } from "../ledger.js";
+import { ALERT } from "../parts.js";
 
 export const title = "Performance";
 export const about =
   "Success, latency and confidence, from the ledger. Beside each figure stands how many queries it is made of.";
-
-// The thresholds of the alert rules that ship with weir.
-const ALERT = { success: 0.95, hrm: 0.8, trm: 0.75, latency: 2000 };
 
 function tiles(t) {
   return el(
@@ -34,9 +32,10 @@ function whole(s) {
   const b = s.buckets,
     t = s.total,
     c = s.confidences,
+    success = ratios(b.succeeded, b.n),
     kind = s.calibrated === 0 ? "raw, not calibrated" : s.calibrated === t.n ? "calibrated" : "partly calibrated";
   const rows = s.domains.map((d) => ({
-    name: d.name || "(none)",
+    name: name(d),
     n: d.n,
     low: d.latency_ms.p5,
     q1: d.latency_ms.p25,
@@ -55,18 +54,12 @@ function whole(s) {
         lines(
           "Success",
           b.at,
-          [
-            {
-              name: "Success",
-              color: "--good",
-              values: b.at.map((_, i) => (b.n[i] > 0 ? b.succeeded[i] / b.n[i] : null)),
-            },
-          ],
+          [{ name: "Success", color: "--good", values: success }],
           {
             format: (v) => format.percent(v),
             target: ALERT.success,
             zero: false,
-            range: [Math.min(0.9, ...b.at.map((_, i) => (b.n[i] > 0 ? b.succeeded[i] / b.n[i] : 1))) - 0.01, 1.005],
+            range: [Math.min(0.9, ...success.map((v) => v ?? 1)) - 0.01, 1.005],
             n: b.n,
             detail: "dashed: alert below 95 %",
           },
