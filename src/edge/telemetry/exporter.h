@@ -2,7 +2,7 @@
 /*
  * exporter: one endpoint's thread and queue, and what an endpoint must be able to do; for the files of edge/telemetry only.
  *
- *     collect: up to batch_max traces, oldest first <-----------------------------.
+ *     collect: up to batch_max traces, oldest first <--------------------.
  *        | send                                                          |
  *        +-- taken, or refused for good (counted as dropped) ------------+
  *        +-- too large: each half alone, down to one trace, which is dropped
