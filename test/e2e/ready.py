@@ -64,7 +64,7 @@ class Fickle:
 
             def do_GET(self):
                 fickle.asked += 1
-                fickle.keys.add((self.path, self.headers.get("authorization")))
+                fickle.keys.add((self.path, self.headers.get("authorization"), self.headers.get("x-api-key")))
                 if fickle.status is None:
                     fickle.release.wait()
                     return
@@ -117,7 +117,15 @@ def what_counts_as_an_answer(world, checks):
     for status, wanted in ((403, False), (500, True), (401, False), (429, True), (404, True), (200, True)):
         fickle.status = status
         checks.true(f"{status}: {'ready' if wanted else 'not ready'}", wait_until(lambda: is_ready(gateway) == wanted))
-    checks.equal("it is asked with its key", fickle.keys, {("/v1/models", f"Bearer {harness.PROVIDER_KEY}")})
+    checks.equal("it is asked with its key", fickle.keys, {("/v1/models", f"Bearer {harness.PROVIDER_KEY}", None)})
+
+
+def a_key_in_the_dialects_own_way(world, checks):
+    fickle = Fickle(200)
+    provider = {"test": {"base_url": f"http://127.0.0.1:{fickle.port}/v1", "dialect": "anthropic", "api_key": "env:WEIR_E2E_PROVIDER_KEY"}}
+    gateway = world.gateway(fickle, {**OFTEN, "providers": provider}, ready=False)
+    checks.true("ready", wait_until(lambda: is_ready(gateway)))
+    checks.equal("Anthropic is asked with x-api-key", fickle.keys, {("/v1/models", None, harness.PROVIDER_KEY)})
 
 
 def whose_providers_count(world, checks):
@@ -189,6 +197,7 @@ def a_broken_store(world, checks):
 def main(world, checks):
     provider_goes_and_comes(world, checks)
     what_counts_as_an_answer(world, checks)
+    a_key_in_the_dialects_own_way(world, checks)
     whose_providers_count(world, checks)
     asked_seldom(world, checks)
     a_silent_provider(world, checks)

@@ -150,6 +150,23 @@ def sampling(checks, world):
     recorder.close()
 
 
+def secrets(checks, world):
+    """No secret of the configuration leaves in a prompt, whichever of a provider's keys it is."""
+    recorder, upstream = Recorder(taking), world.upstream("echo")
+    provider = {"base_url": f"http://127.0.0.1:{upstream.port}/v1", "api_keys": ["env:WEIR_E2E_PROVIDER_KEY", "env:WEIR_E2E_KEY_A"]}
+    gateway = world.gateway(upstream, {**everywhere(recorder.url, capture_content=True), "providers": {"test": provider},
+                                       "server": {"admin_key": "env:WEIR_E2E_KEY_B"}})
+    known = [harness.PROVIDER_KEY, *harness.KEYS.values(), LANGSMITH_KEY, WANDB_KEY]
+    gateway.chat(harness.MODEL, "".join(f"x{key}x" for key in known))
+    checks.true("the trace is sent", harness.wait_until(lambda: all(counted(gateway, "sent_total", name) == 1 for name in ("otlp", "langsmith"))))
+    gateway.stop()
+    bodies = b"".join(request.body for request in recorder.requests)
+    checks.true("with what was asked", b"x[redacted]x" in bodies)
+    for key in known:
+        checks.true(f"without {key}", key.encode() not in bodies)
+    recorder.close()
+
+
 def pace(checks, world):
     """Much traffic is sampled, so that exporting it costs the same; failures are not."""
     recorder = Recorder(taking)
@@ -201,6 +218,7 @@ def main(world, checks):
     memory(checks, world)
     recovers(checks, world)
     sampling(checks, world)
+    secrets(checks, world)
     pace(checks, world)
     large_batches(checks, world)
     partial(checks, world)

@@ -158,6 +158,7 @@ def metrics(checks, messages):
     checks.equal("metrics: buckets", len(duration["bucketCounts"]), len(duration["explicitBounds"]) + 1)
     checks.equal("metrics: count", sum(map(int, duration["bucketCounts"])), int(duration["count"]))
     checks.equal("metrics: unit", by_name["weir_query_duration_seconds"]["unit"], "s")
+    checks.equal("metrics: unit of money", by_name["weir_cost_usd_total"]["unit"], "{USD}")
     checks.true("metrics: a gauge", "gauge" in by_name["weir_queries_in_flight"])
 
 

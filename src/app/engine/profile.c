@@ -22,18 +22,6 @@ static struct upstream_limits limits_of(const struct config *config,
     return limits;
 }
 
-/* What goes with every call, as the provider's dialect has it; its key too where that is no bearer. */
-static void headers_make(struct arena *arena, struct endpoint *endpoint)
-{
-    const struct dialect *dialect = endpoint->dialect;
-    str key = endpoint->provider->api_key;
-
-    endpoint->headers = str_from(dialect->headers);
-    if (key.len > 0 && !dialect->takes_bearer)
-        endpoint->headers =
-            arena_printf(arena, "%s%.*s\n%s", dialect->key_header, STR_ARG(key), dialect->headers);
-}
-
 const struct wire *provider_wire(const struct config_provider *provider, enum api api)
 {
     const struct dialect *dialect = dialect_find(provider->dialect);
@@ -55,7 +43,7 @@ static void endpoint_make(struct arena *arena, struct endpoint *endpoint,
         endpoint->urls[api] =
             arena_printf(arena, "%.*s%s", STR_ARG(provider->base_url), wire->path);
     }
-    headers_make(arena, endpoint);
+    endpoint->headers = dialect_headers(endpoint->dialect, arena, provider->api_key);
 }
 
 static bool endpoints_make(struct engine_profile *p)
@@ -95,8 +83,7 @@ static void keys_make(struct engine_profile *p, struct lanes *lanes, struct call
 
     for (size_t i = 0; keys && i < n; i++) {
         str key = is_list ? provider->api_keys.values[i] : provider->api_key;
-        if (key.len > 0 && target->endpoint->dialect->takes_bearer)
-            keys[i].authorization = arena_printf(&p->arena, "Bearer %.*s", STR_ARG(key));
+        keys[i].authorization = dialect_authorization(target->endpoint->dialect, &p->arena, key);
         keys[i].lane = lane_of(p, lanes, target, key, key.len > 0 ? (unsigned)i + 1 : 0);
     }
     target->keys = keys;

@@ -13,8 +13,7 @@ static void add_share(struct buf *out, const char *name, double value)
     if (value >= 0) { /* four decimals say more than a raw signal knows */
         json_member_double(out, name, round(value * 1e4) / 1e4);
     } else {
-        json_key(out, name);
-        buf_add(out, STR("null"));
+        json_member_null(out, name);
     }
 }
 
@@ -82,10 +81,7 @@ str query_report(const struct query *q, struct arena *arena)
     json_member_str(&out, "domain", q->domain);
     add_domain_guess(&out, q);
     add_route(&out, q);
-    if (q->arm.len > 0)
-        json_member_str(&out, "arm", q->arm);
-    else
-        buf_add(&out, STR(",\"arm\":null"));
+    json_member_str_or_null(&out, "arm", q->arm);
     if (q->arm_share > 0)
         json_member_double(&out, "arm_share", q->arm_share);
     add_share(&out, "hrm_confidence", q->best.hrm_confidence);

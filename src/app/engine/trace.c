@@ -89,8 +89,10 @@ static void content_set(const struct query *q, struct trace *t)
 void query_trace(const struct query *q)
 {
     struct telemetry *telemetry = q->engine->telemetry;
-    struct trace asked = { .id = q->id, .fault = q->fault, .verdict = label_verdict_of(q) };
 
+    if (!telemetry)
+        return;
+    struct trace asked = { .id = q->id, .fault = q->fault, .verdict = label_verdict_of(q) };
     if (!telemetry_wants(telemetry, &asked))
         return;
     bool captures = telemetry_captures(telemetry);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * measure: everything that this process measures, as one walk: the workers' counters, the ledger, rollout and alerts, exporters,
- * the process itself. Prometheus reads it from /metrics; exporters are given it now and then.
+ * measure: everything that this process measures, as one walk: the workers' counters, the ledger, readiness, breakers, rollout and
+ * alerts, exporters, the process itself. Prometheus reads it from /metrics; exporters are given it now and then.
  *
  * May include: base, core/telemetry, edge/store, edge/telemetry, edge/upstream, app/health.
  */

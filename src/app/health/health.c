@@ -14,6 +14,7 @@
 
 #include "app/engine/reach.h"
 #include "base/arena.h"
+#include "core/dialect/wire.h"
 #include "edge/config/config.h"
 #include "edge/store/store.h"
 #include "edge/upstream/upstream.h"
@@ -33,7 +34,7 @@ struct target {
     const struct config_provider *provider;
     size_t index; /* in the configuration */
     str url;
-    str authorization;
+    str authorization, headers; /* with its key, as its dialect has it */
     struct upstream_call call;
     bool is_probing;
     nsec tried; /* start of the newest probe; REACH_NEVER */
@@ -95,6 +96,7 @@ static void probe_start(struct target *t, nsec now)
     upstream_start(t->health->upstream, &t->call,
                    &(struct upstream_request){ .url = t->url,
                                                .authorization = t->authorization,
+                                               .headers = t->headers,
                                                .deadline = now + PROBE_TIMEOUT_MAX });
 }
 
@@ -263,8 +265,10 @@ static bool targets_make(struct health *h)
                               .answered = REACH_NEVER,
                               .failed = REACH_NEVER };
         t->url = arena_printf(&h->arena, "%.*s/models", STR_ARG(provider->base_url));
-        if (provider->api_key.len > 0)
-            t->authorization = arena_printf(&h->arena, "Bearer %.*s", STR_ARG(provider->api_key));
+        const struct dialect *dialect = dialect_find(provider->dialect);
+        assert(dialect); /* the configuration takes no other */
+        t->authorization = dialect_authorization(dialect, &h->arena, provider->api_key);
+        t->headers = dialect_headers(dialect, &h->arena, provider->api_key);
     }
     return h->targets && !arena_failed(&h->arena);
 }

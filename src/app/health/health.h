@@ -12,7 +12,7 @@
  * A caller may rely on: reading costs a copy and never waits for a disk, a database or a provider; probing never delays a query;
  * health says nothing about liveness, which is the loop's answer alone.
  *
- * May include: base, core/json, core/telemetry, edge/world, edge/config, edge/store, edge/upstream, app/engine.
+ * May include: base, core/dialect, core/json, core/telemetry, edge/world, edge/config, edge/store, edge/upstream, app/engine.
  */
 #ifndef WEIR_APP_HEALTH_HEALTH_H
 #define WEIR_APP_HEALTH_HEALTH_H

@@ -25,6 +25,20 @@ const struct dialect *dialect_find(str name)
     return NULL;
 }
 
+str dialect_authorization(const struct dialect *dialect, struct arena *arena, str key)
+{
+    if (key.len == 0 || !dialect->takes_bearer)
+        return STR("");
+    return arena_printf(arena, "Bearer %.*s", STR_ARG(key));
+}
+
+str dialect_headers(const struct dialect *dialect, struct arena *arena, str key)
+{
+    if (key.len == 0 || dialect->takes_bearer)
+        return str_from(dialect->headers);
+    return arena_printf(arena, "%s%.*s\n%s", dialect->key_header, STR_ARG(key), dialect->headers);
+}
+
 struct wire_stream *wire_stream_new(struct arena *arena, int64_t created)
 {
     struct wire_stream *s = ARENA_NEW(arena, struct wire_stream);

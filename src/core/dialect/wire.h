@@ -46,6 +46,11 @@ struct dialect {
 /* NULL for a name that nobody knows. */
 const struct dialect *dialect_find(str name);
 
+/* How a request carries a key, both in the arena. The Authorization header's value: empty without a key, and where it is no bearer. */
+str dialect_authorization(const struct dialect *dialect, struct arena *arena, str key);
+/* The dialect's header lines; the key's among them where it is no bearer. */
+str dialect_headers(const struct dialect *dialect, struct arena *arena, str key);
+
 /* A request that is only relayed: model, stream and the output limit are read, the rest is the provider's to judge. Messages are left
  * out: message_count is 0. Faults as chat_request_parse(). */
 NODISCARD enum err relay_request_parse(struct arena *arena, enum api api, str body,

@@ -90,6 +90,8 @@ void json_member_str(struct buf *out, const char *name, str s);
 void json_member_i64(struct buf *out, const char *name, int64_t v);
 void json_member_double(struct buf *out, const char *name, double v);
 void json_member_bool(struct buf *out, const char *name, bool v);
+void json_member_null(struct buf *out, const char *name);
+void json_member_str_or_null(struct buf *out, const char *name, str s); /* null for an empty text */
 
 /* The canonical form: members sorted by name, no white space, numbers in their shortest exact form (1.0 → 1, 1e2 → 100),
  * strings minimally escaped. Equal values have equal bytes. */

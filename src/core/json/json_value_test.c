@@ -159,6 +159,9 @@ static void writes_members(void)
     json_member_double(&out, "d", 0.5);
     json_member_bool(&out, "t", true);
     json_member_bool(&out, "f", false);
+    json_member_null(&out, "n");
+    json_member_str_or_null(&out, "e", STR(""));
+    json_member_str_or_null(&out, "q", STR("x"));
     json_key(&out, "o");
     buf_add_char(&out, '{');
     json_member_str(&out, "in\"ner", STR("}"));
@@ -166,6 +169,7 @@ static void writes_members(void)
     json_member_i64(&out, "last", 0);
     buf_add_char(&out, '}');
     CHECK_STR(buf_str(&out), STR("{\"s\":\"x\",\"i\":-5,\"d\":0.5,\"t\":true,\"f\":false,"
+                                 "\"n\":null,\"e\":null,\"q\":\"x\","
                                  "\"o\":{\"in\\\"ner\":\"}\"},\"last\":0}"));
     buf_fini(&out);
 }

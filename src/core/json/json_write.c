@@ -118,6 +118,20 @@ void json_member_bool(struct buf *out, const char *name, bool v)
     json_write_bool(out, v);
 }
 
+void json_member_null(struct buf *out, const char *name)
+{
+    json_key(out, name);
+    buf_add(out, STR("null"));
+}
+
+void json_member_str_or_null(struct buf *out, const char *name, str s)
+{
+    if (s.len > 0)
+        json_member_str(out, name, s);
+    else
+        json_member_null(out, name);
+}
+
 /* Content of a string in the one form that each text has. Lone surrogates stay escapes, so that texts that differ in
  * them alone keep different bytes. */
 static void canonical_string(struct buf *out, struct json_runes runes)

@@ -17,7 +17,7 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 struct metric_family {
     const char *name; /* "weir_queries_total": as Prometheus has it, _total on counters */
     enum metric_type type;
-    const char *unit; /* "seconds", "bytes", or "": then a count */
+    const char *unit; /* "seconds", "bytes", "usd", "ratio", or "": then a count */
     const char *help;
 };
 

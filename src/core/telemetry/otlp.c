@@ -49,12 +49,17 @@ void otlp_add_str(const struct otlp_place *place, str name, str value)
     value_end(place, open);
 }
 
-void otlp_add_i64(const struct otlp_place *place, str name, int64_t value)
+static void add_varint(const struct otlp_place *place, str name, uint32_t field, uint64_t value)
 {
     struct open_value open = value_begin(place, name);
 
-    protobuf_u64(place->out, ANY_INT, (uint64_t)value);
+    protobuf_u64(place->out, field, value);
     value_end(place, open);
+}
+
+void otlp_add_i64(const struct otlp_place *place, str name, int64_t value)
+{
+    add_varint(place, name, ANY_INT, (uint64_t)value);
 }
 
 void otlp_add_double(const struct otlp_place *place, str name, double value)
@@ -67,10 +72,7 @@ void otlp_add_double(const struct otlp_place *place, str name, double value)
 
 void otlp_add_bool(const struct otlp_place *place, str name, bool value)
 {
-    struct open_value open = value_begin(place, name);
-
-    protobuf_u64(place->out, ANY_BOOL, value);
-    value_end(place, open);
+    add_varint(place, name, ANY_BOOL, value);
 }
 
 /* ---- who speaks ---- */

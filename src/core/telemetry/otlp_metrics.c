@@ -38,7 +38,7 @@ static str unit_of(const struct metric_family *family)
 {
     static const struct {
         const char *unit, *code;
-    } units[] = { { "seconds", "s" }, { "bytes", "By" }, { "dollars", "{USD}" }, { "ratio", "1" } };
+    } units[] = { { "seconds", "s" }, { "bytes", "By" }, { "usd", "{USD}" }, { "ratio", "1" } };
 
     for (size_t i = 0; i < ARRAY_LEN(units); i++)
         if (str_eq(str_from(family->unit), str_from(units[i].unit)))

@@ -15,16 +15,6 @@ static const char upsert[] =
 
 /* ---- the run ---- */
 
-static void member_text_or_null(struct buf *out, const char *name, str text)
-{
-    if (text.len > 0) {
-        json_member_str(out, name, text);
-    } else {
-        json_key(out, name);
-        buf_add(out, STR("null"));
-    }
-}
-
 /* {"model":{"value":"gpt-4o-mini"}} */
 static void config_write(struct buf *out, const struct wandb_run *run)
 {
@@ -49,7 +39,7 @@ void wandb_upsert_write(struct buf *out, const struct wandb_run *run)
     buf_add_char(out, '{');
     json_member_str(out, "name", run->id);
     json_member_str(out, "project", run->project);
-    member_text_or_null(out, "entity", run->entity);
+    json_member_str_or_null(out, "entity", run->entity);
     json_member_str(out, "displayName", run->name);
     json_member_str(out, "config", buf_str(&config)); /* JSON within a string */
     json_member_str(out, "jobType", STR("gateway"));

@@ -37,8 +37,6 @@ struct wandb_bucket {
 NODISCARD enum err wandb_bucket_read(struct arena *arena, str body, struct wandb_bucket *out,
                                      str *out_why);
 
-#define WANDB_LINE_BYTES_MAX ((size_t)10 << 20)
-
 /* A line of history without its _step: the members of an object, without braces. */
 struct wandb_line {
     str members;

@@ -45,16 +45,6 @@ static void member_share(struct buf *out, const char *name, double v)
         json_write_double(out, v);
 }
 
-static void member_text_or_null(struct buf *out, const char *name, str text)
-{
-    if (text.len > 0) {
-        json_member_str(out, name, text);
-    } else {
-        json_key(out, name);
-        buf_add(out, STR("null"));
-    }
-}
-
 static void member_result(struct buf *out, enum err fault)
 {
     json_member_str(out, "result", str_from(err_info(fault)->name));
@@ -156,7 +146,8 @@ static void write_answer(struct buf *out, const struct ledger_end *e)
     member_share(out, "raw_trm_confidence", e->raw.trm_confidence);
     member_share(out, "raw_confidence", e->raw.confidence);
     json_member_bool(out, "calibrated", e->is_calibrated);
-    member_text_or_null(out, "answer_hash", (str){ hash, e->answer_hash == 0 ? 0 : (size_t)len });
+    json_member_str_or_null(out, "answer_hash",
+                            (str){ hash, e->answer_hash == 0 ? 0 : (size_t)len });
 }
 
 void export_query_members(struct buf *out, const struct row_query *q)

@@ -280,7 +280,7 @@ struct batch {
     size_t count;
 };
 
-/* The oldest lines; they stay in the ring until the server has them, unless the ring overflows meanwhile. */
+/* The oldest lines leave the ring; batch_return() puts back what the server did not take. */
 static void batch_take(struct exporter *x, struct batch *b)
 {
     struct wandb *w = x->state;

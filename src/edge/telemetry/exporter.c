@@ -137,16 +137,6 @@ bool exporter_post(struct exporter *x, struct post_request *request, struct post
     return e == OK;
 }
 
-enum sent exporter_verdict(int http_status)
-{
-    if (http_status >= 200 && http_status < 300)
-        return SENT_TAKEN;
-    if (http_status == 413)
-        return SENT_TOO_LARGE;
-    return http_status == 429 || http_status == 408 || http_status >= 500 ? SENT_LATER
-                                                                          : SENT_REFUSED;
-}
-
 /* What an endpoint says about what it does not want, on one line and cut; it may repeat our key. */
 void exporter_explain(const struct exporter *x, struct delivery *out,
                       const struct post_answer *answer)
@@ -227,9 +217,9 @@ static bool batch_send(struct exporter *x, struct batch *b)
 
 static bool traces_send(struct exporter *x, struct batch *b)
 {
-    bool goes_on = x->methods->send_traces != NULL;
+    bool goes_on = true;
 
-    if (!goes_on)
+    if (!x->methods->send_traces)
         return true;
     for (batch_take(x, b); b->count > 0; batch_take(x, b)) {
         goes_on = batch_send(x, b);

@@ -2,12 +2,12 @@
 /*
  * exporter: one endpoint's thread and queue, and what an endpoint must be able to do; for the files of edge/telemetry only.
  *
- *     collect: up to BATCH_MAX traces, oldest first <--------------------.
+ *     collect: up to batch_max traces, oldest first <--------------------.
  *        | send                                                          |
  *        +-- taken, or refused for good (counted as dropped) ------------+
  *        +-- too large: each half alone, down to one trace, which is dropped
  *        '-- later: wait (what was asked for, or 1 s doubling to 60 s, with jitter), send again;
- *            after ATTEMPTS_MAX the batch is dropped
+ *            after EXPORTER_ATTEMPTS_MAX the batch is dropped
  */
 #ifndef WEIR_EDGE_TELEMETRY_EXPORTER_H
 #define WEIR_EDGE_TELEMETRY_EXPORTER_H
@@ -77,7 +77,6 @@ struct exporter {
     bool is_stopping;
     struct record **ring;
     size_t head, count, queue_bytes;
-    size_t dropped_unsaid;
 
     _Atomic nsec stop_by; /* 0: not yet */
     _Atomic uint64_t sent, dropped, rejected, failures, queued;
@@ -88,11 +87,11 @@ NODISCARD enum err exporter_open(struct exporter **out, const struct exporter_me
 void exporter_close(struct exporter *x); /* NULL is a no-op */
 void exporter_offer(struct exporter *x, struct record *r); /* takes over one hold */
 
-/* Fills in timeout and cancelling; a failure to get any answer is SENT_LATER in *out_sent, with false. */
+/* Fills in timeout and cancelling. False: there was no answer, which is in out->why; the caller tries later. The answer is the caller's
+ * to finish in any case. */
 bool exporter_post(struct exporter *x, struct post_request *request, struct post_answer *answer,
                    struct delivery *out);
-/* What most endpoints mean by a status: 2xx taken, 413 too large, 429 and 5xx later, the rest refused. */
-enum sent exporter_verdict(int http_status);
+/* Puts into out->why what an answer says about why it takes nothing. */
 void exporter_explain(const struct exporter *x, struct delivery *out,
                       const struct post_answer *answer);
 

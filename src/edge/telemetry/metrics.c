@@ -23,7 +23,7 @@ const int64_t metrics_confidence_bounds[CONFIDENCE_BOUNDS] = { 100000, 200000, 3
                                                                750000, 800000, 850000, 900000,
                                                                950000, 990000 };
 
-static const str strategies[] = {
+const str metrics_strategy_names[STRATEGY_COUNT] = {
 #define X(name) { name, sizeof(name) - 1 },
     STRATEGY_TABLE(X)
 #undef X
@@ -79,7 +79,7 @@ static size_t strategy_of(str name)
 {
     size_t i = 0;
 
-    while (i < STRATEGY_COUNT - 1 && !str_eq(strategies[i], name))
+    while (i < STRATEGY_COUNT - 1 && !str_eq(metrics_strategy_names[i], name))
         i++;
     return i;
 }

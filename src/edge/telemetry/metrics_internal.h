@@ -98,12 +98,16 @@ extern const int64_t metrics_duration_bounds[METRICS_DURATION_BOUNDS];
 extern const int64_t metrics_overhead_bounds[OVERHEAD_BOUNDS];
 extern const int64_t metrics_confidence_bounds[CONFIDENCE_BOUNDS];
 
+extern const str metrics_strategy_names[STRATEGY_COUNT];
+
 str metrics_model_name(const struct metrics *m, size_t model);
 
 /* The sum of one counter over all shards, by its place in a shard. */
 uint64_t metrics_sum(const struct metrics_shards *shards, size_t offset);
-#define MODEL_OFFSET(model, member)                                                                \
-    (offsetof(struct metrics, models) + (model) * sizeof(struct model_counters) +                  \
-     offsetof(struct model_counters, member))
+static inline size_t model_offset(size_t model, size_t member)
+{
+    return offsetof(struct metrics, models) + model * sizeof(struct model_counters) + member;
+}
+#define MODEL_OFFSET(model, member) model_offset(model, offsetof(struct model_counters, member))
 
 #endif

@@ -5,11 +5,6 @@
 #define NANO 1e-9
 #define MILLIONTH 1e-6
 
-static const str strategy_names[] = {
-#define X(name) { name, sizeof(name) - 1 },
-    STRATEGY_TABLE(X)
-#undef X
-};
 static const str arm_names[] = {
 #define X(name, text) { text, sizeof(text) - 1 },
     METRICS_ARM_TABLE(X)
@@ -127,17 +122,13 @@ static struct histogram duration_at(size_t offset, const char *label, str value)
 
 static void queries_put(const struct walk *w)
 {
-    const size_t base = offsetof(struct model_counters, queries);
-
     family(w, "weir_queries_total", METRIC_COUNTER, "",
            "Queries that ended, by strategy, model, arm and outcome.");
     for (size_t m = 0; m < w->models; m++) {
         for (size_t i = 0; i < (size_t)STRATEGY_COUNT * METRICS_ARM_COUNT * OUTCOME_COUNT; i++) {
-            size_t at = offsetof(struct metrics, models) + m * sizeof(struct model_counters) +
-                        base + i * sizeof(counter);
-            uint64_t n = sum(w, at);
+            uint64_t n = sum(w, MODEL_OFFSET(m, queries) + i * sizeof(counter));
             const struct metric_label labels[] = {
-                { "strategy", strategy_names[i / (METRICS_ARM_COUNT * OUTCOME_COUNT)] },
+                { "strategy", metrics_strategy_names[i / (METRICS_ARM_COUNT * OUTCOME_COUNT)] },
                 { "model", model_name(w, m) },
                 { "arm", arm_names[i / OUTCOME_COUNT % METRICS_ARM_COUNT] },
                 { "outcome", outcome_names[i % OUTCOME_COUNT] },
@@ -179,7 +170,7 @@ static void query_families_put(const struct walk *w)
     for (size_t s = 0; s < STRATEGY_COUNT; s++) {
         struct histogram h =
             duration_at(offsetof(struct metrics, duration) + s * sizeof(struct duration_histogram),
-                        "strategy", strategy_names[s]);
+                        "strategy", metrics_strategy_names[s]);
         histogram_put(w, &h, s == 0);
     }
     family(w, "weir_query_overhead_seconds", METRIC_HISTOGRAM, "seconds",
@@ -210,8 +201,7 @@ static void model_counts_put(const struct walk *w, size_t member)
 {
     for (size_t m = 0; m < w->models; m++) {
         const struct metric_label label = { "model", model_name(w, m) };
-        count_put(w, &label, 1,
-                  sum(w, MODEL_OFFSET(m, calls) - offsetof(struct model_counters, calls) + member));
+        count_put(w, &label, 1, sum(w, model_offset(m, member)));
     }
 }
 
@@ -242,9 +232,7 @@ static void costs_put(const struct walk *w)
 static void model_durations_put(const struct walk *w, size_t member)
 {
     for (size_t m = 0; m < w->models; m++) {
-        struct histogram h =
-            duration_at(MODEL_OFFSET(m, calls) - offsetof(struct model_counters, calls) + member,
-                        "model", model_name(w, m));
+        struct histogram h = duration_at(model_offset(m, member), "model", model_name(w, m));
         histogram_put(w, &h, m == 0);
     }
 }

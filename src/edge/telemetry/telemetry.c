@@ -42,16 +42,21 @@ static void secret_add(struct telemetry *t, str secret)
 static bool secrets_gather(struct telemetry *t)
 {
     const struct config *c = t->options.config;
-    size_t channels = c->alerts.channel_count * (WIRE_SECRETS_MAX + 1);
+    size_t room = c->server.key_count + c->otlp.header_count + 3; /* three that stand alone */
 
-    t->secrets =
-        calloc(c->provider_count + c->server.key_count + c->otlp.header_count + channels + 2,
-               sizeof(*t->secrets));
+    for (size_t i = 0; i < c->provider_count; i++)
+        room += 1 + c->providers[i].api_keys.count;
+    for (size_t i = 0; i < c->alerts.channel_count; i++)
+        room += c->alerts.channels[i].secret_count + 1;
+    t->secrets = calloc(room, sizeof(*t->secrets));
     if (!t->secrets)
         return false;
     t->known.secrets = t->secrets;
-    for (size_t i = 0; i < c->provider_count; i++)
+    for (size_t i = 0; i < c->provider_count; i++) {
         secret_add(t, c->providers[i].api_key);
+        for (size_t k = 0; k < c->providers[i].api_keys.count; k++)
+            secret_add(t, c->providers[i].api_keys.values[k]);
+    }
     for (size_t i = 0; i < c->server.key_count; i++)
         secret_add(t, c->server.keys[i]);
     for (size_t i = 0; i < c->otlp.header_count; i++) {
@@ -63,6 +68,7 @@ static bool secrets_gather(struct telemetry *t)
             secret_add(t, c->alerts.channels[i].secrets[k]);
         secret_add(t, c->alerts.channels[i].password);
     }
+    secret_add(t, c->server.admin_key);
     secret_add(t, c->langsmith.api_key);
     secret_add(t, c->wandb.api_key);
     return true;
