@@ -161,8 +161,7 @@ static void print_json_trace(struct buf *out, const struct query *q)
     json_key(out, "trace");
     buf_add_char(out, '[');
     for (const struct call_trace *call = q->trace; call; call = call->next) {
-        if (call != q->trace)
-            buf_add_char(out, ',');
+        json_comma(out);
         buf_add_char(out, '{');
         json_member_i64(out, "number", call->number);
         json_member_i64(out, "parent", call->parent);

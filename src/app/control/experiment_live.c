@@ -110,8 +110,7 @@ static enum err list_put(struct controller *c)
 
     buf_add(&text, STR("{\"version\":1,\"experiments\":["));
     for (size_t i = 0; i < c->experiment_count; i++) {
-        if (i > 0)
-            buf_add_char(&text, ',');
+        json_comma(&text);
         entry_write(c, c->experiments[i], &text);
     }
     buf_add(&text, STR("]}"));

@@ -113,8 +113,7 @@ static void comparisons_write(const struct live_experiment *x, struct buf *out)
     buf_add_char(out, '[');
     for (size_t arm = 1; arm < x->file->experiment.arm_count; arm++) {
         for (enum experiment_measure m = 0; m < EXPERIMENT_MEASURE_COUNT; m++) {
-            if (arm > 1 || m > 0)
-                buf_add_char(out, ',');
+            json_comma(out);
             comparison_write(x, arm, m, out);
         }
     }

@@ -176,8 +176,7 @@ void rollout_status_write(const struct controller *c, const struct live_rollout 
     json_key(out, "guards");
     buf_add_char(out, '[');
     for (size_t i = 0; i < r->plan.count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         guard_write(r, i, out);
     }
     buf_add(out, STR("]}"));

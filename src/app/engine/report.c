@@ -31,8 +31,7 @@ static void add_route(struct buf *out, const struct query *q)
     if (!d)
         json_write_str(out, str_from(q->route.reason));
     for (size_t i = 0; d && i < d->reason_count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, d->reasons[i]);
     }
     buf_add_char(out, ']');

@@ -205,8 +205,7 @@ void eval_plan_write(struct buf *out, const struct eval_plan *plan,
     json_key(out, "cells");
     buf_add_char(out, '[');
     for (size_t i = 0; i < plan->cell_count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, plan->cells[i].name);
     }
     buf_add_char(out, ']');

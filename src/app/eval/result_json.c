@@ -9,15 +9,8 @@
 
 static void begin(struct buf *out, char bracket)
 {
-    if (out->len > 0 && (out->ptr[out->len - 1] == '}' || out->ptr[out->len - 1] == ']'))
-        buf_add_char(out, ',');
+    json_comma(out);
     buf_add_char(out, bracket);
-}
-
-static void member_null(struct buf *out, const char *name)
-{
-    json_key(out, name);
-    buf_add(out, STR("null"));
 }
 
 /* Twelve digits: more than is known, and the same on every machine. */
@@ -30,7 +23,7 @@ static void member_number(struct buf *out, const char *name, double value)
 static void member_text(struct buf *out, const char *name, str text)
 {
     if (text.len == 0)
-        member_null(out, name);
+        json_member_null(out, name);
     else
         json_member_str(out, name, text);
 }
@@ -38,7 +31,7 @@ static void member_text(struct buf *out, const char *name, str text)
 static void member_cost(struct buf *out, const char *name, nano_usd cost)
 {
     if (cost == COST_UNPRICED)
-        member_null(out, name);
+        json_member_null(out, name);
     else
         json_member_i64(out, name, cost);
 }
@@ -65,7 +58,7 @@ static void write_cell_name(const struct eval *e, struct buf *out, size_t cell)
 static void write_latency(struct buf *out, const struct eval_latency *latency)
 {
     if (latency->n == 0) {
-        member_null(out, "latency_ms");
+        json_member_null(out, "latency_ms");
         return;
     }
     json_key(out, "latency_ms");
@@ -80,7 +73,7 @@ static void write_latency(struct buf *out, const struct eval_latency *latency)
 static void write_confidence(struct buf *out, const struct eval_confidence *confidence)
 {
     if (confidence->n == 0) {
-        member_null(out, "confidence");
+        json_member_null(out, "confidence");
         return;
     }
     json_key(out, "confidence");
@@ -106,7 +99,7 @@ static void write_faults(struct buf *out, const int64_t *faults)
 static void write_labels(struct buf *out, const struct eval_cell_row *row)
 {
     if (row->labelled == 0) {
-        member_null(out, "labels");
+        json_member_null(out, "labels");
         return;
     }
     json_key(out, "labels");
@@ -130,7 +123,7 @@ static void write_cell(const struct eval *e, struct buf *out, const struct eval_
     member_range(out, "success_ci", row->success.lower, row->success.upper);
     member_cost(out, "cost_nano_usd", row->cost);
     if (row->cost == COST_UNPRICED)
-        member_null(out, "cost_per_query_nano_usd");
+        json_member_null(out, "cost_per_query_nano_usd");
     else
         member_number(out, "cost_per_query_nano_usd", row->cost_per_query);
     write_latency(out, &row->latency);
@@ -157,7 +150,7 @@ static void write_pair(const struct eval *e, struct buf *out, const struct eval_
     member_number(out, "upper_one_sided", pair->upper_one_sided);
     json_member_str(out, "verdict", str_from(stats_verdict_name(pair->verdict)));
     if (pair->is_clustered)
-        member_null(out, "mcnemar_p");
+        json_member_null(out, "mcnemar_p");
     else
         member_number(out, "mcnemar_p", pair->p);
     member_number(out, "p", pair->p);
@@ -171,7 +164,7 @@ static void write_pair(const struct eval *e, struct buf *out, const struct eval_
         member_number(out, "upper", pair->cost.upper);
         buf_add_char(out, '}');
     } else {
-        member_null(out, "cost_change");
+        json_member_null(out, "cost_change");
     }
     buf_add_char(out, '}');
 }
@@ -199,8 +192,7 @@ static void write_refusals(const struct eval *e, struct buf *out, const char *na
     json_key(out, name);
     buf_add_char(out, '[');
     while (is_shown && rest.len > 0 && str_next(&rest, '\n', &sentence) && sentence.len > 0) {
-        if (out->ptr[out->len - 1] != '[')
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, sentence);
     }
     buf_add_char(out, ']');

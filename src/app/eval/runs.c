@@ -64,17 +64,11 @@ struct eval_run eval_run_of(struct arena *arena, const struct eval_outcome *outc
 
 /* ---- writing ---- */
 
-static void write_null(struct buf *out, const char *name)
-{
-    json_key(out, name);
-    buf_add(out, STR("null"));
-}
-
 /* Negative: null. */
 static void write_share(struct buf *out, const char *name, double value)
 {
     if (value < 0)
-        write_null(out, name);
+        json_member_null(out, name);
     else
         json_member_double(out, name, rounded(value));
 }
@@ -82,7 +76,7 @@ static void write_share(struct buf *out, const char *name, double value)
 static void write_text(struct buf *out, const char *name, str text)
 {
     if (text.len == 0)
-        write_null(out, name);
+        json_member_null(out, name);
     else
         json_member_str(out, name, text);
 }
@@ -133,7 +127,7 @@ void eval_run_write(struct buf *out, const struct eval_questions *questions,
     json_member_bool(out, "right", is_right);
     write_text(out, "answer", outcome->canonical);
     if (outcome->cost == COST_UNPRICED)
-        write_null(out, "cost_nano_usd");
+        json_member_null(out, "cost_nano_usd");
     else
         json_member_i64(out, "cost_nano_usd", outcome->cost);
     json_key(out, "tokens");
@@ -141,7 +135,7 @@ void eval_run_write(struct buf *out, const struct eval_questions *questions,
                outcome->usage.input, outcome->usage.output, outcome->usage.cached);
     json_member_i64(out, "calls", outcome->calls);
     if (outcome->latency_us < 0)
-        write_null(out, "latency_ms");
+        json_member_null(out, "latency_ms");
     else
         json_member_double(out, "latency_ms", (double)outcome->latency_us / 1e3);
     write_share(out, "raw_confidence", outcome->raw_confidence);
@@ -149,7 +143,7 @@ void eval_run_write(struct buf *out, const struct eval_questions *questions,
     write_signals(out, &outcome->signals);
     json_member_str(out, "halt", str_from(outcome->halt));
     if (outcome->fault == OK)
-        write_null(out, "fault");
+        json_member_null(out, "fault");
     else
         json_member_str(out, "fault", str_from(err_info(outcome->fault)->name));
     json_member_bool(out, "simulated", outcome->is_simulated);

@@ -77,8 +77,6 @@ void health_write(const struct health_report *report, enum health_show show, boo
 {
     bool has_parts = show == HEALTH_SHOW_ALL || report->state == HEALTH_NOT_READY ||
                      report->state == HEALTH_STARTING;
-    bool is_first = true;
-
     buf_add_char(out, '{');
     json_member_str(out, "status", str_from(health_state_name(report->state)));
     if (has_parts) {
@@ -88,9 +86,7 @@ void health_write(const struct health_report *report, enum health_show show, boo
             const struct health_part *part = &report->parts[i];
             if (show == HEALTH_SHOW_FAULTS && (part->is_ok || !part->is_required))
                 continue;
-            if (!is_first)
-                buf_add_char(out, ',');
-            is_first = false;
+            json_comma(out);
             part_write(part, has_details, out);
         }
         buf_add_char(out, ']');

@@ -162,8 +162,7 @@ str last_user_content(const struct chat_request *request)
 
 void model_write(struct buf *out, str name)
 {
-    if (out->len > 0 && out->ptr[out->len - 1] != '[')
-        buf_add_char(out, ',');
+    json_comma(out);
     buf_add(out, STR("{\"id\":"));
     json_write_str(out, name);
     buf_add(out, STR(",\"object\":\"model\",\"created\":1700000000,\"owned_by\":\"weir\"}"));

@@ -7,12 +7,10 @@
 
 static void cost_member(struct buf *out, const char *name, nano_usd cost)
 {
-    if (cost != COST_UNPRICED) {
+    if (cost != COST_UNPRICED)
         json_member_i64(out, name, cost);
-        return;
-    }
-    json_key(out, name);
-    buf_add(out, STR("null"));
+    else
+        json_member_null(out, name);
 }
 
 static void object_open(struct buf *out, const char *name)
@@ -21,10 +19,10 @@ static void object_open(struct buf *out, const char *name)
     buf_add_char(out, '{');
 }
 
-/* In an array: the comma that json_key() would have written. */
-static void item_open(struct buf *out, bool is_first)
+static void item_open(struct buf *out)
 {
-    buf_add(out, is_first ? STR("{") : STR(",{"));
+    json_comma(out);
+    buf_add_char(out, '{');
 }
 
 static void rate_member(struct buf *out, const char *name, const struct daily_rate *r)
@@ -79,7 +77,7 @@ static void measured_member(struct buf *out, const struct daily *d)
     buf_add_char(out, '[');
     for (size_t i = 0; i < d->measures_count; i++) {
         const struct daily_measure *m = &d->measures[i];
-        item_open(out, i == 0);
+        item_open(out);
         json_member_str(out, "experiment", m->experiment);
         json_member_str(out, "arm", m->arm);
         json_member_bool(out, "is_valid", m->saved.is_valid);
@@ -118,7 +116,7 @@ static void kpis_member(struct buf *out, const struct daily *d)
     for (size_t i = 0; i < d->kpis_count; i++) {
         const struct daily_kpi *k = &d->kpis[i];
         bool has_interval = k->is_known && k->has_interval;
-        item_open(out, i == 0);
+        item_open(out);
         json_member_str(out, "name", str_from(k->key));
         json_member_str(out, "title", str_from(k->title));
         json_member_bool(out, "is_primary", k->is_primary);
@@ -145,8 +143,7 @@ static void calibration_member(struct buf *out, const struct daily *d)
     buf_add_char(out, '[');
     for (size_t i = 0; i < d->calibrations_count; i++) {
         const struct daily_calibration *c = &d->calibrations[i];
-        bool is_first = true;
-        item_open(out, i == 0);
+        item_open(out);
         json_member_str(out, "source", str_from(ledger_source_name(c->source)));
         json_member_bool(out, "is_calibrated", c->is_calibrated);
         json_member_i64(out, "n", c->n);
@@ -157,8 +154,7 @@ static void calibration_member(struct buf *out, const struct daily *d)
             const struct report_bin *bin = &c->bins[b];
             if (bin->n == 0)
                 continue;
-            item_open(out, is_first);
-            is_first = false;
+            item_open(out);
             json_member_i64(out, "n", bin->n);
             json_member_double(out, "confidence", bin->confidence / (double)bin->n);
             json_member_double(out, "accuracy", (double)bin->right / (double)bin->n);
@@ -176,7 +172,7 @@ static void series_member(struct buf *out, const struct daily *d)
     buf_add_char(out, '[');
     for (size_t i = 0; i < d->bars_count; i++) {
         const struct daily_bar *bar = &d->bars[i];
-        item_open(out, i == 0);
+        item_open(out);
         json_member_i64(out, "from_us", bar->part.from);
         json_member_i64(out, "to_us", bar->part.to);
         json_member_str(out, "label", str_from(bar->part.label));
@@ -194,7 +190,7 @@ static void domain_models_member(struct buf *out, const struct daily *d)
     buf_add_char(out, '[');
     for (size_t i = 0; i < d->ledger->pairs_count; i++) {
         const struct report_pair *pair = &d->ledger->pairs[i];
-        item_open(out, i == 0);
+        item_open(out);
         json_member_str(out, "domain", pair->domain);
         json_member_str(out, "model", pair->model);
         json_member_i64(out, "queries", pair->queries);
@@ -214,7 +210,7 @@ static void axis_member(struct buf *out, const struct daily *d, const struct dai
     for (size_t i = 0; i < parts->count; i++) {
         const struct report_part *p = &parts->items[i];
         struct daily_rate success = daily_rate_of(p->succeeded, p->queries);
-        item_open(out, i == 0);
+        item_open(out);
         json_member_str(out, "name", p->name);
         json_member_i64(out, "queries", p->queries);
         json_member_i64(out, "cost_nano_usd", p->cost);
@@ -237,7 +233,7 @@ static void models_member(struct buf *out, const struct daily *d)
     buf_add_char(out, '[');
     for (size_t i = 0; i < d->models_count; i++) {
         const struct report_calls *m = &d->models[i];
-        item_open(out, i == 0);
+        item_open(out);
         json_member_str(out, "name", m->model);
         json_member_i64(out, "calls", m->calls);
         json_member_i64(out, "cost_nano_usd", m->cost);
@@ -254,15 +250,13 @@ static void models_member(struct buf *out, const struct daily *d)
 static void faults_member(struct buf *out, const struct daily *d)
 {
     const struct report_parts *faults = &d->ledger->parts[REPORT_FAULT];
-    bool is_first = true;
 
     json_key(out, "faults");
     buf_add_char(out, '[');
     for (size_t i = 0; i < faults->count; i++) {
         if (faults->items[i].name.len == 0)
             continue; /* success */
-        item_open(out, is_first);
-        is_first = false;
+        item_open(out);
         json_member_str(out, "name", faults->items[i].name);
         json_member_i64(out, "queries", faults->items[i].queries);
         json_member_i64(out, "cost_nano_usd", faults->items[i].cost);

@@ -9,17 +9,13 @@
 
 static void guards_write(struct buf *out, uint32_t bits)
 {
-    bool is_first = true;
-
     json_key(out, "guards");
     buf_add_char(out, '[');
     for (size_t m = 0; m < CHANGE_METRIC_COUNT; m++) {
         if (!(bits >> m & 1))
             continue;
-        if (!is_first)
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, str_from(change_metric_info((enum change_metric)m)->name));
-        is_first = false;
     }
     buf_add_char(out, ']');
 }
@@ -113,15 +109,12 @@ static void counts_write(struct buf *out, const struct rehearsal_report *report)
             json_member_i64(out, change_metric_info((enum change_metric)m)->name, s->guards[m]);
     }
     buf_add(out, STR("},\"alerts\":{"));
-    bool is_first = true;
     for (size_t i = 0; i < policy.rule_count; i++) {
         if (s->alerts[i] == 0)
             continue;
-        if (!is_first)
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, policy.rules[i].name);
         buf_printf(out, ":%" PRId64, s->alerts[i]);
-        is_first = false;
     }
     buf_add_char(out, '}');
 }
@@ -182,8 +175,7 @@ void rehearsal_write_json(struct buf *out, const struct rehearsal_report *report
     json_key(out, "runs");
     buf_add_char(out, '[');
     for (size_t i = 0; i < report->summary->n; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         run_write(out, &report->runs[i]);
     }
     buf_add_char(out, ']');

@@ -19,8 +19,7 @@ static void write_told(struct buf *out, const struct alert_machine *m, uint32_t 
     for (size_t r = 0; r < m->policy.receiver_count; r++) {
         if (!(told & (1u << r)))
             continue;
-        if (out->len > 0 && out->ptr[out->len - 1] != '[')
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, m->policy.receivers[r].name);
     }
     buf_add_char(out, ']');
@@ -76,17 +75,8 @@ static void write_silence(struct buf *out, const struct alert_silence *s)
     buf_add(out, STR("]}"));
 }
 
-static void next_element(struct buf *out, bool *is_first)
-{
-    if (!*is_first)
-        buf_add_char(out, ',');
-    *is_first = false;
-}
-
 void alert_state_write(const struct alert_machine *m, struct buf *out)
 {
-    bool is_first = true;
-
     buf_add_char(out, '{');
     json_member_i64(out, "version", STATE_VERSION);
     json_member_i64(out, "now", m->now);
@@ -96,21 +86,19 @@ void alert_state_write(const struct alert_machine *m, struct buf *out)
     for (size_t i = 0; i < ALERT_INSTANCES_MAX; i++) {
         if (m->instances[i].fingerprint == 0)
             continue;
-        next_element(out, &is_first);
+        json_comma(out);
         write_instance(out, m, &m->instances[i]);
     }
     buf_add(out, STR("],\"log\":["));
-    is_first = true;
     for (size_t i = 0; i < LOG_ROWS_MAX; i++) {
         if (m->log[i].group == 0)
             continue;
-        next_element(out, &is_first);
+        json_comma(out);
         write_log_row(out, m, &m->log[i]);
     }
     buf_add(out, STR("],\"silences\":["));
-    is_first = true;
     for (size_t i = 0; i < m->silence_count; i++) {
-        next_element(out, &is_first);
+        json_comma(out);
         write_silence(out, &m->silences[i]);
     }
     buf_add(out, STR("]}"));

@@ -136,8 +136,7 @@ void wire_webhook(struct buf *out, const struct wire_notice *n, size_t i, usec_u
     json_member_str(out, "externalURL", n->link);
     buf_add(out, STR(",\"alerts\":["));
     for (size_t k = 0; k < n->count; k++) {
-        if (k > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         write_alert(out, n, &n->alerts[k]);
     }
     buf_add(out, STR("]}"));

@@ -16,8 +16,7 @@ static void counts_write(struct buf *out, const char *name, const uint32_t count
     json_key(out, name);
     buf_add_char(out, '[');
     for (int i = 0; i < THRESHOLDS; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         buf_add_i64(out, counts[i]);
     }
     buf_add_char(out, ']');

@@ -308,8 +308,7 @@ void guard_evidence_write(const struct guard_evidence *e, struct buf *out)
     for (size_t i = 0; i < ARRAY_LEN(cause_names); i++) {
         if ((e->tripped_by >> i & 1) == 0)
             continue;
-        if (out->len > 0 && out->ptr[out->len - 1] != '[')
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, str_from(cause_names[i]));
     }
     buf_add(out, STR("]}"));

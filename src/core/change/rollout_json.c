@@ -96,8 +96,7 @@ void rollout_row_write(const struct rollout_row *row, str rollout_id, struct buf
     json_key(out, "evidence");
     buf_add_char(out, '[');
     for (size_t i = 0; i < row->evidence_count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         guard_evidence_write(&row->evidence[i], out);
     }
     buf_add(out, STR("]}"));

@@ -72,7 +72,7 @@ static enum err answer(struct buf *out, struct arena *arena, str completion)
     if (p.text.len > 0)
         text_block_write(out, p.text);
     while (e == OK && json_next(&it)) {
-        comma(out);
+        json_comma(out);
         e = tool_block_write(out, arena, it.value);
     }
     buf_add_char(out, ']');

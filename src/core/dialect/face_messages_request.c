@@ -33,7 +33,7 @@ static bool block_is(struct json block, const char *type)
 
 static void text_part(struct writer *w, struct json block)
 {
-    comma(w->out);
+    json_comma(w->out);
     buf_add(w->out, STR("{\"type\":\"text\""));
     member_copy(w->out, "text", given(block, STR("text")));
     buf_add_char(w->out, '}');
@@ -49,7 +49,7 @@ static enum err image_part(struct writer *w, struct json block)
         url = arena_printf(w->arena, "data:%.*s;base64,%.*s", STR_ARG(media), STR_ARG(data));
     else if (!json_str(json_get(source, STR("url")), w->arena, &url))
         return refuse_field(w->arena, w->error, STR("an image's source"));
-    comma(w->out);
+    json_comma(w->out);
     buf_add(w->out, STR("{\"type\":\"image_url\",\"image_url\":{"));
     json_member_str(w->out, "url", url);
     buf_add(w->out, STR("}}"));
@@ -89,7 +89,7 @@ static enum err results_write(struct writer *w, struct json content)
         if (!block_is(it.value, "tool_result"))
             continue;
         e = result_text(w, given(it.value, STR("content")), &text);
-        comma(w->out);
+        json_comma(w->out);
         buf_add(w->out, STR("{\"role\":\"tool\""));
         member_copy(w->out, "tool_call_id", given(it.value, STR("tool_use_id")));
         json_member_str(w->out, "content", buf_str(&text));
@@ -111,7 +111,7 @@ static enum err user_blocks_write(struct writer *w, struct json content)
         if (block_is(it.value, "tool_result"))
             continue;
         if (!is_open) {
-            comma(w->out);
+            json_comma(w->out);
             buf_add(w->out, STR("{\"role\":\"user\",\"content\":["));
         }
         is_open = true;
@@ -149,7 +149,7 @@ static enum err assistant_blocks_write(struct writer *w, struct json content)
             json_str(json_get(it.value, STR("text")), w->arena, &said))
             buf_add(&text, said);
     }
-    comma(w->out);
+    json_comma(w->out);
     buf_add(w->out, STR("{\"role\":\"assistant\""));
     json_member_str(w->out, "content", buf_str(&text));
     if (text.failed)
@@ -180,7 +180,7 @@ static enum err message_write(struct writer *w, struct json message)
     if (!json_is(content, JSON_STRING))
         return bad(w, STR("a message's content must be a string or an array of blocks"),
                    STR("messages"));
-    comma(w->out);
+    json_comma(w->out);
     buf_add_char(w->out, '{');
     member_copy(w->out, "role", json_get(message, STR("role")));
     member_copy(w->out, "content", content);
@@ -240,7 +240,7 @@ static enum err tools_write(struct writer *w, struct json tools)
         struct json type = given(it.value, STR("type"));
         if (json_exists(type) && !text_is(type, "custom"))
             return refuse_field(w->arena, w->error, STR("tools of the provider's own"));
-        comma(w->out);
+        json_comma(w->out);
         buf_add(w->out, STR("{\"type\":\"function\",\"function\":{"));
         member_copy(w->out, "name", given(it.value, STR("name")));
         member_copy(w->out, "description", given(it.value, STR("description")));

@@ -30,7 +30,7 @@ static enum err parts_write(struct writer *w, struct json parts)
             return refuse_field(w->arena, w->error,
                                 arena_printf(w->arena, "input content of type %.*s",
                                              STR_ARG(str_slice(json_raw(type), 0, 60))));
-        comma(w->out);
+        json_comma(w->out);
         buf_add(w->out, STR("{\"type\":\"text\""));
         member_copy(w->out, "text", given(it.value, STR("text")));
         buf_add_char(w->out, '}');
@@ -47,7 +47,7 @@ static enum err item_write(struct writer *w, struct json item)
         return refuse_field(w->arena, w->error,
                             arena_printf(w->arena, "an input item of type %.*s",
                                          STR_ARG(str_slice(json_raw(type), 0, 60))));
-    comma(w->out);
+    json_comma(w->out);
     buf_add_char(w->out, '{');
     member_copy(w->out, "role", given(item, STR("role")));
     json_key(w->out, "content");
@@ -76,7 +76,7 @@ static enum err messages_write(struct writer *w, struct json root)
         buf_add_char(w->out, '}');
     }
     if (json_is(input, JSON_STRING)) {
-        comma(w->out);
+        json_comma(w->out);
         buf_add(w->out, STR("{\"role\":\"user\""));
         member_copy(w->out, "content", input);
         buf_add_char(w->out, '}');

@@ -38,13 +38,13 @@ static void block_open(struct writer *w, const char *role, const char *type)
 {
     if (w->role != role) {
         message_close(w);
-        comma(w->out);
+        json_comma(w->out);
         buf_add_char(w->out, '{');
         json_member_str(w->out, "role", str_from(role));
         buf_add(w->out, STR(",\"content\":["));
         w->role = role;
     }
-    comma(w->out);
+    json_comma(w->out);
     buf_add_char(w->out, '{');
     json_member_str(w->out, "type", str_from(type));
 }
@@ -260,7 +260,7 @@ static enum err tools_write(struct writer *w, struct json tools)
         struct json parameters = given(function, STR("parameters"));
         if (!text_is(json_get(it.value, STR("type")), "function"))
             return refuse_field(w->arena, w->error, STR("tools of another type than function"));
-        comma(w->out);
+        json_comma(w->out);
         buf_add_char(w->out, '{');
         member_copy(w->out, "name", given(function, STR("name")));
         member_copy(w->out, "description", given(function, STR("description")));

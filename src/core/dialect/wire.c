@@ -155,12 +155,6 @@ bool object_in_text(struct arena *arena, str text, str *out)
     return true;
 }
 
-void comma(struct buf *out)
-{
-    if (out->len > 0 && out->ptr[out->len - 1] != '[')
-        buf_add_char(out, ',');
-}
-
 void lower_write(struct buf *out, const char *name)
 {
     for (const char *c = name; *c; c++)

@@ -35,8 +35,6 @@ enum err refuse_field(struct arena *arena, struct chat_error *error, str name);
 
 /* ---- writing ---- */
 
-/* Before an array's next entry. */
-void comma(struct buf *out);
 /* A fault's name as it stands in errors: in lower case. */
 void lower_write(struct buf *out, const char *name);
 /* `,"name":raw`; nothing when v is missing. */

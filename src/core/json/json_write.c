@@ -199,9 +199,8 @@ static void canonical_array(struct buf *out, struct json v)
     struct json_iter it = json_iter(v);
 
     buf_add_char(out, '[');
-    for (bool is_first = true; json_next(&it); is_first = false) {
-        if (!is_first)
-            buf_add_char(out, ',');
+    while (json_next(&it)) {
+        json_comma(out);
         canonical_value(out, it.value);
     }
     buf_add_char(out, ']');

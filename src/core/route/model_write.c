@@ -96,8 +96,7 @@ static void grams_write(struct buf *out, const struct route_model *model)
         json_key(out, head_names[h]);
         buf_add_char(out, '[');
         for (size_t i = 0; i < ROUTE_GRAMS; i++) {
-            if (i > 0)
-                buf_add_char(out, ',');
+            json_comma(out);
             weight_write(out, (double)model->grams[i][h]);
         }
         buf_add_char(out, ']');

@@ -27,8 +27,7 @@ static const struct shape plain = { ",\"content\":", "}" };
 /* A text that is a string of JSON already, or one that has to become one. */
 static void add_message(struct buf *out, const struct shape *shape, str role, str raw, str text)
 {
-    if (out->len > 0 && out->ptr[out->len - 1] != '[')
-        buf_add_char(out, ',');
+    json_comma(out);
     buf_add(out, STR("{\"role\":"));
     json_write_str(out, role);
     buf_add(out, str_from(shape->before_content));

@@ -102,8 +102,7 @@ static void history_write(struct buf *out, const struct wandb_stream *s)
         buf_reset(&line);
         buf_printf(&line, "{\"_step\":%" PRId64 ",%.*s}", s->offset + (int64_t)i,
                    STR_ARG(s->lines[i].members));
-        if (i > 0)
-            buf_add_char(out, ',');
+        json_comma(out);
         json_write_str(out, buf_str(&line));
     }
     buf_add(out, STR("]}"));

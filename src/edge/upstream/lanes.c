@@ -210,14 +210,13 @@ static double seconds_until(nsec at, nsec now)
 
 void lanes_write(struct lanes *l, nsec now, struct buf *out)
 {
-    bool is_first = true;
-
     buf_add_char(out, '[');
-    for (struct lane *lane = lanes_first(l); lane; lane = lane->next, is_first = false) {
+    for (struct lane *lane = lanes_first(l); lane; lane = lane->next) {
         struct breaker breaker = breaker_read(lane);
         bool is_open = breaker.state == BREAKER_OPEN;
         nsec rests = atomic_load_explicit(&lane->rests_until, memory_order_relaxed);
-        buf_add(out, is_first ? STR("{") : STR(",{"));
+        json_comma(out);
+        buf_add_char(out, '{');
         json_member_str(out, "provider", lane_provider(lane));
         json_member_str(out, "model", lane_model(lane));
         json_member_i64(out, "key", (int64_t)lane->key);
