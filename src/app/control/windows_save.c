@@ -20,22 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/varint.h"
+
 #define MAGIC STR("weir-windows\1")
 #define CHECKSUM_BYTES 8
-#define VARINT_BYTES_MAX 10
 
 /* ---- writing ---- */
-
-static void put_u64(struct buf *out, uint64_t v)
-{
-    char bytes[VARINT_BYTES_MAX];
-    size_t n = 0;
-
-    for (; v >= 0x80; v >>= 7)
-        bytes[n++] = (char)(v | 0x80);
-    bytes[n++] = (char)v;
-    buf_add(out, (str){ bytes, n });
-}
 
 static void put_fixed(struct buf *out, uint64_t v, size_t len)
 {
@@ -68,12 +58,12 @@ static void bins_save(const struct windows_slot *slot, struct buf *out)
 
     for (size_t i = 0; i < WINDOWS_BINS; i++)
         count += slot->bins[i].n > 0;
-    put_u64(out, count);
+    varint_add(out, count);
     for (size_t i = 0; i < WINDOWS_BINS; i++) {
         if (slot->bins[i].n == 0)
             continue;
-        put_u64(out, i);
-        put_u64(out, slot->bins[i].n);
+        varint_add(out, i);
+        varint_add(out, slot->bins[i].n);
         put_f32(out, slot->bins[i].confidence);
         put_f32(out, slot->bins[i].right);
     }
@@ -85,12 +75,12 @@ static void buckets_save(const struct windows_slot *slot, struct buf *out)
 
     for (size_t i = 0; i < WINDOWS_BUCKETS; i++)
         count += slot->latency[i] > 0;
-    put_u64(out, count);
+    varint_add(out, count);
     for (size_t i = 0; i < WINDOWS_BUCKETS; i++) {
         if (slot->latency[i] == 0)
             continue;
-        put_u64(out, i - last);
-        put_u64(out, slot->latency[i]);
+        varint_add(out, i - last);
+        varint_add(out, slot->latency[i]);
         last = i;
     }
 }
@@ -101,7 +91,7 @@ static void slot_save(const struct windows_slot *slot, struct buf *out)
                                 slot->unpriced, slot->hrm_n, slot->trm_n };
 
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)
-        put_u64(out, counts[i]);
+        varint_add(out, counts[i]);
     put_f64(out, slot->hrm);
     put_f64(out, slot->trm);
     put_f64(out, slot->cost);
@@ -123,8 +113,8 @@ static size_t ring_save(const struct windows_leaf *leaf, size_t ring, nsec now, 
         n++;
         if (!out)
             continue;
-        put_u64(out, ring);
-        put_u64(out, (uint64_t)(last - epoch));
+        varint_add(out, ring);
+        varint_add(out, (uint64_t)(last - epoch));
         slot_save(slot, out);
     }
     return n;
@@ -135,20 +125,20 @@ static void arm_save(const struct windows_arm *arm, nsec now, struct buf *out)
     str label = str_from(arm->label);
     size_t leaves = 0;
 
-    put_u64(out, label.len);
+    varint_add(out, label.len);
     buf_add(out, label);
-    put_u64(out, arm->newest < now ? (uint64_t)(now - arm->newest) : 0);
+    varint_add(out, arm->newest < now ? (uint64_t)(now - arm->newest) : 0);
     for (size_t d = 0; d < FEED_DOMAIN_COUNT; d++)
         leaves += arm->leaves[d] != NULL;
-    put_u64(out, leaves);
+    varint_add(out, leaves);
     for (size_t d = 0; d < FEED_DOMAIN_COUNT; d++) {
         size_t slots = 0;
         if (!arm->leaves[d])
             continue;
         for (size_t r = 0; r < WINDOWS_RINGS; r++)
             slots += ring_save(arm->leaves[d], r, now, NULL);
-        put_u64(out, d);
-        put_u64(out, slots);
+        varint_add(out, d);
+        varint_add(out, slots);
         for (size_t r = 0; r < WINDOWS_RINGS; r++)
             ring_save(arm->leaves[d], r, now, out);
     }
@@ -161,8 +151,8 @@ void windows_save(const struct windows *w, nsec now, struct buf *out)
     for (size_t i = 0; i < WINDOWS_ARMS_MAX; i++)
         arms += w->arms[i].newest > 0;
     buf_add(out, MAGIC);
-    put_u64(out, (uint64_t)now);
-    put_u64(out, arms);
+    varint_add(out, (uint64_t)now);
+    varint_add(out, arms);
     for (size_t i = 0; i < WINDOWS_ARMS_MAX; i++) {
         if (w->arms[i].newest > 0)
             arm_save(&w->arms[i], now, out);
@@ -189,21 +179,11 @@ static uint64_t fail(struct reader *r)
 /* [min, max], in its shortest form. */
 static uint64_t get_u64(struct reader *r, uint64_t min, uint64_t max)
 {
-    uint64_t v = 0;
+    uint64_t v;
 
-    for (size_t i = 0; i < r->rest.len && i < VARINT_BYTES_MAX; i++) {
-        uint8_t byte = (uint8_t)r->rest.ptr[i];
-        if (i == VARINT_BYTES_MAX - 1 && byte > 1)
-            return fail(r);
-        v |= (uint64_t)(byte & 0x7f) << 7 * i;
-        if (byte & 0x80)
-            continue;
-        if ((byte == 0 && i > 0) || v < min || v > max)
-            return fail(r);
-        r->rest = str_slice(r->rest, i + 1, r->rest.len);
-        return v;
-    }
-    return fail(r);
+    if (!varint_take_shortest(&r->rest, &v) || v < min || v > max)
+        return fail(r);
+    return v;
 }
 
 static uint64_t get_fixed(struct reader *r, size_t len)

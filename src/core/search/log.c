@@ -12,6 +12,7 @@
  * Numbers are varints of seven bits, low first, but for seeds, keys and doubles, which are 8 bytes, low first. Choices
  * are made again and compared with what was recorded, so that a replay is the same tree or an error.
  */
+#include "base/varint.h"
 #include "core/search/search_internal.h"
 
 #define LOG_MAGIC "weirsrch"
@@ -21,13 +22,6 @@ enum result_bit { RESULT_VALUE = 1, RESULT_TERMINAL = 2, RESULT_CLOSED = 4 };
 enum child_bit { CHILD_VALUE = 1, CHILD_TERMINAL = 2, CHILD_PRIOR = 4, CHILD_KEY = 8 };
 
 /* ---- writing ---- */
-
-static void put_varint(struct buf *b, uint64_t x)
-{
-    for (; x >= 0x80; x >>= 7)
-        buf_add_char(b, (char)((x & 0x7f) | 0x80));
-    buf_add_char(b, (char)x);
-}
 
 static void put_word(struct buf *b, uint64_t x)
 {
@@ -48,15 +42,15 @@ static void put_child(struct buf *b, const struct search_child *child)
     uint32_t value;
     bool has_value = value_from_double(child->value, &value);
 
-    put_varint(b, (has_value ? CHILD_VALUE : 0u) | (child->is_terminal ? CHILD_TERMINAL : 0u) |
+    varint_add(b, (has_value ? CHILD_VALUE : 0u) | (child->is_terminal ? CHILD_TERMINAL : 0u) |
                       (child->prior > 0 ? CHILD_PRIOR : 0u) | (child->key != 0 ? CHILD_KEY : 0u));
     if (has_value)
-        put_varint(b, value);
+        varint_add(b, value);
     if (child->prior > 0)
         put_double(b, child->prior);
     if (child->key != 0)
         put_word(b, child->key);
-    put_varint(b, child->tag);
+    varint_add(b, child->tag);
 }
 
 static void put_result(struct buf *b, const struct search_result *result)
@@ -64,11 +58,11 @@ static void put_result(struct buf *b, const struct search_result *result)
     uint32_t value;
     bool has_value = value_from_double(result->value, &value);
 
-    put_varint(b, (has_value ? RESULT_VALUE : 0u) | (result->is_terminal ? RESULT_TERMINAL : 0u) |
+    varint_add(b, (has_value ? RESULT_VALUE : 0u) | (result->is_terminal ? RESULT_TERMINAL : 0u) |
                       (result->is_closed ? RESULT_CLOSED : 0u));
     if (has_value)
-        put_varint(b, value);
-    put_varint(b, result->child_count);
+        varint_add(b, value);
+    varint_add(b, result->child_count);
     for (size_t i = 0; i < result->child_count; i++)
         put_child(b, &result->children[i]);
 }
@@ -94,14 +88,14 @@ void log_open(struct search_tree *t)
     if (!b)
         return;
     buf_add(b, STR(LOG_MAGIC));
-    put_varint(b, LOG_VERSION);
-    put_varint(b, t->config.policy);
-    put_varint(b, t->config.choice);
-    put_varint(b, (t->config.has_two_players ? 1u : 0u) | (t->config.has_transpositions ? 2u : 0u));
+    varint_add(b, LOG_VERSION);
+    varint_add(b, t->config.policy);
+    varint_add(b, t->config.choice);
+    varint_add(b, (t->config.has_two_players ? 1u : 0u) | (t->config.has_transpositions ? 2u : 0u));
     put_word(b, t->config.seed);
-    put_varint(b, t->config.nodes_max);
-    put_varint(b, t->config.tickets_max);
-    put_varint(b, t->config.depth_max);
+    varint_add(b, t->config.nodes_max);
+    varint_add(b, t->config.tickets_max);
+    varint_add(b, t->config.depth_max);
     config_doubles(&t->config, doubles);
     for (int i = 0; i < CONFIG_DOUBLES; i++)
         put_double(b, *doubles[i]);
@@ -114,9 +108,9 @@ void log_ask(struct search_tree *t, uint32_t revisits, const struct walk *w)
     if (!b)
         return;
     buf_add_char(b, 'A');
-    put_varint(b, revisits);
-    put_varint(b, w ? w->path[w->depth] + UINT64_C(1) : 0);
-    put_varint(b, w ? w->want : 0);
+    varint_add(b, revisits);
+    varint_add(b, w ? w->path[w->depth] + UINT64_C(1) : 0);
+    varint_add(b, w ? w->want : 0);
 }
 
 void log_run(struct search_tree *t, const struct walk *w, const struct search_result *result)
@@ -126,8 +120,8 @@ void log_run(struct search_tree *t, const struct walk *w, const struct search_re
     if (!b)
         return;
     buf_add_char(b, 'R');
-    put_varint(b, w->path[w->depth]);
-    put_varint(b, result ? w->want + 1u : 0);
+    varint_add(b, w->path[w->depth]);
+    varint_add(b, result ? w->want + 1u : 0);
     if (result)
         put_result(b, result);
 }
@@ -137,7 +131,7 @@ void log_tell(struct search_tree *t, uint64_t ticket, const struct search_result
     if (!t->config.log)
         return;
     buf_add_char(t->config.log, 'T');
-    put_varint(t->config.log, ticket);
+    varint_add(t->config.log, ticket);
     put_result(t->config.log, result);
 }
 
@@ -146,7 +140,7 @@ void log_drop(struct search_tree *t, uint64_t ticket)
     if (!t->config.log)
         return;
     buf_add_char(t->config.log, 'D');
-    put_varint(t->config.log, ticket);
+    varint_add(t->config.log, ticket);
 }
 
 void log_tag(struct search_tree *t, uint32_t node, uint32_t tag)
@@ -154,8 +148,8 @@ void log_tag(struct search_tree *t, uint32_t node, uint32_t tag)
     if (!t->config.log)
         return;
     buf_add_char(t->config.log, 'G');
-    put_varint(t->config.log, node);
-    put_varint(t->config.log, tag);
+    varint_add(t->config.log, node);
+    varint_add(t->config.log, tag);
 }
 
 /* ---- reading ---- */
@@ -178,16 +172,15 @@ static uint8_t get_byte(struct reader *r)
 
 static uint64_t get_varint(struct reader *r)
 {
+    str rest = str_slice(r->log, r->at, r->log.len);
     uint64_t x = 0;
 
-    for (int shift = 0; shift < 64; shift += 7) {
-        uint8_t byte = get_byte(r);
-        x |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80))
-            return x;
+    if (!varint_take(&rest, &x)) {
+        r->failed = true;
+        return 0;
     }
-    r->failed = true;
-    return 0;
+    r->at = r->log.len - rest.len;
+    return x;
 }
 
 static uint32_t get_u32(struct reader *r)

@@ -4,31 +4,13 @@
 
 #include <string.h>
 
+#include "base/varint.h"
+
 enum wire { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_LENGTH = 2, WIRE_FIXED32 = 5 };
-
-#define VARINT_BYTES_MAX 10
-
-static size_t varint_write(char out[VARINT_BYTES_MAX], uint64_t v)
-{
-    size_t n = 0;
-
-    do {
-        out[n++] = (char)((v & 0x7F) | (v > 0x7F ? 0x80 : 0));
-        v >>= 7;
-    } while (v > 0);
-    return n;
-}
-
-static void add_varint(struct buf *out, uint64_t v)
-{
-    char bytes[VARINT_BYTES_MAX];
-
-    buf_add(out, (str){ bytes, varint_write(bytes, v) });
-}
 
 static void add_tag(struct buf *out, uint32_t field, enum wire wire)
 {
-    add_varint(out, ((uint64_t)field << 3) | (uint64_t)wire);
+    varint_add(out, ((uint64_t)field << 3) | (uint64_t)wire);
 }
 
 static void add_fixed64(struct buf *out, uint64_t v)
@@ -43,7 +25,7 @@ static void add_fixed64(struct buf *out, uint64_t v)
 void protobuf_u64(struct buf *out, uint32_t field, uint64_t value)
 {
     add_tag(out, field, WIRE_VARINT);
-    add_varint(out, value);
+    varint_add(out, value);
 }
 
 void protobuf_fixed64(struct buf *out, uint32_t field, uint64_t value)
@@ -63,7 +45,7 @@ void protobuf_double(struct buf *out, uint32_t field, double value)
 void protobuf_packed(struct buf *out, uint32_t field, const uint64_t *values, size_t n)
 {
     add_tag(out, field, WIRE_LENGTH);
-    add_varint(out, n * sizeof(*values));
+    varint_add(out, n * sizeof(*values));
     for (size_t i = 0; i < n; i++)
         add_fixed64(out, values[i]);
 }
@@ -73,7 +55,7 @@ void protobuf_packed_double(struct buf *out, uint32_t field, const double *value
     uint64_t bits;
 
     add_tag(out, field, WIRE_LENGTH);
-    add_varint(out, n * sizeof(*values));
+    varint_add(out, n * sizeof(*values));
     for (size_t i = 0; i < n; i++) {
         memcpy(&bits, &values[i], sizeof(bits));
         add_fixed64(out, bits);
@@ -83,7 +65,7 @@ void protobuf_packed_double(struct buf *out, uint32_t field, const double *value
 void protobuf_bytes(struct buf *out, uint32_t field, str bytes)
 {
     add_tag(out, field, WIRE_LENGTH);
-    add_varint(out, bytes.len);
+    varint_add(out, bytes.len);
     buf_add(out, bytes);
 }
 
@@ -120,7 +102,7 @@ size_t protobuf_begin(struct buf *out, uint32_t field)
 
 void protobuf_end(struct buf *out, size_t mark)
 {
-    char bytes[VARINT_BYTES_MAX];
+    uint8_t bytes[VARINT_BYTES_MAX];
     size_t length = out->len - mark, n = varint_write(bytes, length);
 
     if (out->failed || !buf_reserve(out, n))
@@ -132,24 +114,6 @@ void protobuf_end(struct buf *out, size_t mark)
 }
 
 /* ---- reading ---- */
-
-static bool take_varint(str *rest, uint64_t *out)
-{
-    uint64_t v = 0;
-
-    for (size_t i = 0; i < rest->len && i < VARINT_BYTES_MAX; i++) {
-        unsigned char byte = (unsigned char)rest->ptr[i];
-        if (i == VARINT_BYTES_MAX - 1 && byte > 1)
-            return false;
-        v |= (uint64_t)(byte & 0x7F) << (7 * i);
-        if (byte < 0x80) {
-            *rest = str_slice(*rest, i + 1, rest->len);
-            *out = v;
-            return true;
-        }
-    }
-    return false;
-}
 
 static bool take_fixed(str *rest, size_t bytes, uint64_t *out)
 {
@@ -168,7 +132,7 @@ static bool take_length(str *rest, str *out)
 {
     uint64_t length;
 
-    if (!take_varint(rest, &length) || length > rest->len)
+    if (!varint_take(rest, &length) || length > rest->len)
         return false;
     *out = str_slice(*rest, 0, (size_t)length);
     *rest = str_slice(*rest, (size_t)length, rest->len);
@@ -179,7 +143,7 @@ static bool take_value(str *rest, unsigned wire, struct protobuf_field *out)
 {
     switch (wire) {
     case WIRE_VARINT:
-        return take_varint(rest, &out->value);
+        return varint_take(rest, &out->value);
     case WIRE_FIXED64:
         return take_fixed(rest, 8, &out->value);
     case WIRE_LENGTH:
@@ -199,7 +163,7 @@ bool protobuf_next(str *rest, struct protobuf_field *out, bool *out_bad)
     *out_bad = false;
     if (rest->len == 0)
         return false;
-    if (!take_varint(rest, &tag) || tag >> 3 == 0 || tag >> 3 > UINT32_MAX ||
+    if (!varint_take(rest, &tag) || tag >> 3 == 0 || tag >> 3 > UINT32_MAX ||
         !take_value(rest, (unsigned)(tag & 7), &field)) {
         *out_bad = true;
         return false;

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/varint.h"
+
 #define FEATURES_VERSION 1
 #define MASK_BYTES ((ROUTE_DENSE + 7) / 8)
 #define GRAM_VARINT_BYTES 2 /* of a number below 2^14 */
@@ -17,14 +19,6 @@ _Static_assert(2 + MASK_BYTES + ROUTE_DENSE * sizeof(float) + GRAM_VARINT_BYTES 
 _Static_assert(ROUTE_DENSE <= UINT8_MAX, "their count fits a byte");
 _Static_assert(ROUTE_GRAMS % 64 == 0, "a set of buckets is whole words");
 
-static uint8_t *put_varint(uint8_t *at, unsigned v)
-{
-    for (; v >= 0x80; v >>= 7)
-        *at++ = (uint8_t)((v & 0x7f) | 0x80);
-    *at++ = (uint8_t)v;
-    return at;
-}
-
 /* The members of a set of buckets, lowest first. */
 static uint8_t *put_buckets(uint8_t *at, const uint64_t taken[ROUTE_GRAMS / 64])
 {
@@ -32,11 +26,11 @@ static uint8_t *put_buckets(uint8_t *at, const uint64_t taken[ROUTE_GRAMS / 64])
 
     for (size_t i = 0; i < ROUTE_GRAMS / 64; i++)
         count += (unsigned)__builtin_popcountll(taken[i]);
-    at = put_varint(at, count);
+    at += varint_write(at, count);
     for (unsigned i = 0; i < ROUTE_GRAMS / 64; i++) {
         for (uint64_t left = taken[i]; left != 0; left &= left - 1) {
             unsigned bucket = i * 64 + (unsigned)__builtin_ctzll(left);
-            at = put_varint(at, bucket - least);
+            at += varint_write(at, bucket - least);
             least = bucket + 1;
         }
     }
@@ -84,17 +78,18 @@ static uint8_t get_u8(struct unpack *u)
     return *u->at++;
 }
 
-/* Only the shortest form, so that equal features are equal bytes. What goes on past two bytes is past every bound as well. */
+/* Of a number of buckets or of one. */
 static unsigned get_varint(struct unpack *u)
 {
-    unsigned low = get_u8(u);
+    str rest = { (const char *)u->at, (size_t)(u->end - u->at) };
+    uint64_t v;
 
-    if (low < 0x80)
-        return low;
-    unsigned high = get_u8(u);
-    if (high == 0)
+    if (!varint_take_shortest(&rest, &v) || v > ROUTE_GRAMS) {
         u->failed = true;
-    return (low & 0x7f) | high << 7;
+        return 0;
+    }
+    u->at = u->end - rest.len;
+    return (unsigned)v;
 }
 
 static float get_dense(struct unpack *u)
