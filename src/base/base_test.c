@@ -40,6 +40,21 @@ static void utf8_is_strict(void)
     CHECK(!str_is_utf8(STR("1234567\xE2\x82"))); /* cut */
 }
 
+static void hex_is_read_and_written(void)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    static const uint8_t bytes[] = { 0x00, 0x9a, 0xff };
+    char text[2 * sizeof(bytes)];
+
+    for (int c = 0; c < 256; c++) {
+        const char *at = c ? strchr(digits, c) : NULL;
+        int value = !at ? -1 : at - digits < 16 ? (int)(at - digits) : (int)(at - digits) - 6;
+        CHECK_INT(hex_digit((char)c), value);
+    }
+    hex_write(text, bytes, sizeof(bytes));
+    CHECK_STR(((str){ text, sizeof(text) }), STR("009aff"));
+}
+
 static void fields_are_split(void)
 {
     str rest = STR("a,,b"), field;
@@ -169,8 +184,8 @@ static void lists_keep_order(void)
     CHECK(list_pop(&head) == NULL);
 }
 
-TESTS(TEST(integers_are_parsed_strictly), TEST(utf8_is_strict), TEST(fields_are_split),
-      TEST(distance_counts_edits), TEST(buffer_stops_at_its_ceiling),
+TESTS(TEST(integers_are_parsed_strictly), TEST(utf8_is_strict), TEST(hex_is_read_and_written),
+      TEST(fields_are_split), TEST(distance_counts_edits), TEST(buffer_stops_at_its_ceiling),
       TEST(buffer_writes_extreme_integers), TEST(arena_failure_is_sticky),
       TEST(arena_lists_keep_their_items), TEST(faults_have_names_and_statuses),
       TEST(generator_is_uniform_and_repeatable), TEST(lists_keep_order))

@@ -27,6 +27,8 @@ bool str_eq(str a, str b);
 bool str_eq_nocase(str a, str b); /* ASCII letters only */
 /* In a time that depends on the lengths only, not on where they differ: for keys. */
 bool str_eq_secret(str a, str b);
+int hex_digit(char c); /* 0 to 15, of either case; -1: it is none */
+void hex_write(char *out, const uint8_t *bytes, size_t n); /* 2 n digits in lower case, no NUL */
 int str_cmp(str a, str b); /* bytewise, shorter first */
 bool str_starts(str s, str prefix);
 bool str_ends(str s, str suffix);

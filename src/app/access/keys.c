@@ -27,18 +27,13 @@ struct access {
 
 str key_mint(const uint8_t random[KEY_RANDOM_BYTES], char out[KEY_TEXT_CHARS + 1], str *out_id)
 {
-    static const char digits[] = "0123456789abcdef";
-    char *at = out;
+    size_t secret_at = 5 + KEY_ID_CHARS + 1;
 
-    memcpy(at, "weir-", 5);
-    at += 5;
-    for (size_t i = 0; i < KEY_RANDOM_BYTES; i++) {
-        if (2 * i == KEY_ID_CHARS)
-            *at++ = '-';
-        *at++ = digits[random[i] >> 4];
-        *at++ = digits[random[i] & 15];
-    }
-    *at = '\0';
+    memcpy(out, "weir-", 5);
+    hex_write(out + 5, random, KEY_ID_CHARS / 2);
+    out[secret_at - 1] = '-';
+    hex_write(out + secret_at, random + KEY_ID_CHARS / 2, KEY_RANDOM_BYTES - KEY_ID_CHARS / 2);
+    out[KEY_TEXT_CHARS] = '\0';
     *out_id = (str){ out + 5, KEY_ID_CHARS };
     return (str){ out, KEY_TEXT_CHARS };
 }

@@ -2,15 +2,6 @@
 /* params: see params.h. */
 #include "app/admin/params.h"
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* At most as long as what it is made from. */
 static bool decode(str text, struct arena *arena, str *out)
 {

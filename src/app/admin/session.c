@@ -137,8 +137,7 @@ static struct session *session_find(struct dashboard *d, str token)
 /* A new one takes the place of the one that ends first. */
 static NODISCARD enum err session_make(struct dashboard *d, struct session **out)
 {
-    static const char digits[] = "0123456789abcdef";
-    unsigned char random[SESSION_TOKEN_LEN / 2];
+    uint8_t random[SESSION_TOKEN_LEN / 2];
     struct session *s = &d->sessions.items[0];
 
     if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
@@ -147,10 +146,7 @@ static NODISCARD enum err session_make(struct dashboard *d, struct session **out
         if (d->sessions.items[i].until < s->until)
             s = &d->sessions.items[i];
     }
-    for (size_t i = 0; i < sizeof(random); i++) {
-        s->token[2 * i] = digits[random[i] >> 4];
-        s->token[2 * i + 1] = digits[random[i] & 15];
-    }
+    hex_write(s->token, random, sizeof(random));
     s->until = world_now(d->options.world) + SESSION_LIFE;
     *out = s;
     return OK;

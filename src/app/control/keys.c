@@ -20,22 +20,10 @@
 
 static void digest_write(const uint8_t digest[SHA256_BYTES], struct buf *out)
 {
-    json_key(out, "sha256");
-    buf_add_char(out, '"');
-    for (size_t i = 0; i < SHA256_BYTES; i++)
-        buf_printf(out, "%02x", digest[i]);
-    buf_add_char(out, '"');
-}
+    char hex[2 * SHA256_BYTES];
 
-static bool nibble(char c, uint8_t *out)
-{
-    if (c >= '0' && c <= '9')
-        *out = (uint8_t)(c - '0');
-    else if (c >= 'a' && c <= 'f')
-        *out = (uint8_t)(c - 'a' + 10);
-    else
-        return false;
-    return true;
+    hex_write(hex, digest, SHA256_BYTES);
+    json_member_str(out, "sha256", (str){ hex, sizeof(hex) });
 }
 
 static bool digest_read(struct json object, struct arena *arena, uint8_t out[SHA256_BYTES])
@@ -45,8 +33,8 @@ static bool digest_read(struct json object, struct arena *arena, uint8_t out[SHA
     if (!json_str(json_get(object, STR("sha256")), arena, &hex) || hex.len != 2 * SHA256_BYTES)
         return false;
     for (size_t i = 0; i < SHA256_BYTES; i++) {
-        uint8_t high, low;
-        if (!nibble(hex.ptr[2 * i], &high) || !nibble(hex.ptr[2 * i + 1], &low))
+        int high = hex_digit(hex.ptr[2 * i]), low = hex_digit(hex.ptr[2 * i + 1]);
+        if (high < 0 || low < 0)
             return false;
         out[i] = (uint8_t)(high << 4 | low);
     }

@@ -84,7 +84,7 @@ static enum scenario_domain domain_draw(struct traffic *t)
 }
 
 /* As %x does, which takes longer than the rest of a conversation's beginning. The length; out has room for 16. */
-static size_t hex_write(uint64_t value, char *out)
+static size_t hex_number_write(uint64_t value, char *out)
 {
     size_t digits = value == 0 ? 1 : (size_t)(67 - __builtin_clzll(value)) / 4;
 
@@ -98,10 +98,10 @@ static size_t hex_write(uint64_t value, char *out)
 /* "SEED-NUMBER" */
 static void id_write(const struct traffic *t, struct conversation *c)
 {
-    size_t n = hex_write(t->seed, c->id);
+    size_t n = hex_number_write(t->seed, c->id);
 
     c->id[n++] = '-';
-    c->id_length = n + hex_write((uint64_t)t->begun, c->id + n);
+    c->id_length = n + hex_number_write((uint64_t)t->begun, c->id + n);
 }
 
 struct conversation *traffic_pick(struct traffic *t, bool *out_is_new)

@@ -19,17 +19,6 @@ void http_chunked_init(struct http_chunked *chunked, uint64_t body_bytes_max)
     *chunked = (struct http_chunked){ .state = HTTP_CHUNK_SIZE, .body_bytes_max = body_bytes_max };
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static bool is_control(char c)
 {
     return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7F;

@@ -59,17 +59,13 @@ bool http_is_token(str s)
     return s.len > 0 && is_all(s, CLASS_TOKEN);
 }
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
-}
-
 static bool is_target(str s)
 {
     if (!is_all(s, CLASS_TARGET))
         return false;
     for (size_t i = str_find_char(s, '%'); i < s.len; i++) {
-        if (s.ptr[i] == '%' && (s.len - i < 3 || !is_hex(s.ptr[i + 1]) || !is_hex(s.ptr[i + 2])))
+        if (s.ptr[i] == '%' &&
+            (s.len - i < 3 || hex_digit(s.ptr[i + 1]) < 0 || hex_digit(s.ptr[i + 2]) < 0))
             return false;
     }
     return true;

@@ -130,9 +130,7 @@ static const char *escape_skip(const char *at, const char *end)
     if (end - at < 5)
         return NULL;
     for (int i = 1; i <= 4; i++) {
-        char c = at[i];
-        bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-        if (!is_hex)
+        if (hex_digit(at[i]) < 0)
             return NULL;
     }
     return at + 5;
