@@ -55,6 +55,28 @@ static void hex_is_read_and_written(void)
     CHECK_STR(((str){ text, sizeof(text) }), STR("009aff"));
 }
 
+/* The vectors of RFC 4648, section 10. */
+static void base64_is_written(void)
+{
+    static const struct {
+        const char *bytes, *text;
+    } rows[] = { { "", "" },
+                 { "f", "Zg==" },
+                 { "fo", "Zm8=" },
+                 { "foo", "Zm9v" },
+                 { "foob", "Zm9vYg==" },
+                 { "fooba", "Zm9vYmE=" },
+                 { "foobar", "Zm9vYmFy" },
+                 { "\xfb\xff\xfe", "+//+" } };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out = { 0 };
+        buf_add_base64(&out, str_from(rows[i].bytes));
+        CHECK_STR(buf_str(&out), str_from(rows[i].text));
+        buf_fini(&out);
+    }
+}
+
 static void fields_are_split(void)
 {
     str rest = STR("a,,b"), field;
@@ -185,7 +207,8 @@ static void lists_keep_order(void)
 }
 
 TESTS(TEST(integers_are_parsed_strictly), TEST(utf8_is_strict), TEST(hex_is_read_and_written),
-      TEST(fields_are_split), TEST(distance_counts_edits), TEST(buffer_stops_at_its_ceiling),
-      TEST(buffer_writes_extreme_integers), TEST(arena_failure_is_sticky),
-      TEST(arena_lists_keep_their_items), TEST(faults_have_names_and_statuses),
-      TEST(generator_is_uniform_and_repeatable), TEST(lists_keep_order))
+      TEST(base64_is_written), TEST(fields_are_split), TEST(distance_counts_edits),
+      TEST(buffer_stops_at_its_ceiling), TEST(buffer_writes_extreme_integers),
+      TEST(arena_failure_is_sticky), TEST(arena_lists_keep_their_items),
+      TEST(faults_have_names_and_statuses), TEST(generator_is_uniform_and_repeatable),
+      TEST(lists_keep_order))

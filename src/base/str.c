@@ -350,6 +350,19 @@ void buf_add_i64(struct buf *b, int64_t v)
     buf_add(b, (str){ digits + sizeof(digits) - n, n });
 }
 
+void buf_add_base64(struct buf *b, str bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        uint32_t bits = 0;
+        for (size_t k = 0; k < 3; k++)
+            bits = bits << 8 | (i + k < bytes.len ? (unsigned char)bytes.ptr[i + k] : 0u);
+        for (size_t k = 0; k < 4; k++)
+            buf_add_char(b, i + k <= bytes.len ? digits[bits >> (18 - 6 * k) & 63] : '=');
+    }
+}
+
 void buf_vprintf(struct buf *b, const char *fmt, va_list args)
 {
     va_list again;

@@ -73,6 +73,7 @@ void buf_reset(struct buf *b); /* empties, keeps the memory, clears failed */
 void buf_add(struct buf *b, str s);
 void buf_add_char(struct buf *b, char c);
 void buf_add_i64(struct buf *b, int64_t v);
+void buf_add_base64(struct buf *b, str bytes); /* RFC 4648, section 4, with padding */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));

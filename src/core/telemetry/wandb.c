@@ -162,19 +162,12 @@ bool wandb_is_stopped(str body)
 
 void wandb_authorization(struct buf *out, str api_key)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     struct buf pair = { 0 };
 
     buf_add(&pair, STR("api:"));
     buf_add(&pair, api_key);
     buf_add(out, STR("Basic "));
-    for (size_t i = 0; i < pair.len; i += 3) {
-        uint32_t bits = 0;
-        for (size_t k = 0; k < 3; k++)
-            bits = bits << 8 | (i + k < pair.len ? (unsigned char)pair.ptr[i + k] : 0u);
-        for (size_t k = 0; k < 4; k++)
-            buf_add_char(out, i + k <= pair.len ? digits[bits >> (18 - 6 * k) & 63] : '=');
-    }
+    buf_add_base64(out, buf_str(&pair));
     out->failed = out->failed || pair.failed;
     buf_fini(&pair);
 }

@@ -39,24 +39,6 @@ static void hmac_sha256(const uint8_t *key, size_t key_len, str text, uint8_t ou
     explicit_bzero(pad, sizeof(pad));
 }
 
-static void base64_add(struct buf *out, const uint8_t *bytes, size_t n)
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t bits = (uint32_t)bytes[i] << 16;
-        if (i + 1 < n)
-            bits |= (uint32_t)bytes[i + 1] << 8;
-        if (i + 2 < n)
-            bits |= bytes[i + 2];
-        buf_add_char(out, alphabet[bits >> 18]);
-        buf_add_char(out, alphabet[bits >> 12 & 63]);
-        buf_add_char(out, i + 1 < n ? alphabet[bits >> 6 & 63] : '=');
-        buf_add_char(out, i + 2 < n ? alphabet[bits & 63] : '=');
-    }
-}
-
 /* "v1,… v1,…", one for each secret. */
 static void sign(struct buf *out, const struct wire_channel *c, str key, usec_utc now, str body)
 {
@@ -67,7 +49,7 @@ static void sign(struct buf *out, const struct wire_channel *c, str key, usec_ut
         uint8_t secret[WIRE_SECRET_BYTES_MAX], digest[SHA256_BYTES];
         hmac_sha256(secret, wire_secret_decode(c->secrets[i], secret), buf_str(&text), digest);
         buf_add(out, i > 0 ? STR(" v1,") : STR("v1,"));
-        base64_add(out, digest, sizeof(digest));
+        buf_add_base64(out, (str){ (const char *)digest, sizeof(digest) });
         explicit_bzero(secret, sizeof(secret));
     }
     buf_fini(&text);
