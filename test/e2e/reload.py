@@ -12,10 +12,10 @@ from harness import MODEL, completion, http_json, http_status, stream, wait_unti
 FOREVER = 0
 
 
-def reload(gateway):
+def reload(gateway, method="POST", content_type="application/json"):
     connection = http.client.HTTPConnection("127.0.0.1", gateway.admin_port, timeout=60)
     try:
-        connection.request("POST", "/admin/v1/config/reload", b"{}", {"content-type": "application/json"})
+        connection.request(method, "/admin/v1/config/reload", b"{}", {"content-type": content_type})
         return harness.read_answer(connection)
     finally:
         connection.close()
@@ -86,6 +86,10 @@ def broken(checks, gateway):
     checks.equal("a circle: refused", (answer.status, answer.json["applied"], len(answer.json["issues"])), (422, False, 2))
     checks.true("a circle: file, line and column", answer.json["issues"][0].startswith(f"{gateway.config}:{line}:25: "), answer.json)
     checks.true("a circle: in the log too", f"weir.yaml:{line}:25: models.a.fallback goes round" in gateway.process.output())
+    for what, status, code in (({"method": "GET"}, 405, "caller_bad_method"), ({"content_type": "text/plain"}, 415, "caller_bad_request")):
+        answer = reload(gateway, **what)
+        checks.equal(f"{what}: refused", (answer.status, answer.json["error"]["code"], answer.json["error"]["type"]),
+                     (status, code, "invalid_request_error"))
     checks.equal("a circle: serves on", gateway.chat(MODEL, "Hi").status, 200)
     gateway.config.write_text(good)
 

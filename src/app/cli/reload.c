@@ -10,6 +10,7 @@
 #include "app/engine/reach.h"
 #include "app/gateway/gateway.h"
 #include "app/health/health.h"
+#include "core/dialect/dialect.h"
 #include "core/json/json.h"
 #include "edge/config/config.h"
 #include "edge/http/server.h"
@@ -226,11 +227,11 @@ static enum err run(struct reload *r, struct buf *out)
     str path = r->options.path.len > 0 ? r->options.path : config_default_path();
 
     enum err e = config_load(path, &config, &issues);
+    if (e == OK)
+        e = generation_open(r, config, &g);
     buf_printf(out, "{\"applied\":%s", e == OK ? "true" : "false");
     issues_tell(r, &issues, out);
     config_issues_fini(&issues);
-    if (e == OK)
-        e = generation_open(r, config, &g);
     if (e != OK) {
         config_close(config);
         strings_begin(out, "needs_restart");
@@ -269,6 +270,15 @@ const struct config *reload_config(const void *r)
     return reload->now->config ? reload->now->config : reload->options.running;
 }
 
+static void refuse(struct exchange *x, int status, enum err fault, str message)
+{
+    struct buf body = { 0 };
+
+    chat_error_write(&body, fault, message, STR(""));
+    exchange_respond(x, status, STR("application/json"), NULL, 0, buf_str(&body));
+    buf_fini(&body);
+}
+
 void reload_on_request(void *ctx, struct exchange *x)
 {
     struct reload *r = ctx;
@@ -276,24 +286,23 @@ void reload_on_request(void *ctx, struct exchange *x)
     struct buf body = { 0 };
 
     if (!str_eq(exchange_method(x), STR("POST"))) {
-        exchange_respond(x, 405, json, NULL, 0,
-                         STR("{\"error\":{\"message\":\"this path takes POST\"}}"));
+        refuse(x, 405, CALLER_BAD_METHOD, STR("this path takes POST"));
         return;
     }
     /* Which a page of another origin cannot send unasked. */
     if (!str_starts(exchange_header(x, STR("content-type")), json)) {
-        exchange_respond(x, 415, json, NULL, 0,
-                         STR("{\"error\":{\"message\":\"send content-type: application/json\"}}"));
+        refuse(x, 415, CALLER_BAD_REQUEST, STR("send content-type: application/json"));
         return;
     }
     enum err e = reload_run(r, &body);
     if (body.len == 0)
-        buf_printf(&body, "{\"error\":{\"message\":\"%s\"}}", err_info(e)->text);
-    exchange_respond(x,
-                     e == OK                   ? 200
-                     : e == CALLER_BAD_REQUEST ? 422
-                                               : 503,
-                     json, NULL, 0, buf_str(&body));
+        refuse(x, 503, e, STR(""));
+    else
+        exchange_respond(x,
+                         e == OK                   ? 200
+                         : e == CALLER_BAD_REQUEST ? 422
+                                                   : 503,
+                         json, NULL, 0, buf_str(&body));
     buf_fini(&body);
 }
 
