@@ -32,73 +32,73 @@ static enum err translate(struct arena *arena, const char *members, str *out,
     return e;
 }
 
+static const struct {
+    const char *members;
+    const char *want; /* behind {"model":"c", */
+} as_messages[] = {
+    { HI, "\"max_tokens\":4096," HI_OUT "}" },
+    { HI ",\"max_tokens\":7", "\"max_tokens\":7," HI_OUT "}" },
+    { HI ",\"temperature\":0.5", "\"max_tokens\":4096,\"temperature\":0.5," HI_OUT "}" },
+    { HI ",\"temperature\":2", "\"max_tokens\":4096,\"temperature\":1," HI_OUT "}" },
+    { HI ",\"top_p\":0.1,\"seed\":4,\"n\":1,\"logprobs\":false,\"logit_bias\":{}",
+      "\"max_tokens\":4096,\"top_p\":0.1," HI_OUT "}" },
+    { HI ",\"stop\":[\"a\",\"b\"],\"stream\":true",
+      "\"max_tokens\":4096,\"stop_sequences\":[\"a\",\"b\"],\"stream\":true," HI_OUT "}" },
+    { HI ",\"stop\":\"a\",\"user\":\"u\"",
+      "\"max_tokens\":4096,\"stop_sequences\":[\"a\"],\"metadata\":{\"user_id\":\"u\"}," HI_OUT
+      "}" },
+    { HI ",\"response_format\":{\"type\":\"text\"}", "\"max_tokens\":4096," HI_OUT "}" },
+    { HI ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\","
+         "\"schema\":{\"type\":\"object\"}}}",
+      "\"max_tokens\":4096,\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{"
+      "\"type\":\"object\"}}}," HI_OUT "}" },
+    { HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}],"
+         "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}},"
+         "\"parallel_tool_calls\":false",
+      "\"max_tokens\":4096,\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\","
+      "\"properties\":{}}}]," HI_OUT ",\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\","
+      "\"disable_parallel_tool_use\":true}}" },
+    { HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":"
+         "\"d\",\"parameters\":{\"a\":1}}}],\"tool_choice\":\"none\"",
+      "\"max_tokens\":4096,\"tools\":[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{"
+      "\"a\":1}}]," HI_OUT ",\"tool_choice\":{\"type\":\"none\"}}" },
+    { HI ",\"tool_choice\":\"auto\"", "\"max_tokens\":4096," HI_OUT "}" },
+    { HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{}}}],"
+         "\"tool_choice\":\"none\",\"parallel_tool_calls\":false",
+      "\"max_tokens\":4096,\"tools\":[{\"name\":\"f\",\"input_schema\":{}}]," HI_OUT
+      ",\"tool_choice\":{\"type\":\"none\"}}" },
+    { "\"messages\":[{\"role\":\"developer\",\"content\":\"s\"},{\"role\":\"user\",\"content\":"
+      "[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":\"\"},{\"type\":"
+      "\"image_url\",\"image_url\":{\"url\":\"https://x/y.png\"}}]}]",
+      "\"max_tokens\":4096,\"system\":[{\"type\":\"text\",\"text\":\"s\"}],\"messages\":[{"
+      "\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image\","
+      "\"source\":{\"type\":\"url\",\"url\":\"https://x/y.png\"}}]}]}" },
+    /* parallel results, and what is said behind them, are one message */
+    { "\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":"
+      "null,\"tool_calls\":[" CALL "\"{\\\"x\\\":1}\"}}]},{\"role\":\"tool\",\"tool_call_id\":"
+      "\"c1\",\"content\":\"r\"},{\"role\":\"tool\",\"tool_call_id\":\"c2\",\"content\":\"\"},"
+      "{\"role\":\"user\",\"content\":\"so\"}]",
+      "\"max_tokens\":4096,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+      "\"text\":\"q\"}]},{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":"
+      "\"c1\",\"name\":\"f\",\"input\":{\"x\":1}}]},{\"role\":\"user\",\"content\":[{\"type\":"
+      "\"tool_result\",\"tool_use_id\":\"c1\",\"content\":\"r\"},{\"type\":\"tool_result\","
+      "\"tool_use_id\":\"c2\",\"content\":\"\"},{\"type\":\"text\",\"text\":\"so\"}]}]}" },
+    { "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\","
+      "\"cache_control\":{\"type\":\"ephemeral\"}}]}]",
+      "\"max_tokens\":4096,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+      "\"text\":\"a\",\"cache_control\":{\"type\":\"ephemeral\"}}]}]}" },
+};
+
 static void requests_become_messages(void)
 {
-    static const struct {
-        const char *members;
-        const char *want; /* behind {"model":"c", */
-    } rows[] = {
-        { HI, "\"max_tokens\":4096," HI_OUT "}" },
-        { HI ",\"max_tokens\":7", "\"max_tokens\":7," HI_OUT "}" },
-        { HI ",\"temperature\":0.5", "\"max_tokens\":4096,\"temperature\":0.5," HI_OUT "}" },
-        { HI ",\"temperature\":2", "\"max_tokens\":4096,\"temperature\":1," HI_OUT "}" },
-        { HI ",\"top_p\":0.1,\"seed\":4,\"n\":1,\"logprobs\":false,\"logit_bias\":{}",
-          "\"max_tokens\":4096,\"top_p\":0.1," HI_OUT "}" },
-        { HI ",\"stop\":[\"a\",\"b\"],\"stream\":true",
-          "\"max_tokens\":4096,\"stop_sequences\":[\"a\",\"b\"],\"stream\":true," HI_OUT "}" },
-        { HI ",\"stop\":\"a\",\"user\":\"u\"",
-          "\"max_tokens\":4096,\"stop_sequences\":[\"a\"],\"metadata\":{\"user_id\":\"u\"}," HI_OUT
-          "}" },
-        { HI ",\"response_format\":{\"type\":\"text\"}", "\"max_tokens\":4096," HI_OUT "}" },
-        { HI ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\","
-             "\"schema\":{\"type\":\"object\"}}}",
-          "\"max_tokens\":4096,\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{"
-          "\"type\":\"object\"}}}," HI_OUT "}" },
-        { HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}],"
-             "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}},"
-             "\"parallel_tool_calls\":false",
-          "\"max_tokens\":4096,\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\","
-          "\"properties\":{}}}]," HI_OUT ",\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\","
-          "\"disable_parallel_tool_use\":true}}" },
-        { HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":"
-             "\"d\",\"parameters\":{\"a\":1}}}],\"tool_choice\":\"none\"",
-          "\"max_tokens\":4096,\"tools\":[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{"
-          "\"a\":1}}]," HI_OUT ",\"tool_choice\":{\"type\":\"none\"}}" },
-        { HI ",\"tool_choice\":\"auto\"", "\"max_tokens\":4096," HI_OUT "}" },
-        { HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{}}}],"
-             "\"tool_choice\":\"none\",\"parallel_tool_calls\":false",
-          "\"max_tokens\":4096,\"tools\":[{\"name\":\"f\",\"input_schema\":{}}]," HI_OUT
-          ",\"tool_choice\":{\"type\":\"none\"}}" },
-        { "\"messages\":[{\"role\":\"developer\",\"content\":\"s\"},{\"role\":\"user\",\"content\":"
-          "[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":\"\"},{\"type\":"
-          "\"image_url\",\"image_url\":{\"url\":\"https://x/y.png\"}}]}]",
-          "\"max_tokens\":4096,\"system\":[{\"type\":\"text\",\"text\":\"s\"}],\"messages\":[{"
-          "\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image\","
-          "\"source\":{\"type\":\"url\",\"url\":\"https://x/y.png\"}}]}]}" },
-        /* parallel results, and what is said behind them, are one message */
-        { "\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":"
-          "null,\"tool_calls\":[" CALL "\"{\\\"x\\\":1}\"}}]},{\"role\":\"tool\",\"tool_call_id\":"
-          "\"c1\",\"content\":\"r\"},{\"role\":\"tool\",\"tool_call_id\":\"c2\",\"content\":\"\"},"
-          "{\"role\":\"user\",\"content\":\"so\"}]",
-          "\"max_tokens\":4096,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
-          "\"text\":\"q\"}]},{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":"
-          "\"c1\",\"name\":\"f\",\"input\":{\"x\":1}}]},{\"role\":\"user\",\"content\":[{\"type\":"
-          "\"tool_result\",\"tool_use_id\":\"c1\",\"content\":\"r\"},{\"type\":\"tool_result\","
-          "\"tool_use_id\":\"c2\",\"content\":\"\"},{\"type\":\"text\",\"text\":\"so\"}]}]}" },
-        { "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\","
-          "\"cache_control\":{\"type\":\"ephemeral\"}}]}]",
-          "\"max_tokens\":4096,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
-          "\"text\":\"a\",\"cache_control\":{\"type\":\"ephemeral\"}}]}]}" },
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(as_messages); i++) {
         struct arena arena;
         struct chat_error error = { 0 };
         struct json v;
         str got;
         arena_init(&arena, ARENA_BYTES);
-        CHECK_ERR(translate(&arena, rows[i].members, &got, &error), OK);
-        CHECK_STR(got, arena_printf(&arena, "{\"model\":\"c\",%s", rows[i].want));
+        CHECK_ERR(translate(&arena, as_messages[i].members, &got, &error), OK);
+        CHECK_STR(got, arena_printf(&arena, "{\"model\":\"c\",%s", as_messages[i].want));
         CHECK(json_parse(&arena, got, &v, NULL) == OK);
         arena_fini(&arena);
     }
