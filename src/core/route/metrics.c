@@ -14,27 +14,21 @@ static const double cpt_levels[ROUTE_CPT_LEVELS] = { 0.50, 0.80, 0.95 };
 
 /* ---- the order of a score ---- */
 
-struct ranked {
-    double score;
-    uint32_t trial;
-};
-
 static int ranked_cmp(const void *a, const void *b)
 {
-    const struct ranked *left = a, *right = b;
+    const struct route_ranked *left = a, *right = b;
 
     if (left->score < right->score || left->score > right->score)
         return left->score > right->score ? -1 : 1;
     return (left->trial > right->trial) - (left->trial < right->trial);
 }
 
-/* Highest first. NULL without memory. */
-static struct ranked *rank(const double *scores, size_t n, struct arena *scratch)
+struct route_ranked *route_rank(const double *scores, size_t n, struct arena *scratch)
 {
-    struct ranked *ranked = ARENA_ARRAY(scratch, n, struct ranked);
+    struct route_ranked *ranked = ARENA_ARRAY(scratch, n, struct route_ranked);
 
     for (size_t i = 0; ranked && i < n; i++)
-        ranked[i] = (struct ranked){ scores[i], (uint32_t)i };
+        ranked[i] = (struct route_ranked){ scores[i], (uint32_t)i };
     if (ranked && n > 1)
         qsort(ranked, n, sizeof(*ranked), ranked_cmp);
     return ranked;
@@ -49,7 +43,7 @@ struct point {
 
 struct walk {
     const struct route_trial *trials;
-    const struct ranked *ranked;
+    const struct route_ranked *ranked;
     const uint32_t *times; /* by trial: how often it counts */
     size_t n;
     bool has_costs;
@@ -279,7 +273,7 @@ enum err router_measure(struct router_metrics *out, const struct route_trial *tr
     struct walk w;
     enum err e = walk_init(&w, trials, times, n, scratch);
 
-    w.ranked = rank(scores, n, scratch);
+    w.ranked = route_rank(scores, n, scratch);
     if (e != OK || !w.ranked || !times)
         return WEIR_NO_MEMORY;
     for (size_t i = 0; i < n; i++)
@@ -303,7 +297,7 @@ enum figure {
 struct bootstrap {
     const struct router_bootstrap_options *options;
     struct walk walk;
-    const struct ranked **orders; /* by scorer */
+    const struct route_ranked **orders; /* by scorer */
     size_t scorers;
     uint32_t *question; /* by trial: 0..questions − 1 */
     size_t questions;
@@ -353,11 +347,11 @@ static enum err bootstrap_init(struct bootstrap *b, const struct route_trial *tr
     b->times = ARENA_ARRAY(scratch, n, uint32_t);
     b->samples = ARENA_ARRAY(scratch, b->scorers * FIGURE_COUNT * rounds, double);
     b->counted = ARENA_ARRAY(scratch, b->scorers, int);
-    b->orders = ARENA_ARRAY(scratch, b->scorers, const struct ranked *);
+    b->orders = ARENA_ARRAY(scratch, b->scorers, const struct route_ranked *);
     if (arena_failed(scratch) || !questions_number(b, trials, n, scratch))
         return WEIR_NO_MEMORY;
     for (size_t s = 0; s < b->scorers; s++)
-        b->orders[s] = rank(scores[s], n, scratch);
+        b->orders[s] = route_rank(scores[s], n, scratch);
     if (arena_failed(scratch))
         return WEIR_NO_MEMORY;
     return walk_init(&b->walk, trials, b->times, n, scratch);

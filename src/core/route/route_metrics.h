@@ -29,6 +29,13 @@ struct route_trial {
     nano_usd strong_cost;
 };
 
+/* Trials by their scores, highest first, equal ones by place. In scratch; NULL: out of memory. No score is NaN. */
+struct route_ranked {
+    double score;
+    uint32_t trial;
+};
+struct route_ranked *route_rank(const double *scores, size_t n, struct arena *scratch);
+
 /*
  * A router sends the questions with the highest scores to the strong model. Let r(c) be the share of right answers when it
  * sends the share c of them, in expectation where scores tie; weak = r(0), strong = r(1).

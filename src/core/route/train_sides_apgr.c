@@ -57,31 +57,16 @@ bool sided_apgr(const struct sided_trial *trials, const uint32_t *order, const u
 
 /* ---- orders ---- */
 
-struct ranked {
-    double score;
-    uint32_t trial;
-};
-
-static int ranked_cmp(const void *a, const void *b)
-{
-    const struct ranked *left = a, *right = b;
-
-    if (left->score < right->score || left->score > right->score)
-        return left->score > right->score ? -1 : 1;
-    return (left->trial > right->trial) - (left->trial < right->trial);
-}
-
 static uint32_t *order_of(const struct sided_trial *trials, size_t n, struct arena *arena)
 {
-    struct ranked *ranked = ARENA_ARRAY(arena, n, struct ranked);
+    double *scores = ARENA_ARRAY(arena, n, double);
     uint32_t *order = ARENA_ARRAY(arena, n, uint32_t);
 
+    for (size_t i = 0; scores && i < n; i++)
+        scores[i] = trials[i].score;
+    const struct route_ranked *ranked = scores ? route_rank(scores, n, arena) : NULL;
     if (!ranked || !order)
         return NULL;
-    for (size_t i = 0; i < n; i++)
-        ranked[i] = (struct ranked){ trials[i].score, (uint32_t)i };
-    if (n > 1)
-        qsort(ranked, n, sizeof(*ranked), ranked_cmp);
     for (size_t i = 0; i < n; i++)
         order[i] = ranked[i].trial;
     return order;
