@@ -112,8 +112,9 @@ void config_document(struct buf *out)
             "files, which `weir rollout start` and `weir experiment start` take. The provider "
             "`openai` (https://api.openai.com/v1, "
             "env:OPENAI_API_KEY, json_schema) exists unless you define it yourself. "
-            "Reload says which values a running weir will be able to take from a changed file; "
-            "reloading is not supported yet, so restart it.\n"));
+            "Reload says which values a running weir takes from a changed file, on SIGHUP or "
+            "`POST /admin/v1/config/reload`; the others wait for a restart, and it names them then "
+            "([resilience.md](resilience.md)).\n"));
     for (size_t i = 0; i < n; i++)
         if (!section_was_before(keys, i))
             section_print(keys, n, section_of(&keys[i]), out);
